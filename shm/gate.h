@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      gate - the lock in front of a store's writer
+ * PURPOSE   A robust process-shared mutex in memory that the master holds, so that no event loop
+ *           ever waits inside LMDB and a dead holder is noticed by the next.
+ * OWNER     made by the master (no LMDB needed), taken by every writer through shm/store/env
+ * CONTRACT  gate_try never waits; whoever got it gives it back with gate_leave or dies with it
+ * LIMITS    none known
+ */
+#ifndef SHACKD_SHM_GATE_H
+#define SHACKD_SHM_GATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define GATE_MAGIC 0x53484b47U
+
+struct gate {
+	uint32_t magic;
+	uint32_t reserved;
+	pthread_mutex_t mutex;
+	_Atomic int32_t holder;	    /* pid, 0: free; for people and the watchdog */
+	_Atomic uint64_t taken;	    /* clock_mono */
+	_Atomic uint64_t recovered; /* times a holder died with it */
+};
+
+/* Makes the memfd of a gate. -1 with errno. */
+int gate_create(const char *name);
+
+/* Maps a gate; NULL with errno. */
+struct gate *gate_map(int fd);
+void gate_unmap(struct gate **gate);
+
+enum gate_result {
+	GATE_TAKEN,
+	GATE_RECOVERED, /* taken, and its last holder died inside */
+	GATE_BUSY,
+	GATE_BROKEN, /* can't ever be taken again: end the process and say so */
+};
+
+enum gate_result gate_try(struct gate *gate);
+void gate_leave(struct gate *gate);
+
+#endif

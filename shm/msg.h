@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      msg - typed, size-checked messages with descriptor passing
+ * PURPOSE   The only way in which master, workers and shackctl talk over AF_UNIX sockets.
+ * OWNER     every process
+ * CONTRACT  sockets are SOCK_SEQPACKET, so a message arrives whole or not at all; a message with
+ *           a wrong magic, type, size or descriptor count is refused as EBADMSG and its
+ *           descriptors are closed. Bodies are plain structs of this header.
+ * LIMITS    one descriptor a message; MSG_BODY_MAX bytes of body
+ */
+#ifndef SHACKD_SHM_MSG_H
+#define SHACKD_SHM_MSG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shm/addr.h"
+
+#define MSG_MAGIC    0x53484b31U
+#define MSG_BODY_MAX 16384
+
+enum msg_type {
+	/* master -> worker */
+	MSG_FD = 1,	/* struct msg_fd + descriptor */
+	MSG_START = 2,	/* struct msg_start: all descriptors are there, begin */
+	MSG_GO = 3,	/* empty: the predecessor is gone, serve */
+	MSG_STOP = 4,	/* empty: finish the batch, exit 0 */
+	MSG_CHECK = 5,	/* struct msg_check: a process died (keeper) */
+	MSG_REQUEST = 6, /* words of a control request, each NUL-terminated, + its connection */
+	MSG_SLOT = 7,	/* struct msg_slot: a slot came up or went down (keeper) */
+	/* worker -> master */
+	MSG_READY = 16,	  /* empty */
+	MSG_FAILED = 17,  /* text: why the worker can't serve */
+	MSG_CHECKED = 18, /* struct msg_check: the readers' table is clean */
+	/* shackctl <-> master, keeper; the request goes up as MSG_REQUEST without a descriptor */
+	MSG_DATA = 32, /* a piece of the answer's text */
+	MSG_DONE = 33, /* struct msg_done: the end of the answer */
+};
+
+/* What a passed descriptor is for. INDEX counts within the role. */
+enum msg_fd_role {
+	FD_CONF = 1,	     /* configuration snapshot, read-only */
+	FD_PAGE = 2,	     /* the slot's own page, read-write */
+	FD_PEER_PAGE = 3,    /* page of ysf slot INDEX, read-only */
+	FD_GATE_VOICE = 4,   /* gate of the voice store */
+	FD_GATE_STATE = 5,   /* gate of the state store */
+	FD_LOG = 6,	     /* writing end of the log queue */
+	FD_LOG_READ = 7,     /* reading end (log) */
+	FD_BELL = 8,	     /* the slot's own doorbell */
+	FD_PEER_BELL = 9,    /* doorbell of another slot that follows the voice store */
+	FD_UDP = 10,	     /* socket of listener INDEX, bound to `addr` */
+	FD_LOG_ERR = 11,     /* where `server.log = stderr` goes (log) */
+	FD_PAGE_OF_SLOT = 12, /* page of any slot, read-only (keeper, for metrics); INDEX = slot number */
+};
+
+struct msg_fd {
+	uint16_t role;
+	uint16_t index;
+	struct addr addr; /* FD_UDP: what the socket is bound to */
+	char slot[16];	  /* FD_PAGE_OF_SLOT, FD_PEER_BELL: whose */
+};
+
+struct msg_start {
+	char slot[16];
+	uint64_t generation;
+	uint16_t index;	    /* among its kind */
+	uint16_t count;	    /* slots of its kind */
+	uint16_t listeners; /* ysf: number of listeners */
+	uint16_t reserved;
+	uint32_t uid; /* to become; (uint32_t)-1: stay */
+	uint32_t gid;
+	int32_t master_pid;
+};
+
+struct msg_check {
+	uint64_t serial;
+};
+
+struct msg_slot {
+	char slot[16];
+	uint64_t generation;
+	int32_t pid;
+	uint8_t up;	/* 1 up, 0 down */
+	uint8_t signal; /* down: terminating signal, or 0 */
+	uint8_t status; /* down: exit status */
+	uint8_t reserved;
+};
+
+struct msg_done {
+	uint32_t exit; /* shackctl's exit code */
+	char text[508]; /* why, when exit != 0 */
+};
+
+/* A received message. BODY is NUL-terminated one byte beyond its length, for text. */
+struct msg {
+	uint16_t type;
+	size_t length;
+	uint64_t generation;
+	int fd; /* -1: none; the receiver owns it */
+	uint8_t body[MSG_BODY_MAX + 1] __attribute__((aligned(8)));
+};
+
+/* Sends; FD -1 for none (FD stays the caller's). Returns 0, or -1 with errno (EAGAIN when the
+ * queue is full, EPIPE when the other end is gone, EMSGSIZE when LENGTH breaks the type's rule). */
+int msg_send(int sock, enum msg_type type, uint64_t generation, const void *body, size_t length,
+	     int fd);
+
+/* Receives one message without waiting. Returns 1, 0 at end of file, or -1 with errno (EAGAIN,
+ * EBADMSG after which the socket may be read on). MSG_R->fd is -1 unless 1 is returned. */
+int msg_recv(int sock, struct msg *msg_r);
+
+/* Pure check of one datagram: LENGTH bytes at DATA with HAVE_FD; fills MSG_R. 0 or -1. */
+int msg_decode(const void *data, size_t length, int have_fd, struct msg *msg_r);
+
+/* Splits the words of a MSG_REQUEST body in place. Returns how many (at most MAX), or -1 when there
+ * is none, one too many, or the last lacks its NUL. */
+int msg_words(const struct msg *msg, const char *words_r[], int max);
+
+/* Name of a type for logs, "?" when unknown. */
+const char *msg_type_name(unsigned type);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      page - the block of shared memory that belongs to a slot
+ * PURPOSE   Heartbeat, state word, counters, gauges and the clocks of streams: what others must be
+ *           able to read of a process, and what must outlive it.
+ * OWNER     made and held by the master; written by the slot's present holder alone; the others map
+ *           it read-only
+ * CONTRACT  one writer, relaxed atomics, no locks. A counter only grows, over respawns too.
+ * LIMITS    PAGE_COUNTERS counters, PAGE_GAUGES gauges; lanes are fixed at creation
+ */
+#ifndef SHACKD_SHM_PAGE_H
+#define SHACKD_SHM_PAGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE_MAGIC    0x53484b50U
+#define PAGE_VERSION  1
+#define PAGE_COUNTERS 256
+#define PAGE_GAUGES   64
+
+/* What the holder of a slot is doing: the watchdog's first clue. */
+enum page_state {
+	PAGE_EMPTY = 0,	   /* no process */
+	PAGE_STARTING = 1, /* before READY */
+	PAGE_READY = 2,	   /* able to serve, nothing read yet */
+	PAGE_IDLE = 3,	   /* waiting for something to do */
+	PAGE_BUSY = 4,	   /* at work */
+	PAGE_LMDB_HOLD = 5, /* holds the gate of a store: stopped here, it stops every writer */
+	PAGE_STOPPING = 6, /* asked to end */
+};
+
+enum page_counter {
+#define COUNTER(number, id, name, labels, help) COUNT_##id = (number),
+#include "shm/counters.def"
+#undef COUNTER
+};
+
+enum page_gauge {
+	GAUGE_CLIENTS = 0,  /* ysf: gateways in the worker's table */
+	GAUGE_STREAMS = 1,  /* ysf: open streams it knows */
+	GAUGE_HELD = 2,	    /* ysf: datagrams waiting for the gate */
+	GAUGE_STORE_PAGES = 3, /* keeper: pages in use in the voice store */
+	GAUGE_STORE_BYTES = 4, /* keeper: size of the voice store's file */
+	GAUGE_EVENTS = 5,   /* keeper: events in the log */
+	GAUGE_BLOCKS = 6,   /* keeper: blocks in force */
+	GAUGE_RECEIVE_BUFFER = 7, /* ysf: smallest receive buffer granted, bytes */
+};
+
+/* The per-frame facts of one stream as one slot saw them (no transaction per frame). A stream's
+ * lane number is in its record; the newest word over all slots counts. */
+struct page_lane {
+	_Atomic uint64_t last; /* clock_mono of the last frame here; 0: none */
+	_Atomic uint32_t stream; /* whose words these are */
+	_Atomic uint32_t frames;
+	_Atomic uint32_t lost;
+	_Atomic uint32_t counter; /* frame counter of the last frame, 0..127 */
+	uint64_t reserved;
+};
+
+struct page {
+	uint32_t magic;
+	uint32_t version;
+	uint32_t lanes;
+	uint32_t reserved;
+	char slot[16];
+	_Atomic uint64_t generation; /* of the holder; the master writes it before the fork */
+	_Atomic uint64_t turns;	     /* heartbeat: grows with every turn of the loop */
+	_Atomic uint64_t beat;	     /* clock_mono of the last turn */
+	_Atomic uint64_t state_since; /* clock_mono of the last change of the state word */
+	_Atomic uint32_t state;	     /* enum page_state */
+	_Atomic int32_t pid;
+	_Atomic uint64_t ready_ns; /* from fork to READY, measured by the master */
+	_Atomic uint64_t forked;   /* clock_mono before the fork; written by the master */
+	_Atomic uint64_t counter[PAGE_COUNTERS];
+	_Atomic uint64_t gauge[PAGE_GAUGES];
+	struct page_lane lane[];
+};
+
+/* Makes the memfd of a slot (sealed against resizing) with LANES lanes and returns it, or -1 with
+ * errno. */
+int page_create(const char *slot, uint32_t lanes);
+
+/* A second descriptor of the same memory that can't be mapped for writing. -1 with errno. */
+int page_reopen_readonly(int fd);
+
+/* Maps a page; checks magic, version and that the lanes fit the file. NULL with errno. */
+struct page *page_map(int fd);
+const struct page *page_map_readonly(int fd);
+void page_unmap(const struct page **page);
+
+static inline void page_count_by(struct page *page, enum page_counter which, uint64_t by)
+{
+	_Atomic uint64_t *word = &page->counter[which];
+
+	/* one writer: a load and a store are enough, and cheaper than a locked add */
+	atomic_store_explicit(word, atomic_load_explicit(word, memory_order_relaxed) + by,
+			      memory_order_relaxed);
+}
+
+static inline void page_count(struct page *page, enum page_counter which)
+{
+	page_count_by(page, which, 1);
+}
+
+static inline void page_gauge(struct page *page, enum page_gauge which, uint64_t value)
+{
+	atomic_store_explicit(&page->gauge[which], value, memory_order_relaxed);
+}
+
+void page_set_state(struct page *page, enum page_state state);
+const char *page_state_name(uint32_t state);
+
+/* One turn of the loop. NOW is clock_mono. */
+void page_beat(struct page *page, uint64_t now);
+
+/* A frame of STREAM passed through this slot. COUNTER is the frame counter (0..127); MISSING how
+ * many frames the counter says were lost before it. */
+void page_lane_touch(struct page *page, uint32_t lane, uint32_t stream, uint64_t now,
+		     uint32_t counter, uint32_t missing);
+
+/* What the slot knows of STREAM in LANE; returns false when the lane belongs to another stream. */
+struct page_lane_view {
+	uint64_t last;
+	uint32_t frames;
+	uint32_t lost;
+	uint32_t counter;
+};
+bool page_lane_read(const struct page *page, uint32_t lane, uint32_t stream,
+		    struct page_lane_view *view_r);
+
+/* The table behind the numbers, for metrics. NULL when no counter has that number. */
+struct page_counter_info {
+	unsigned number;
+	const char *name;
+	const char *labels;
+	const char *help;
+};
+const struct page_counter_info *page_counter_table(size_t *count_r);
+
+#endif

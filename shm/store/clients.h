@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      clients - linked gateways
+ * PURPOSE   Table of the gateways that are linked, and the rules of its bounds.
+ * OWNER     ysf workers and keeper write
+ * CONTRACT  every call works inside the caller's transaction; a change that others must see writes
+ *           its event in the same transaction. Failure is remembered in the transaction.
+ * LIMITS    limits.clients, limits.clients_per_ip (the callers' rules), counted exactly
+ */
+#ifndef SHACKD_SHM_STORE_CLIENTS_H
+#define SHACKD_SHM_STORE_CLIENTS_H
+
+#include "shm/store/env.h"
+#include "shm/store/schema.h"
+
+enum store_error clients_get(struct store_txn *txn, const struct client_key *key,
+			     struct client_record *record_r);
+
+/* Key of the client with that id. */
+enum store_error clients_by_id(struct store_txn *txn, uint32_t id, struct client_key *key_r);
+
+/* How many there are; how many from the address of KEY (counting stops at MOST). */
+uint64_t clients_count(struct store_txn *txn);
+uint32_t clients_count_ip(struct store_txn *txn, const struct client_key *key, uint32_t most);
+
+/* Links a new gateway: sets RECORD's id, stores it, writes client.link. STORE_EXISTS when it is
+ * linked already, STORE_LIMIT at limits.clients. */
+enum store_error clients_link(struct store_txn *txn, const struct client_key *key,
+			      struct client_record *record);
+
+/* Removes a gateway, closes its streams first, writes client.unlink with REASON. STORE_NOT_FOUND
+ * when it is gone already. */
+enum store_error clients_unlink(struct store_txn *txn, const struct client_key *key,
+				enum event_reason reason);
+
+/* Moves a gateway to DGID, writes client.dgid. */
+enum store_error clients_move(struct store_txn *txn, const struct client_key *key, uint8_t dgid,
+			      enum event_reason reason);
+
+/* Notes a poll at time POLLED (never backwards) and, when PROVEN, that the gateway is no forgery.
+ * No event: only times changed. */
+enum store_error clients_touch(struct store_txn *txn, const struct client_key *key,
+			       uint64_t polled, bool proven);
+
+/* Walks on from *KEY (all zero: from the start), up to MOST records; the visitor returns false to
+ * stop. KEY is left at the last record seen. Returns how many were seen; fewer than MOST: the
+ * end. A record that fails its check is counted and left out. */
+typedef bool clients_visitor(const struct client_key *key, const struct client_record *record,
+			     void *arg);
+unsigned clients_walk(struct store_txn *txn, struct client_key *key, unsigned most,
+		      clients_visitor *visit, void *arg);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      schema - keys and records of the stores
+ * PURPOSE   The layouts that all processes share, with the one number that says which edition.
+ * OWNER     every process that opens a store
+ * CONTRACT  records are fixed layouts of at most 512 bytes that begin with their own version; what
+ *           is read back is checked as if an enemy had written it (`*_check`): sizes, version,
+ *           ranges, texts terminated and printable. Integers are in the machine's order (a store
+ *           never leaves its machine); keys are big-endian where their order matters.
+ * LIMITS    a change of layout needs a new SCHEMA_VERSION
+ */
+#ifndef SHACKD_SHM_STORE_SCHEMA_H
+#define SHACKD_SHM_STORE_SCHEMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shm/addr.h"
+
+#define SCHEMA_VERSION 1
+#define RECORD_MAX     512
+
+#define CALL_MAX 11 /* ten characters and the NUL */
+#define FRAME_SIZE 155
+
+/* Key of a client: who, and at which of our ports (not which slot's socket). */
+struct client_key {
+	uint8_t ip[16];
+	uint8_t port[2];   /* big-endian */
+	uint8_t listen[2]; /* big-endian index of the listener */
+};
+
+void client_key_make(struct client_key *key_r, const struct addr *from, uint16_t listener);
+void client_key_addr(const struct client_key *key, struct addr *addr_r);
+uint16_t client_key_listener(const struct client_key *key);
+
+enum client_flag {
+	CLIENT_PROVEN = 1,  /* polled again, or sent a frame: nobody's forged address */
+	CLIENT_STATIC = 2,  /* DG-ID nailed by its name: no change by radio */
+	CLIENT_PKTINFO = 4, /* replies must name `local` as their source */
+};
+
+struct client_record {
+	uint8_t version;
+	uint8_t flags;
+	uint8_t dgid;	   /* where it is */
+	uint8_t home_dgid; /* 0: none */
+	uint32_t id;	   /* 1, 2, 3 ... never reused */
+	char name[CALL_MAX];
+	uint8_t reserved;
+	uint32_t home_time; /* seconds */
+	uint8_t local[16];  /* the address of ours that it polls */
+	uint64_t linked;    /* clock_mono */
+	uint64_t linked_real; /* clock_real, for people */
+	uint64_t polled;    /* clock_mono of the last poll written */
+};
+
+bool client_record_check(const void *data, size_t length, struct client_record *record_r);
+
+/* Key of a stream: its DG-ID, or STREAM_PRIVATE | client id for a call that nobody else may hear
+ * (local DG-ID, muted first call after a DG-ID change) and that so keeps nobody out. */
+#define STREAM_PRIVATE 0x80000000U
+
+enum stream_flag {
+	STREAM_MUTED = 1, /* changed the DG-ID: reported, not relayed */
+	STREAM_LOCAL = 2, /* on the local DG-ID: reported, not relayed */
+	STREAM_LATE = 4,  /* opened without a header */
+};
+
+struct stream_record {
+	uint8_t version;
+	uint8_t flags;
+	uint8_t dgid; /* for people; of a private one too */
+	uint8_t reserved;
+	uint32_t key;
+	uint32_t id;   /* 1..9999999, not that of any recent stream */
+	uint32_t lane; /* index of its words in every slot's page */
+	uint32_t client; /* id of the owner */
+	struct client_key owner;
+	char gateway[CALL_MAX]; /* registered name */
+	char tag[CALL_MAX];	/* bytes 4..13 of the header */
+	char source[CALL_MAX];
+	char dest[CALL_MAX];
+	uint64_t started;      /* clock_mono */
+	uint64_t started_real; /* clock_real */
+	uint8_t fich[4];       /* information bytes of the header */
+	uint8_t header[FRAME_SIZE]; /* to make the terminator of a cut call */
+};
+
+bool stream_record_check(const void *data, size_t length, struct stream_record *record_r);
+
+enum block_reason {
+	BLOCK_TIMEOUT = 1,  /* transmission timeout */
+	BLOCK_WILD_PTT = 2, /* too many short transmissions */
+	BLOCK_OPERATOR = 3,
+};
+
+#define BLOCK_FOREVER UINT64_MAX
+
+/* Keyed by the base call, NUL-padded to CALL_MAX bytes. */
+struct block_record {
+	uint8_t version;
+	uint8_t reason; /* enum block_reason */
+	uint8_t reserved[6];
+	uint64_t until;	     /* clock_mono; BLOCK_FOREVER */
+	uint64_t until_real; /* clock_real; BLOCK_FOREVER */
+	char by[16];	     /* slot or "operator" */
+};
+
+bool block_record_check(const void *data, size_t length, struct block_record *record_r);
+const char *block_reason_name(unsigned reason);
+
+/* Events: what changed, written in the same transaction as the change. Numbers are for ever. */
+enum event_type {
+	EVENT_CLIENT_LINK = 1,
+	EVENT_CLIENT_UNLINK = 2,
+	EVENT_CLIENT_DGID = 3,
+	EVENT_STREAM_START = 10,
+	EVENT_STREAM_META = 11,
+	EVENT_STREAM_END = 12,
+	EVENT_ACCESS_REFUSED = 20,
+	EVENT_BLOCK_ADD = 21,
+	EVENT_BLOCK_REMOVE = 22,
+	EVENT_SLOT_UP = 40,
+	EVENT_SLOT_DOWN = 41,
+};
+
+/* Why a client went, a stream ended, a caller was refused. */
+enum event_reason {
+	REASON_NONE = 0,
+	REASON_UNLINK = 1,	/* the gateway said so */
+	REASON_EXPIRED = 2,	/* silence */
+	REASON_EVICTED = 3,	/* made room in a full table */
+	REASON_KICK = 4,	/* operator */
+	REASON_REBOUND = 5,	/* the gateway came back from another port */
+	REASON_LISTENERS = 6,	/* its port is gone after a restart */
+	REASON_TERMINATOR = 10, /* normal end */
+	REASON_WATCHDOG = 11,
+	REASON_TIMEOUT = 12,
+	REASON_BLOCKED = 13,
+	REASON_RADIO = 20, /* DG-ID changed by radio */
+	REASON_DATA = 30,  /* access: Wires-X query */
+	REASON_CALL = 31,  /* access: callsign rule or block */
+};
+
+/* One layout for all events; fields that a type does not use are zero. */
+struct event_record {
+	uint8_t version;
+	uint8_t type;	/* enum event_type */
+	uint8_t reason; /* enum event_reason */
+	uint8_t dgid;
+	uint8_t old_dgid;
+	uint8_t flags; /* of the stream */
+	uint8_t has_key;
+	uint8_t signal;
+	uint64_t time;	     /* clock_real */
+	uint64_t generation; /* of the writing slot, or of the slot that it tells of */
+	char slot[16];	     /* likewise */
+	uint32_t client;     /* id */
+	uint32_t stream;     /* id */
+	uint32_t stream_key;
+	uint32_t frames;
+	uint32_t lost;
+	uint32_t duration_ms;
+	int32_t pid;
+	struct client_key key;
+	char gateway[CALL_MAX];
+	char source[CALL_MAX];
+	char dest[CALL_MAX];
+	char call[CALL_MAX]; /* blocks: base call */
+	uint64_t until;	     /* blocks: clock_real; BLOCK_FOREVER */
+	uint64_t block_until; /* blocks: clock_mono */
+	uint8_t block_reason;
+	uint8_t reserved[7];
+};
+
+bool event_record_check(const void *data, size_t length, struct event_record *record_r);
+const char *event_type_name(unsigned type); /* "client.link" */
+const char *event_reason_name(unsigned reason);
+
+#endif
