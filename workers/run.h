@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      run - the life of a worker
+ * PURPOSE   Everything that workers of all kinds do alike: take descriptors by role, give up rights,
+ *           open the stores, say READY, wait for GO, turn one libev loop, stop when told.
+ * OWNER     every worker
+ * CONTRACT  worker_main calls the kind's functions in the order of struct worker_kind. A worker ends
+ *           when the control socket reads end of file (the master is gone).
+ * LIMITS    WORKER_LISTENERS listeners, WORKER_PEERS slots of the same kind
+ */
+#ifndef SHACKD_WORKERS_RUN_H
+#define SHACKD_WORKERS_RUN_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/addr.h"
+#include "shm/conf.h"
+#include "shm/msg.h"
+#include "shm/page.h"
+#include "shm/store/env.h"
+
+#define WORKER_LISTENERS 64
+#define WORKER_PEERS	 64
+#define WORKER_BELLS	 128
+#define WORKER_SLOTS	 128
+
+struct worker_socket {
+	int fd; /* -1: none */
+	struct addr addr;
+};
+
+struct worker {
+	const struct worker_kind *kind;
+	char slot[16];
+	uint64_t generation;
+	unsigned index; /* among its kind */
+	unsigned count; /* slots of its kind */
+	struct ev_loop *loop;
+	int control;
+	struct conf *conf;
+	struct page *page; /* own */
+
+	/* pages of the ysf slots, read-only, [i] is slot ysf.i; the own one too */
+	const struct page *peer_page[WORKER_PEERS];
+	unsigned peers;
+
+	/* pages of all slots (keeper only) */
+	struct {
+		char slot[16];
+		const struct page *page;
+	} slot_page[WORKER_SLOTS];
+	unsigned slot_pages;
+
+	int bell;		     /* own doorbell, -1: none */
+	int peer_bell[WORKER_BELLS]; /* of the others that follow the voice store */
+	unsigned peer_bells;
+
+	struct worker_socket udp[WORKER_LISTENERS];
+	unsigned listeners;
+
+	int gate_voice, gate_state; /* memfds, -1: none */
+	int log_read, log_err;	    /* log only */
+	struct store *voice;	    /* opened by worker_main when the kind wants it */
+	struct store *state;
+
+	ev_io control_watch, bell_watch;
+	ev_timer timer;
+	ev_prepare prepare;
+	ev_check check;
+	ev_signal term;
+	bool stopping;
+	void *own; /* the kind's state */
+};
+
+struct worker_kind {
+	const char *name;	/* "ysf" */
+	bool wants_voice;	/* open the voice store */
+	bool creates_stores;	/* keeper: make them, open the state store too */
+	bool may_connect_unix;	/* log: talks to the syslog socket */
+	/* Builds the kind's state (worker->own). Descriptors, configuration and stores are there; rights
+	 * are given up. Returns false after worker_failed(). Nothing may be read yet. */
+	bool (*open)(struct worker *worker);
+	/* GO: start the watchers. */
+	void (*go)(struct worker *worker);
+	/* The 50 ms timer behind the doorbell, and the doorbell itself. */
+	void (*tick)(struct worker *worker);
+	/* A message that run does not know. The kind owns msg->fd. May be NULL. */
+	void (*message)(struct worker *worker, struct msg *msg);
+	/* TERM or MSG_STOP: finish the batch; call worker_finish() when done (may be at once). */
+	void (*stop)(struct worker *worker);
+	/* Frees the state. */
+	void (*close)(struct worker *worker);
+};
+
+/* The whole life; returns the exit status. */
+int worker_main(const struct worker_kind *kind, const char *slot);
+
+/* Why the worker can't serve: goes to the master, the log, and ends up in front of the operator. */
+bool worker_failed(struct worker *worker, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Leaves the loop; worker_main then returns STATUS. */
+void worker_finish(struct worker *worker, int status);
+
+/* Rings the doorbells of all others that follow the voice store: something was committed. */
+void worker_ring(struct worker *worker);
+
+/* The store is lost (STORE_LOST): log and leave, the successor opens it anew. */
+void worker_store_lost(struct worker *worker, const char *what);
+
+#endif
