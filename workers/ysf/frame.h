@@ -68,7 +68,7 @@ struct ysf_datagram {
 	enum ysf_kind kind;
 	enum ysf_reject reject;		/* YSF_REJECT_NONE unless kind is YSF_REJECTED */
 	size_t len;			/* bytes received */
-	size_t used;			/* bytes of it that mean something; the rest is rubbish */
+	size_t used;			/* bytes of it that mean something; ignore the rest */
 };
 
 /* The fields of a YSFI, cleaned, trimmed, NUL-terminated. */

@@ -22,7 +22,7 @@ extern uint16_t ysf_golay_check[2][64];
 /* For each of the 2,048 syndromes of the 23-bit Golay word: the data bits that are wrong. */
 extern uint16_t ysf_golay_fix[2048];
 
-/* Fills all tables. May be called again without harm. Takes about 10 us. */
+/* Fills all tables. May be called again without harm. Takes about 60 us. */
 void ysf_tables_init(void);
 
 #endif
