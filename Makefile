@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: ISC
+#
+# NAME      Makefile - builds, tests and runs shackd
+# PURPOSE   One file to read whole: `make run` and `make test` are all that a stranger needs.
+# CONTRACT  programs land at the top of the tree, everything else in build/; SAN=address,undefined
+#           and DEBUG=1 build into folders of their own; CFLAGS, CPPFLAGS and LDFLAGS are honoured
+# LIMITS    GNU make, Linux, Debian's package names
+
+VERSION  := 0.1.0
+DATE     := $(shell git log -1 --format=%cd --date=format:%Y%m%d 2>/dev/null || echo 20260101)
+
+CC       ?= gcc
+CFLAGS   ?= -O2 -g
+PREFIX   ?= /usr/local
+SECONDS  ?= 60
+
+# ---- what is built how -----------------------------------------------------------------------
+
+VARIANT  := $(if $(SAN),san,$(if $(DEBUG),debug,release))
+B        := build/$(VARIANT)
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wwrite-strings -Wformat=2 -Wno-format-nonliteral
+CF       := -std=gnu11 -I. -I$(B) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(WARN) $(WERROR) \
+            -fno-omit-frame-pointer -fno-common -fstack-protector-strong \
+            $(if $(DEBUG),-O0 -g3) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -O1)
+LF       := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now
+
+# What each program is linked of. shackctl needs no store, and nobody but main.c knows all.
+SHM      := $(wildcard shm/*.c)
+STORE    := $(wildcard shm/store/*.c)
+CONF     := $(patsubst %,master/%.c,options ini conf conf_values dump flags version problems)
+CONF     := $(wildcard $(CONF))
+MAKERS   := master/mkdoc.c
+MAINS    := master/main.c $(MAKERS)
+SHACKCTL := $(wildcard master/shackctl*.c) $(CONF) $(SHM)
+MASTER   := $(filter-out $(MAINS) $(wildcard master/shackctl*.c),$(wildcard master/*.c))
+WORKERS  := $(wildcard workers/*.c workers/*/*.c)
+PARTS    := $(SHM) $(STORE) $(MASTER) $(WORKERS)
+
+LIBS          := -llmdb -lsodium -linih -lev -lseccomp -ljansson -lpthread -lm
+LIBS_SHACKCTL := -linih -ljansson -lsodium
+
+obj      = $(patsubst %.c,$(B)/%.o,$(1))
+UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
+LOADLIB  := $(wildcard tests/load/lib_*.c)
+LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim doctored bare)
+FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.PHONY: all run test deps check units lint format bench fuzz sabotage install clean docs loads FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: shackd shackctl
+
+shackd: $(B)/shackd $(B)/.here
+	@cp -f $< $@.new && mv -f $@.new $@
+shackctl: $(B)/shackctl $(B)/.here
+	@cp -f $< $@.new && mv -f $@.new $@
+
+# Switching between release and SAN= must put the other build's programs in place.
+$(B)/.here: FORCE
+	@mkdir -p $(B); [ "$$(cat build/.variant 2>/dev/null)" = $(VARIANT) ] && [ -e $@ ] || \
+	    { echo $(VARIANT) >build/.variant; touch $@; }
+
+$(B)/shackd: $(call obj,master/main.c $(PARTS))
+	$(CC) $(CF) -o $@ $^ $(LF) $(LIBS)
+$(B)/shackctl: $(call obj,$(SHACKCTL))
+	$(CC) $(CF) -o $@ $^ $(LF) $(LIBS_SHACKCTL)
+$(B)/mkdoc: $(call obj,$(MAKERS) $(CONF) $(SHM))
+	$(CC) $(CF) -o $@ $^ $(LF) $(LIBS_SHACKCTL)
+
+$(B)/%.o: %.c Makefile | $(B)/version.h
+	@mkdir -p $(@D)
+	$(CC) $(CF) -MMD -MP -c -o $@ $<
+
+$(B)/version.h: FORCE
+	@mkdir -p $(B)
+	@printf '#define SHACKD_VERSION "%s"\n#define SHACKD_DATE "%s"\n' $(VERSION) $(DATE) >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(PARTS) $(LOADLIB))
+	$(CC) $(CF) -o $@ $^ $(LF) $(LIBS) -lcmocka
+$(LOAD): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(LOADLIB))
+	$(CC) $(CF) -o $@ $^ $(LF) -lm
+# The same targets without libFuzzer: replays the seeds and mutates them for a moment.
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(call obj,$(PARTS))
+	$(CC) $(CF) -o $@ $^ $(LF) $(LIBS)
+build/fuzz/%: tests/fuzz/%.c $(PARTS) | $(B)/version.h
+	@mkdir -p $(@D)
+	clang -std=gnu11 -I. -I$(B) -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(PARTS) $(LIBS)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- running ---------------------------------------------------------------------------------
+
+run: deps
+	@$(MAKE) --no-print-directory all $(LOAD)
+	@exec tests/lib/demo
+
+# ---- what Debian provides --------------------------------------------------------------------
+
+PACKAGES_BUILD := gcc libc6-dev liblmdb-dev libsodium-dev libinih-dev libev-dev libseccomp-dev \
+                  libjansson-dev
+PACKAGES_TEST  := libcmocka-dev python3-minimal python3 iproute2 util-linux procps
+PACKAGES_DEV   := clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck mandoc patch
+
+deps:
+	@missing=$$(for p in $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_DEV); do \
+	    dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	missing=$$(echo $$missing); [ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" = 0 ]; then \
+	    echo "installing: $$missing"; \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -y -q --no-install-recommends $$missing; \
+	else \
+	    echo "missing packages; run as root:  apt-get install -y $$missing" >&2; exit 1; \
+	fi
+
+# ---- testing ---------------------------------------------------------------------------------
+
+test: deps
+	@$(MAKE) --no-print-directory check
+
+units: $(UNIT)
+loads: $(LOAD)
+
+check: all units loads $(patsubst %,$(B)/tests/fuzz/%,$(FUZZ)) $(B)/mkdoc
+	@B=$(B) SAN=$(SAN) tests/run $(TESTS)
+
+bench: all loads
+	@tests/load/bench.py $(BENCH)
+
+fuzz: $(patsubst %,build/fuzz/%,$(FUZZ))
+	@tests/fuzz/run $(SECONDS) $(FUZZ)
+
+sabotage:
+	@tests/sabotage/run $(PATCHES)
+
+# ---- keeping it clean ------------------------------------------------------------------------
+
+SOURCES  := $(wildcard master/*.[ch] shm/*.[ch] shm/store/*.[ch] workers/*.[ch] workers/*/*.[ch])
+TESTSRC  := $(wildcard tests/load/*.[ch] tests/fuzz/*.c tests/unit/*/*.c tests/unit/*/*/*.c)
+
+lint: docs
+	@$(MAKE) --no-print-directory B=build/lint WERROR=-Werror build/lint/shackd build/lint/shackctl \
+	    build/lint/mkdoc build/lint/.tests
+	@tests/lib/lint build/lint
+
+build/lint/.tests: $(call obj,$(filter %.c,$(TESTSRC)))
+	@touch $@
+
+format:
+	clang-format -i $(SOURCES) $(TESTSRC)
+
+# The sample file and the manual pages are made of the option and flag tables.
+docs: $(B)/mkdoc
+	@mkdir -p etc
+	$(B)/mkdoc sample >etc/shackd.ini
+	$(B)/mkdoc man <man/shackd.ini.5.in >man/shackd.ini.5
+	$(B)/mkdoc flags <man/shackd.8.in >man/shackd.8
+
+# ---- installing ------------------------------------------------------------------------------
+
+install: all
+	install -D -m 755 shackd $(DESTDIR)$(PREFIX)/sbin/shackd
+	install -D -m 755 shackctl $(DESTDIR)$(PREFIX)/bin/shackctl
+	install -D -m 644 etc/shackd.ini $(DESTDIR)/etc/shackd/shackd.ini
+	for s in 5 7 8; do install -d $(DESTDIR)$(PREFIX)/share/man/man$$s; \
+	    install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/; done
+
+clean:
+	rm -rf build shackd shackctl
