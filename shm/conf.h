@@ -38,7 +38,8 @@ enum conf_type {
 	CONF_SIZE,     /* int64_t bytes */
 	CONF_RATE,     /* int64_t events a minute ("20/m") */
 	CONF_WORKERS,  /* int64_t; "auto" resolved by the master at cold start */
-	CONF_LEVEL,    /* int64_t enum log_level */
+	CONF_LOG,      /* text: "stderr", "syslog" or an absolute path */
+	CONF_LEVEL,    /* int64_t enum log_level, the words in the option's `min` string */
 	CONF_CHOICE,   /* text, one of the words in the option's `min` string */
 	CONF_DGID,     /* int64_t 1..99 */
 	CONF_DGID_SET, /* struct conf_dgids */

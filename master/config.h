@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      config - the effective configuration
+ * PURPOSE   Defaults, then the file, then what -o says; each value checked by itself and then
+ *           against the others. What it hands out can be obeyed without another look.
+ * OWNER     master
+ * CONTRACT  immutable once loaded; every key has a value; paths are absolute; "auto", empty names
+ *           and wildcards are resolved
+ * LIMITS    none known
+ */
+#ifndef SHACKD_MASTER_CONFIG_H
+#define SHACKD_MASTER_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "master/problems.h"
+#include "master/value.h"
+#include "shm/conf.h"
+
+#define CONFIG_FILE_DEFAULT "/etc/shackd/shackd.ini"
+
+struct config_request {
+	const char *file;	/* of -c; NULL: CONFIG_FILE_DEFAULT, which may be missing */
+	const char *const *set; /* of -o, SECTION.KEY=VALUE each */
+	size_t sets;
+	bool foreground;	/* of -f: server.log is stderr unless said otherwise */
+	const char *directory;	/* absolute; relative FILE and paths in SET start here. NULL: the
+				 * working directory. Remember it before chdir for a reload. */
+};
+
+struct config;
+
+/* Returns 0 and a configuration that is the caller's (config_destroy), or -1 with at least one
+ * finding added to PROBLEMS and CONFIG_R set to NULL. */
+int config_load(struct config **config_r, const struct config_request *request,
+		struct problems *problems);
+void config_destroy(struct config **config);
+
+/* The same for SIZE bytes that were read already; REQUEST's file is only a name then. */
+int config_parse(struct config **config_r, const struct config_request *request, const char *data,
+		 size_t size, struct problems *problems);
+
+/* False when there was no file at the default path, so that everything is default or -o. */
+bool config_has_file(const struct config *config);
+
+/* Accessors; the type is in shm/options.def. Texts live as long as CONFIG. */
+int64_t config_number(const struct config *config, enum conf_key key);
+bool config_bool(const struct config *config, enum conf_key key);
+const char *config_text(const struct config *config, enum conf_key key);
+const struct addr *config_listen(const struct config *config, enum conf_key key, size_t *count_r);
+const struct value *config_value(const struct config *config, enum conf_key key);
+
+/* Same effective value in both? */
+bool config_equal(const struct config *a, const struct config *b, enum conf_key key);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      inifile - reads an ini file and says where everything stood
+ * PURPOSE   Feeds inih with checked lines, so that nothing is cut, joined or skipped silently, and
+ *           finds every fault of form in one pass.
+ * OWNER     master
+ * CONTRACT  reads regular files and character devices only and never blocks on a pipe; calls back
+ *           for well-formed `key = value` lines of known sections
+ * LIMITS    lines of INIFILE_LINE_MAX bytes, files of INIFILE_SIZE_MAX bytes
+ */
+#ifndef SHACKD_MASTER_INIFILE_H
+#define SHACKD_MASTER_INIFILE_H
+
+#include <stddef.h>
+
+#include "master/problems.h"
+
+/* inih's line buffer is 200 bytes: this many, line feed and NUL. */
+#define INIFILE_LINE_MAX 198
+#define INIFILE_SIZE_MAX (1024 * 1024)
+
+/* One `key = value`; the texts live as long as the call. */
+typedef void inifile_pair(void *context, int line, const char *section, const char *key,
+			  const char *value);
+
+/* The whole file in a buffer that the caller frees. Returns 0, or -1 with errno kept and a finding
+ * added to PROBLEMS. */
+int inifile_load(const char *path, char **data_r, size_t *size_r, struct problems *problems);
+
+/* Parses SIZE bytes of DATA; NAME is what findings call the file. */
+void inifile_parse(const char *name, const char *data, size_t size, inifile_pair *pair,
+		   void *context, struct problems *problems);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      snapshot - write side of the configuration snapshot
+ * PURPOSE   Turns the effective configuration into the sealed memfd that workers map (shm/conf.h).
+ * OWNER     master
+ * CONTRACT  the memfd can be neither written nor resized nor unsealed any more
+ * LIMITS    none known
+ */
+#ifndef SHACKD_MASTER_SNAPSHOT_H
+#define SHACKD_MASTER_SNAPSHOT_H
+
+#include <stdint.h>
+
+#include "master/config.h"
+
+/* A new descriptor (close-on-exec), or -1 with errno. GENERATION is 1 for the first. */
+int snapshot_build(const struct config *config, uint64_t generation);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      value - one configuration value, from text and back
+ * PURPOSE   Parses a text by the type and range of its option, and prints the canonical text that
+ *           parses back to the same value.
+ * OWNER     master
+ * CONTRACT  pure; no file access, no name lookups. Paths stay as they are given here; config makes
+ *           them absolute.
+ * LIMITS    CONF_TEXT_MAX - 1 bytes a text, CONF_LISTEN_MAX addresses a listen key
+ */
+#ifndef SHACKD_MASTER_VALUE_H
+#define SHACKD_MASTER_VALUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "master/options.h"
+#include "shm/addr.h"
+#include "shm/conf.h"
+
+/* Room for what is wrong with a value. */
+#define VALUE_WHY_MAX 200
+
+/* Only the members of the option's type mean something. NUMBER of a LEVEL or CHOICE is the index of
+ * its word; NUMBER of WORKERS is 0 for "auto" until config resolves it. */
+struct value {
+	int64_t number;
+	struct conf_dgids dgids;
+	size_t listens;
+	struct addr listen[CONF_LISTEN_MAX];
+	char text[CONF_TEXT_MAX]; /* TEXT, PATH, LOG, CHOICE: the value; others: as given */
+};
+
+/* Returns 0, or -1 with a sentence in WHY ("must be 1 to 64", with a hint in brackets if there is
+ * one). VALUE_R is zeroed first. */
+int value_parse(const struct option_def *option, const char *text, struct value *value_r,
+		char why[VALUE_WHY_MAX]);
+
+/* The canonical text of VALUE. Returns BUF. */
+const char *value_print(const struct option_def *option, const struct value *value, char *buf,
+			size_t size);
+
+#endif
