@@ -72,6 +72,11 @@ struct worker {
 	ev_signal term;
 	bool stopping;
 	void *own; /* the kind's state */
+
+	int log_fd;	  /* writing end of the log queue, -1: none */
+	bool going;	  /* GO has come */
+	int status;	  /* what worker_main returns */
+	int32_t master_pid;
 };
 
 struct worker_kind {
@@ -94,7 +99,7 @@ struct worker_kind {
 	void (*close)(struct worker *worker);
 };
 
-/* The whole life; returns the exit status. */
+/* The whole life; returns the exit status. Takes ROLE_CONTROL_FD. */
 int worker_main(const struct worker_kind *kind, const char *slot);
 
 /* Why the worker can't serve: goes to the master, the log, and ends up in front of the operator. */

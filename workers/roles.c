@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      roles - the kinds of worker in this executable
+ * PURPOSE   The table that main looks a slot's kind up in.
+ * OWNER     main (dispatch)
+ * CONTRACT  see shm/role.h
+ * LIMITS    none known
+ */
+#include "workers/roles.h"
+
+#include <stddef.h>
+
+#include "shm/role.h"
+
+static int run_keeper(const char *slot)
+{
+	return worker_main(&keeper_kind, slot);
+}
+
+static int run_log(const char *slot)
+{
+	return worker_main(&log_kind, slot);
+}
+
+static int run_ysf(const char *slot)
+{
+	return worker_main(&ysf_kind, slot);
+}
+
+const struct role role_table[] = {
+	{"keeper", run_keeper},
+	{"log", run_log},
+	{"ysf", run_ysf},
+	{NULL, NULL},
+};

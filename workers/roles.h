@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      roles - the kinds of worker in this executable
+ * PURPOSE   Names what each folder under workers/ offers; workers/roles.c makes the table of it.
+ * OWNER     main (dispatch)
+ * CONTRACT  each folder defines its one struct worker_kind
+ * LIMITS    none known
+ */
+#ifndef SHACKD_WORKERS_ROLES_H
+#define SHACKD_WORKERS_ROLES_H
+
+#include "workers/run.h"
+
+extern const struct worker_kind keeper_kind;
+extern const struct worker_kind log_kind;
+extern const struct worker_kind ysf_kind;
+
+#endif

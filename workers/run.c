@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      run - the life of a worker
+ * PURPOSE   What workers of all kinds do alike, in the one order that is safe.
+ * OWNER     every worker
+ * CONTRACT  see run.h
+ * LIMITS    see run.h
+ */
+#include "workers/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shm/clock.h"
+#include "shm/log.h"
+#include "shm/role.h"
+#include "workers/rights.h"
+#include "workers/sandbox.h"
+#include "workers/take.h"
+
+/* Seconds between two turns when nothing happens: the watchdog counts turns. */
+#define TURN	       0.05
+#define MESSAGES_A_TURN 32
+
+bool worker_failed(struct worker *worker, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_error("%s", text);
+	if (msg_send(worker->control, MSG_FAILED, worker->generation, text, strlen(text), -1) != 0)
+		log_error("can't tell the master: %s", strerror(errno));
+	return false;
+}
+
+void worker_finish(struct worker *worker, int status)
+{
+	worker->stopping = true;
+	worker->status = status;
+	ev_break(worker->loop, EVBREAK_ALL);
+}
+
+void worker_ring(struct worker *worker)
+{
+	const uint64_t one = 1;
+
+	/* a bell that can't take more has been rung and not yet heard: that is enough */
+	for (unsigned i = 0; i < worker->peer_bells; i++)
+		if (write(worker->peer_bell[i], &one, sizeof(one)) < 0 && errno != EAGAIN)
+			log_limited(LOG_LEVEL_WARNING, "doorbell %u: %s", i, strerror(errno));
+}
+
+void worker_store_lost(struct worker *worker, const char *what)
+{
+	log_error("%s: the store can't go on in this process, leaving it to a successor", what);
+	worker_finish(worker, 1);
+}
+
+static void stop(struct worker *worker)
+{
+	if (worker->stopping)
+		return;
+	worker->stopping = true;
+	page_set_state(worker->page, PAGE_STOPPING);
+	if (worker->going && worker->kind->stop != NULL)
+		worker->kind->stop(worker);
+	else
+		worker_finish(worker, 0);
+}
+
+/* ---- watchers ---- */
+
+static void on_term(struct ev_loop *loop, ev_signal *watch, int events)
+{
+	(void)loop;
+	(void)events;
+	stop(watch->data);
+}
+
+static void on_bell(struct ev_loop *loop, ev_io *watch, int events)
+{
+	struct worker *worker = watch->data;
+	uint64_t rings;
+
+	(void)loop;
+	(void)events;
+	if (read(worker->bell, &rings, sizeof(rings)) < 0 && errno != EAGAIN)
+		log_limited(LOG_LEVEL_WARNING, "own doorbell: %s", strerror(errno));
+	if (worker->kind->tick != NULL)
+		worker->kind->tick(worker);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *watch, int events)
+{
+	struct worker *worker = watch->data;
+
+	(void)loop;
+	(void)events;
+	if (worker->going && worker->kind->tick != NULL)
+		worker->kind->tick(worker);
+}
+
+/* READY and STOPPING tell more than IDLE and BUSY would: they stay. */
+static bool shows_work(const struct worker *worker)
+{
+	return worker->going && !worker->stopping;
+}
+
+static void on_prepare(struct ev_loop *loop, ev_prepare *watch, int events)
+{
+	struct worker *worker = watch->data;
+
+	(void)loop;
+	(void)events;
+	if (shows_work(worker))
+		page_set_state(worker->page, PAGE_IDLE);
+}
+
+static void on_check(struct ev_loop *loop, ev_check *watch, int events)
+{
+	struct worker *worker = watch->data;
+
+	(void)loop;
+	(void)events;
+	page_beat(worker->page, clock_mono());
+	if (shows_work(worker))
+		page_set_state(worker->page, PAGE_BUSY);
+}
+
+static void go(struct worker *worker)
+{
+	if (worker->going || worker->stopping)
+		return;
+	worker->going = true;
+	page_set_state(worker->page, PAGE_BUSY);
+	if (worker->bell >= 0)
+		ev_io_start(worker->loop, &worker->bell_watch);
+	worker->kind->go(worker);
+}
+
+static void handle_message(struct worker *worker, struct msg *msg)
+{
+	if (msg->type == MSG_GO) {
+		go(worker);
+	} else if (msg->type == MSG_STOP) {
+		stop(worker);
+	} else if (worker->kind->message != NULL) {
+		worker->kind->message(worker, msg);
+	} else {
+		page_count(worker->page, COUNT_MESSAGES_BAD);
+		log_limited(LOG_LEVEL_WARNING, "unexpected message %s", msg_type_name(msg->type));
+		if (msg->fd >= 0)
+			close(msg->fd);
+	}
+}
+
+static void on_control(struct ev_loop *loop, ev_io *watch, int events)
+{
+	struct worker *worker = watch->data;
+	struct msg msg;
+
+	(void)loop;
+	(void)events;
+	for (int i = 0; i < MESSAGES_A_TURN; i++) {
+		int got = msg_recv(worker->control, &msg);
+
+		if (got > 0) {
+			handle_message(worker, &msg);
+		} else if (got == 0) {
+			worker_finish(worker, 0); /* the master is gone, and so is our reason */
+			return;
+		} else if (errno == EBADMSG) {
+			page_count(worker->page, COUNT_MESSAGES_BAD);
+		} else if (errno == EAGAIN || errno == EINTR) {
+			return;
+		} else {
+			log_error("control socket: %s", strerror(errno));
+			worker_finish(worker, 1);
+			return;
+		}
+	}
+}
+
+static bool make_loop(struct worker *worker)
+{
+	worker->loop = ev_loop_new(EVFLAG_NOENV);
+	if (worker->loop == NULL)
+		return worker_failed(worker, "can't make an event loop");
+	ev_io_init(&worker->control_watch, on_control, worker->control, EV_READ);
+	ev_io_init(&worker->bell_watch, on_bell, worker->bell, EV_READ);
+	ev_timer_init(&worker->timer, on_timer, TURN, TURN);
+	ev_prepare_init(&worker->prepare, on_prepare);
+	ev_check_init(&worker->check, on_check);
+	ev_signal_init(&worker->term, on_term, SIGTERM);
+	ev_set_priority(&worker->check, EV_MAXPRI);    /* first after the wait */
+	ev_set_priority(&worker->prepare, EV_MINPRI);  /* last before it */
+	worker->control_watch.data = worker->bell_watch.data = worker->timer.data = worker;
+	worker->prepare.data = worker->check.data = worker->term.data = worker;
+	ev_io_start(worker->loop, &worker->control_watch);
+	ev_timer_start(worker->loop, &worker->timer);
+	ev_prepare_start(worker->loop, &worker->prepare);
+	ev_check_start(worker->loop, &worker->check);
+	ev_signal_start(worker->loop, &worker->term);
+	return true;
+}
+
+static void stop_watchers(struct worker *worker)
+{
+	ev_io_stop(worker->loop, &worker->control_watch);
+	ev_io_stop(worker->loop, &worker->bell_watch);
+	ev_timer_stop(worker->loop, &worker->timer);
+	ev_prepare_stop(worker->loop, &worker->prepare);
+	ev_check_stop(worker->loop, &worker->check);
+	ev_signal_stop(worker->loop, &worker->term);
+}
+
+/* ---- the start, step by step ---- */
+
+/* What the terminal sends goes to the whole foreground group; only the master obeys it. */
+static void reset_signals(void)
+{
+	static const int ignored[] = {SIGINT, SIGHUP, SIGPIPE, SIGQUIT, SIGUSR1, SIGUSR2};
+	sigset_t none;
+
+	for (unsigned i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void start_log(struct worker *worker)
+{
+	log_init(worker->log_fd, worker->slot, worker->generation,
+		 (enum log_level)conf_number(worker->conf, CONF_SERVER_LOG_LEVEL),
+		 (uint64_t *)&worker->page->counter[COUNT_LOG_DROPPED]);
+}
+
+static struct store_config store_settings(const struct worker *worker, enum store_kind kind)
+{
+	const struct conf *conf = worker->conf;
+	struct store_config config = {
+		.kind = kind,
+		.gate_fd = kind == STORE_VOICE ? worker->gate_voice : worker->gate_state,
+		.max_clients = (uint32_t)conf_number(conf, CONF_LIMITS_CLIENTS),
+		.max_streams = (uint32_t)conf_number(conf, CONF_LIMITS_STREAMS),
+		.max_blocks = (uint32_t)conf_number(conf, CONF_LIMITS_BLOCKS),
+		.max_events = (uint32_t)conf_number(conf, CONF_LIMITS_EVENTS),
+		.page = worker->page,
+		.slot = worker->slot,
+		.generation = worker->generation,
+		.create = worker->kind->creates_stores,
+	};
+
+	config.map_size = store_map_size(kind, config.max_clients, config.max_streams,
+					 config.max_blocks, config.max_events);
+	return config;
+}
+
+static bool open_store(struct worker *worker, enum store_kind kind, struct store **store_r)
+{
+	const char *dir = conf_text(
+		worker->conf, kind == STORE_VOICE ? CONF_SERVER_SHM_DIR : CONF_SERVER_STATE_DIR);
+	struct store_config config = store_settings(worker, kind);
+	bool set_aside = false;
+	char path[CONF_TEXT_MAX + 16], error[256] = "";
+
+	snprintf(path, sizeof(path), "%s/%s", dir, kind == STORE_VOICE ? "voice" : "state");
+	config.path = path;
+	if (config.create && mkdir(path, 0750) != 0 && errno != EEXIST)
+		return worker_failed(worker, "can't make %s: %s", path, strerror(errno));
+	if (store_open(store_r, &config, &set_aside, error) != STORE_OK)
+		return worker_failed(worker, "can't open the store %s: %s", path, error);
+	if (set_aside)
+		log_warning("the store %s was of another boot or version, moved to %s.old", path,
+			    path);
+	return true;
+}
+
+static bool open_stores(struct worker *worker)
+{
+	if (worker->kind->wants_voice && !open_store(worker, STORE_VOICE, &worker->voice))
+		return false;
+	return !worker->kind->creates_stores || open_store(worker, STORE_STATE, &worker->state);
+}
+
+/* From the descriptors to READY. False: the status is set. */
+static bool start(struct worker *worker)
+{
+	struct msg_start first;
+	char error[256] = "";
+	int got = take_all(worker, &first, error);
+
+	if (got == 0)
+		return false; /* nobody wants us any more: status 0 */
+	worker->status = 1;
+	if (got < 0)
+		return worker_failed(worker, "%s", error);
+	start_log(worker);
+	page_set_state(worker->page, PAGE_STARTING);
+	atomic_store_explicit(&worker->page->pid, getpid(), memory_order_relaxed);
+	if (chdir("/") != 0)
+		return worker_failed(worker, "can't change to /: %s", strerror(errno));
+	if (!rights_limit(error) || !rights_drop(first.uid, first.gid, error))
+		return worker_failed(worker, "%s", error);
+	if (!rights_tie(worker->master_pid)) {
+		worker->status = 0;
+		return false;
+	}
+	rights_hide();
+	if (!make_loop(worker) || !open_stores(worker))
+		return false;
+	if (conf_bool(worker->conf, CONF_SERVER_SANDBOX) &&
+	    sandbox_enter(worker->kind->may_connect_unix) != 0)
+		return worker_failed(worker, "can't enter the sandbox: %s (server.sandbox)",
+				     strerror(errno));
+	if (!worker->kind->open(worker))
+		return false;
+	page_set_state(worker->page, PAGE_READY);
+	if (msg_send(worker->control, MSG_READY, worker->generation, NULL, 0, -1) != 0)
+		return worker_failed(worker, "can't say READY: %s", strerror(errno));
+	worker->status = 0;
+	return true;
+}
+
+static void finish(struct worker *worker)
+{
+	if (worker->kind->close != NULL && worker->own != NULL)
+		worker->kind->close(worker);
+	store_close(&worker->voice);
+	store_close(&worker->state);
+	if (worker->loop != NULL) {
+		stop_watchers(worker);
+		ev_loop_destroy(worker->loop);
+	}
+	log_init(-1, worker->slot, worker->generation, LOG_LEVEL_INFO, NULL);
+	take_undo(worker);
+	if (worker->log_fd >= 0)
+		close(worker->log_fd);
+}
+
+int worker_main(const struct worker_kind *kind, const char *slot)
+{
+	struct worker worker;
+
+	reset_signals();
+	take_init(&worker);
+	worker.kind = kind;
+	snprintf(worker.slot, sizeof(worker.slot), "%s", slot);
+	worker.control = ROLE_CONTROL_FD;
+	fcntl(worker.control, F_SETFD, FD_CLOEXEC);
+	log_init(-1, worker.slot, 0, LOG_LEVEL_INFO, NULL);
+	if (start(&worker))
+		ev_run(worker.loop, 0);
+	finish(&worker);
+	return worker.status;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      take - what a worker gets from the master before it starts
+ * PURPOSE   Reads MSG_FD after MSG_FD from the control socket until MSG_START, and puts each
+ *           descriptor where its role says.
+ * OWNER     every worker, first step of worker_main
+ * CONTRACT  a descriptor that nobody wants, an index out of range, or a page that can't be mapped
+ *           ends the start: a worker with half of its things must not serve
+ * LIMITS    TAKE_SECONDS from begin to MSG_START
+ */
+#ifndef SHACKD_WORKERS_TAKE_H
+#define SHACKD_WORKERS_TAKE_H
+
+#include "workers/run.h"
+
+#define TAKE_SECONDS 5
+
+/* Fills WORKER (prepared by take_init) and START_R. Returns 1; 0 when the master is gone; -1 with a
+ * sentence in ERROR_R. */
+int take_all(struct worker *worker, struct msg_start *start_r, char error_r[256]);
+
+/* An empty worker: no descriptors. */
+void take_init(struct worker *worker);
+
+/* Unmaps and closes all of it. */
+void take_undo(struct worker *worker);
+
+#endif
