@@ -6,7 +6,7 @@
  * OWNER     made and held by the master; written by the slot's present holder alone; the others map
  *           it read-only
  * CONTRACT  one writer, relaxed atomics, no locks. A counter only grows, over respawns too.
- * LIMITS    PAGE_COUNTERS counters, PAGE_GAUGES gauges; lanes are fixed at creation
+ * LIMITS    PAGE_COUNTERS counters, PAGE_GAUGES gauges, PAGE_LANES_MAX lanes, fixed at creation
  */
 #ifndef SHACKD_SHM_PAGE_H
 #define SHACKD_SHM_PAGE_H
@@ -20,6 +20,7 @@
 #define PAGE_VERSION  1
 #define PAGE_COUNTERS 256
 #define PAGE_GAUGES   64
+#define PAGE_LANES_MAX 10000 /* greatest limits.streams */
 
 /* What the holder of a slot is doing: the watchdog's first clue. */
 enum page_state {

@@ -19,6 +19,7 @@
 #include "shm/addr.h"
 
 #define SCHEMA_VERSION 1
+#define RECORD_VERSION 1 /* what the record modules write into `version` of every record */
 #define RECORD_MAX     512
 
 #define CALL_MAX 11 /* ten characters and the NUL */
@@ -61,6 +62,8 @@ bool client_record_check(const void *data, size_t length, struct client_record *
 /* Key of a stream: its DG-ID, or STREAM_PRIVATE | client id for a call that nobody else may hear
  * (local DG-ID, muted first call after a DG-ID change) and that so keeps nobody out. */
 #define STREAM_PRIVATE 0x80000000U
+#define STREAM_ID_MAX  9999999U
+#define STREAM_LANES_MAX 10000 /* greatest limits.streams */
 
 enum stream_flag {
 	STREAM_MUTED = 1, /* changed the DG-ID: reported, not relayed */
