@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      target - where log lines go
+ * PURPOSE   See target.h.
+ * OWNER     log worker
+ * CONTRACT  see target.h
+ * LIMITS    see target.h
+ */
+#include "workers/log/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "shm/clock.h"
+#include "shm/text.h"
+#include "workers/log/line.h"
+
+static void forget(struct target *target)
+{
+	if (target->fd >= 0)
+		close(target->fd);
+	target->fd = -1;
+	target->torn = false;
+}
+
+static int open_syslog(const char *path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (!text_copy(to.sun_path, sizeof(to.sun_path), path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
+		int saved = errno;
+
+		close(fd);
+		errno = saved;
+		fd = -1;
+	}
+	return fd;
+}
+
+static void open_target(struct target *target, uint64_t now)
+{
+	target->checked = now;
+	if (target->kind == TARGET_SYSLOG)
+		target->fd = open_syslog(target->path);
+	else /* non-blocking, for the path may name a FIFO */
+		target->fd = open(target->path,
+				  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+				  0640);
+	if (target->fd >= 0) {
+		if (target->complained)
+			log_info("log target %s is there again", target->path);
+		target->complained = false;
+	} else if (!target->complained) {
+		log_error("can't open the log target %s: %s (server.log); "
+			  "lines go to standard error until it is there",
+			  target->path, strerror(errno));
+		target->complained = true;
+	}
+}
+
+/* Moved or removed by log rotation: what is open has another name, or none. */
+static bool is_exchanged(const struct target *target)
+{
+	struct stat open_now, at_path;
+
+	if (fstat(target->fd, &open_now) != 0 || stat(target->path, &at_path) != 0)
+		return true;
+	return open_now.st_ino != at_path.st_ino || open_now.st_dev != at_path.st_dev;
+}
+
+/* Brings the target up when a second has passed since the last look. */
+static void look(struct target *target, uint64_t now)
+{
+	if (clock_age(now, target->checked) < NS_PER_SEC)
+		return;
+	target->checked = now;
+	if (target->fd >= 0 && target->kind == TARGET_FILE && is_exchanged(target))
+		forget(target);
+	if (target->fd < 0)
+		open_target(target, now);
+}
+
+void target_init(struct target *target, const char *spec, bool json, int err_fd)
+{
+	memset(target, 0, sizeof(*target));
+	target->json = json;
+	target->err_fd = err_fd;
+	target->fd = -1;
+	if (strcmp(spec, "stderr") == 0) {
+		target->kind = TARGET_STDERR;
+		return;
+	}
+	target->kind = strcmp(spec, "syslog") == 0 ? TARGET_SYSLOG : TARGET_FILE;
+	text_copy(target->path, sizeof(target->path),
+		  target->kind == TARGET_SYSLOG ? _PATH_LOG : spec);
+	open_target(target, clock_mono());
+}
+
+void target_close(struct target *target)
+{
+	forget(target);
+}
+
+/* The descriptor is shared with the master and whoever started it, so it can't be made
+ * non-blocking: ask first. A pipe that is writable takes a whole line. */
+static bool write_err(const struct target *target, const char *line, size_t length)
+{
+	struct pollfd wait = {.fd = target->err_fd, .events = POLLOUT};
+	ssize_t wrote;
+
+	if (target->err_fd < 0)
+		return false;
+	wrote = send(target->err_fd, line, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (wrote < 0 && errno == ENOTSOCK && poll(&wait, 1, 0) == 1 && (wait.revents & POLLOUT))
+		wrote = write(target->err_fd, line, length);
+	return wrote == (ssize_t)length;
+}
+
+static bool write_file(struct target *target, const char *line, size_t length)
+{
+	ssize_t wrote;
+
+	if (target->torn && write(target->fd, "\n", 1) != 1)
+		return false;
+	target->torn = false;
+	wrote = write(target->fd, line, length);
+	target->torn = wrote > 0 && (size_t)wrote < length;
+	return wrote == (ssize_t)length;
+}
+
+static bool write_syslog(struct target *target, const struct log_record *record, uint64_t now)
+{
+	char line[LINE_MAX_SIZE];
+	size_t length = line_syslog(record, line);
+
+	if (send(target->fd, line, length, MSG_NOSIGNAL) == (ssize_t)length)
+		return true;
+	if (errno == EAGAIN || errno == ENOBUFS || errno == EMSGSIZE)
+		return false;
+	/* its daemon was restarted: the new one has a new socket */
+	forget(target);
+	open_target(target, now);
+	return target->fd >= 0 &&
+	       send(target->fd, line, length, MSG_NOSIGNAL) == (ssize_t)length;
+}
+
+bool target_write(struct target *target, const struct log_record *record, uint64_t now)
+{
+	char line[LINE_MAX_SIZE];
+	size_t length;
+
+	if (target->kind != TARGET_STDERR)
+		look(target, now);
+	if (target->kind == TARGET_SYSLOG && target->fd >= 0 && write_syslog(target, record, now))
+		return true;
+	if (target->kind == TARGET_SYSLOG && target->fd >= 0)
+		return false; /* there, but full */
+	length = target->json ? line_json(record, line) : line_text(record, line);
+	if (target->kind == TARGET_FILE && target->fd >= 0)
+		return write_file(target, line, length);
+	return write_err(target, line, length);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      worker (log) - the one writer of the log
+ * PURPOSE   Takes the records out of the queue that the master holds and writes them as lines.
+ * OWNER     log worker
+ * CONTRACT  a record is looked at, written, and only then taken out of the queue: a log worker that
+ *           is killed loses no line, its successor may repeat one. Nobody ever waits for it.
+ * LIMITS    BATCH lines a turn
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "shm/clock.h"
+#include "workers/log/target.h"
+#include "workers/roles.h"
+
+#define BATCH 64
+/* What is still written when told to stop: more than a full queue holds. */
+#define LAST_BATCH 65536
+
+struct log_worker {
+	struct worker *worker;
+	struct target target;
+	ev_io queue;
+};
+
+enum taken { TAKEN_LINE, TAKEN_NONE, TAKEN_END };
+
+static enum taken take_line(struct log_worker *self)
+{
+	struct worker *worker = self->worker;
+	struct log_record record;
+	ssize_t got;
+
+	got = recv(worker->log_read, &record, sizeof(record), MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC);
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? TAKEN_NONE : TAKEN_END;
+	if (got == 0)
+		return TAKEN_END;
+	if ((size_t)got > sizeof(record) || !log_record_check(&record, (uint64_t)got))
+		page_count(worker->page, COUNT_LOG_BAD_RECORDS);
+	else if (target_write(&self->target, &record, clock_mono()))
+		page_count(worker->page, COUNT_LOG_LINES);
+	else
+		page_count(worker->page, COUNT_LOG_WRITE_FAILED);
+	if (recv(worker->log_read, &record, sizeof(record), MSG_DONTWAIT) < 0)
+		return TAKEN_END;
+	return TAKEN_LINE;
+}
+
+static void on_queue(struct ev_loop *loop, ev_io *watch, int events)
+{
+	struct log_worker *self = watch->data;
+
+	(void)loop;
+	(void)events;
+	for (int i = 0; i < BATCH; i++) {
+		enum taken taken = take_line(self);
+
+		if (taken == TAKEN_END) {
+			worker_failed(self->worker, "the log queue has ended");
+			worker_finish(self->worker, 1);
+		}
+		if (taken != TAKEN_LINE)
+			return;
+	}
+}
+
+static bool log_open(struct worker *worker)
+{
+	struct log_worker *self;
+
+	if (worker->log_read < 0)
+		return worker_failed(worker, "the log queue is missing");
+	self = calloc(1, sizeof(*self));
+	if (self == NULL)
+		return worker_failed(worker, "out of memory");
+	worker->own = self;
+	self->worker = worker;
+	target_init(&self->target, conf_text(worker->conf, CONF_SERVER_LOG),
+		    strcmp(conf_text(worker->conf, CONF_SERVER_LOG_FORMAT), "json") == 0,
+		    worker->log_err);
+	ev_io_init(&self->queue, on_queue, worker->log_read, EV_READ);
+	self->queue.data = self;
+	return true;
+}
+
+static void log_go(struct worker *worker)
+{
+	struct log_worker *self = worker->own;
+
+	ev_io_start(worker->loop, &self->queue);
+}
+
+static void log_close(struct worker *worker)
+{
+	struct log_worker *self = worker->own;
+
+	/* the last words of those who stopped before us; before GO they are the predecessor's */
+	for (int i = 0; worker->going && i < LAST_BATCH && take_line(self) == TAKEN_LINE; i++)
+		page_beat(worker->page, clock_mono());
+	ev_io_stop(worker->loop, &self->queue);
+	target_close(&self->target);
+	free(self);
+	worker->own = NULL;
+}
+
+const struct worker_kind log_kind = {
+	.name = "log",
+	.may_connect_unix = true,
+	.open = log_open,
+	.go = log_go,
+	.close = log_close,
+};
