@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      lib_frame - the voice frames of a simulated call, each with a stamp of truth
+ * PURPOSE   see lib_frame.h
+ * OWNER     tests/load/ysfsim
+ * CONTRACT  see lib_frame.h
+ * LIMITS    none known
+ */
+#include "tests/load/lib_frame.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/load/lib_code.h"
+
+#define AT_TAG		4
+#define AT_SOURCE	14
+#define AT_DEST		24
+#define AT_COUNTER	34
+#define AT_SYNC		35
+#define AT_FICH		40
+#define AT_PAYLOAD	65
+#define ROW		18	/* bytes in a payload row */
+#define VOICE		5	/* first voice column of a row */
+#define AT_STAMP	(AT_PAYLOAD + VOICE)
+
+static const uint8_t frame_sync[5] = { 0xD4, 0x71, 0xC9, 0x63, 0x4D };
+
+/* Thirteen bytes each fit into the voice columns of rows 0 and 1. */
+struct frame_row0 {
+	uint32_t run;
+	uint32_t gateway;
+	uint32_t call;
+} __attribute__((packed));
+
+struct frame_row1 {
+	uint32_t seq;
+	uint64_t sent_ns;
+} __attribute__((packed));
+
+/*
+ * A source like Q0001AAB: passes the usual call sign pattern, belongs to nobody (no country has Q),
+ * and changes with each call, so that short calls are not taken for a wild PTT.
+ */
+static void
+frame_source(uint32_t gateway, uint32_t call, uint8_t out[10])
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "Q%04u%c%c%c  ", gateway % 10000,
+	    'A' + (int)(call / 676 % 26), 'A' + (int)(call / 26 % 26), 'A' + (int)(call % 26));
+	memcpy(out, text, 10);
+}
+
+/* Put a coded block into columns of the five payload rows. */
+static void
+frame_columns(uint8_t *frame, int column, int width, const uint8_t *block)
+{
+	for (int row = 0; row < 5; row++)
+		memcpy(frame + AT_PAYLOAD + row * ROW + column, block + row * width, (size_t)width);
+}
+
+static void
+frame_common(const struct frame_talker *t, uint32_t call, int kind, uint8_t *frame)
+{
+	struct code_fich fich = { .fi = 1, .ft = FRAME_FT, .dt = 2, .sq = (uint8_t)t->dgid };
+	uint8_t info[4];
+
+	if (kind == FRAME_HEADER)
+		fich.fi = 0;
+	else if (kind == FRAME_END)
+		fich.fi = 2;
+	else
+		fich.fn = (uint8_t)(kind - FRAME_VOICE);
+	memcpy(frame, "YSFD", 4);
+	memcpy(frame + AT_TAG, t->tag, 10);
+	frame_source(t->gateway, call, frame + AT_SOURCE);
+	memcpy(frame + AT_DEST, "ALL       ", 10);
+	frame[AT_COUNTER] = 0;
+	memcpy(frame + AT_SYNC, frame_sync, sizeof(frame_sync));
+	code_fich_info(&fich, info);
+	code_fich(info, frame + AT_FICH);
+}
+
+static void
+frame_callsigns(const struct frame_talker *t, uint32_t call, uint8_t *frame)
+{
+	uint8_t block[CODE_CSD_SIZE];
+	uint8_t text[20];
+	char number[32];
+
+	memcpy(text, "ALL       ", 10);
+	memcpy(text + 10, frame + AT_SOURCE, 10);
+	code_csd(text, block);
+	frame_columns(frame, 0, 9, block);
+	snprintf(number, sizeof(number), "%.10s%010u", (const char *)t->tag, call);
+	code_csd((const uint8_t *)number, block);
+	frame_columns(frame, 9, 9, block);
+}
+
+static void
+frame_voice(const struct frame_talker *t, uint32_t call, int kind, uint8_t *frame)
+{
+	struct frame_row0 id = { .run = t->run, .gateway = t->gateway, .call = call };
+	uint8_t block[CODE_DCH_SIZE];
+	uint8_t text[10];
+
+	memset(text, ' ', sizeof(text));
+	if (kind == FRAME_VOICE)
+		memcpy(text, "ALL", 3);
+	else if (kind == FRAME_VOICE + 1)
+		memcpy(text, frame + AT_SOURCE, 10);
+	else if (kind == FRAME_VOICE + 2)
+		memcpy(text, t->tag, 10);
+	code_dch(text, block);
+	for (int i = 0; i < 5 * ROW; i++)
+		frame[AT_PAYLOAD + i] = (uint8_t)(i * 37 + kind);
+	frame_columns(frame, 0, 5, block);
+	memcpy(frame + AT_STAMP, &id, sizeof(id));
+}
+
+void
+frame_begin(struct frame_talker *t, uint32_t call, uint32_t first_seq)
+{
+	struct frame_call *c = &t->call[call % 2];
+
+	memset(c, 0, sizeof(*c));
+	c->used = true;
+	c->call = call;
+	c->first_seq = first_seq;
+	c->end.seq = UINT32_MAX;
+	for (int kind = 0; kind < FRAME_KINDS; kind++) {
+		frame_common(t, call, kind, c->frame[kind]);
+		if (kind == FRAME_HEADER || kind == FRAME_END)
+			frame_callsigns(t, call, c->frame[kind]);
+		else
+			frame_voice(t, call, kind, c->frame[kind]);
+	}
+}
+
+/* The fields that differ between two voice frames of equal FN. */
+static void
+frame_vary(uint8_t *frame, uint32_t place, uint32_t seq, uint64_t sent_ns)
+{
+	struct frame_row1 row = { .seq = seq, .sent_ns = sent_ns };
+
+	frame[AT_COUNTER] = (uint8_t)((place & 127) << 1);
+	memcpy(frame + AT_STAMP + ROW, &row, sizeof(row));
+}
+
+const uint8_t *
+frame_make(struct frame_talker *t, uint32_t call, uint32_t seq, bool end, uint64_t now_ns)
+{
+	struct frame_call *c = &t->call[call % 2];
+	struct frame_stamp stamp = { t->gateway, call, seq, now_ns };
+	uint32_t place = seq - c->first_seq;
+	uint8_t *frame;
+
+	if (place == 0) {
+		c->header = stamp;
+		return c->frame[FRAME_HEADER];
+	}
+	if (end) {
+		c->end = stamp;
+		c->frame[FRAME_END][AT_COUNTER] = (uint8_t)((place & 127) << 1 | 1);
+		return c->frame[FRAME_END];
+	}
+	frame = c->frame[FRAME_VOICE + (place - 1) % (FRAME_FT + 1)];
+	frame_vary(frame, place, seq, now_ns);
+	return frame;
+}
+
+long
+frame_gateway(const uint8_t frame[NET_FRAME])
+{
+	long n = 0;
+
+	if (frame[AT_TAG] != 'G')
+		return -1;
+	for (int i = 1; i <= 5; i++) {
+		int digit = frame[AT_TAG + i] - '0';
+
+		if (digit < 0 || digit > 9)
+			return -1;
+		n = n * 10 + digit;
+	}
+	return n;
+}
+
+/* Equal but for columns 0..width-1 of the payload rows, which a reflector may rewrite. */
+static bool
+frame_same_outside(const uint8_t *a, const uint8_t *b, int width)
+{
+	if (memcmp(a, b, AT_PAYLOAD) != 0)
+		return false;
+	for (int row = 0; row < 5; row++) {
+		int at = AT_PAYLOAD + row * ROW + width;
+
+		if (memcmp(a + at, b + at, (size_t)(ROW - width)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* A header or terminator is the very one that was sent, at most with another CSD1. */
+static enum frame_verdict
+frame_judge_once(const struct frame_talker *t, const uint8_t *frame, int kind,
+    struct frame_stamp *stamp_r)
+{
+	enum frame_verdict verdict = FRAME_ALIEN;
+
+	for (int i = 0; i < 2; i++) {
+		const struct frame_call *c = &t->call[i];
+		const uint8_t *mine = c->frame[kind];
+
+		if (!c->used || (kind == FRAME_END && c->end.seq == UINT32_MAX))
+			continue;
+		*stamp_r = kind == FRAME_HEADER ? c->header : c->end;
+		if (memcmp(frame, mine, NET_FRAME) == 0)
+			return FRAME_OK;
+		if (frame_same_outside(frame, mine, 9))
+			return FRAME_REWRITTEN;
+		verdict = FRAME_DAMAGED;
+	}
+	return verdict;
+}
+
+enum frame_verdict
+frame_judge(const struct frame_talker *t, const uint8_t frame[NET_FRAME],
+    struct frame_stamp *stamp_r, bool *header_r, bool *end_r)
+{
+	const struct frame_call *c;
+	uint8_t mine[NET_FRAME];
+	struct frame_row0 id;
+	struct frame_row1 row;
+	uint32_t place;
+
+	*header_r = *end_r = false;
+	memcpy(&id, frame + AT_STAMP, sizeof(id));
+	memcpy(&row, frame + AT_STAMP + ROW, sizeof(row));
+	if (id.run != t->run) {
+		*end_r = (frame[AT_COUNTER] & 1) != 0;
+		*header_r = !*end_r;
+		return frame_judge_once(t, frame, *end_r ? FRAME_END : FRAME_HEADER, stamp_r);
+	}
+	c = &t->call[id.call % 2];
+	place = row.seq - c->first_seq;
+	if (!c->used || c->call != id.call)
+		return FRAME_ALIEN;
+	if (id.gateway != t->gateway || place == 0 || place > INT32_MAX)
+		return FRAME_DAMAGED;
+	memcpy(mine, c->frame[FRAME_VOICE + (place - 1) % (FRAME_FT + 1)], NET_FRAME);
+	frame_vary(mine, place, row.seq, row.sent_ns);
+	*stamp_r = (struct frame_stamp){ id.gateway, id.call, row.seq, row.sent_ns };
+	if (memcmp(frame, mine, NET_FRAME) == 0)
+		return FRAME_OK;
+	return frame_same_outside(frame, mine, 5) ? FRAME_REWRITTEN : FRAME_DAMAGED;
+}
