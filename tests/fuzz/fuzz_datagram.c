@@ -16,7 +16,6 @@
 #include "workers/ysf/frame.h"
 #include "workers/ysf/tables.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
@@ -26,13 +25,14 @@ demand(int holds)
 		abort();
 }
 
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
+static void
+fill_tables_once(void)
 {
-	(void)argc;
-	(void)argv;
-	ysf_tables_init();
-	return 0;
+	static int filled;
+
+	if (!filled)
+		ysf_tables_init();
+	filled = 1;
 }
 
 static int
@@ -200,6 +200,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ysf_datagram datagram, again;
 	uint8_t *copy = malloc(size + 1);
 
+	fill_tables_once();
 	demand(copy != NULL);
 	memcpy(copy, data, size);
 	copy[size] = '\0';

@@ -15,7 +15,6 @@
 #include "workers/ysf/fich.h"
 #include "workers/ysf/tables.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
@@ -25,13 +24,14 @@ demand(int holds)
 		abort();
 }
 
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
+static void
+fill_tables_once(void)
 {
-	(void)argc;
-	(void)argv;
-	ysf_tables_init();
-	return 0;
+	static int filled;
+
+	if (!filled)
+		ysf_tables_init();
+	filled = 1;
 }
 
 /* A block without errors is one that the encoder makes, and both decoders agree on it. */
@@ -100,6 +100,7 @@ check_information(const uint8_t *info, uint8_t error_a, uint8_t error_b)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	fill_tables_once();
 	if (size >= FICH_INFO_BYTES + 2)
 		check_information(data, data[FICH_INFO_BYTES], data[FICH_INFO_BYTES + 1]);
 	if (size >= FICH_BYTES) {

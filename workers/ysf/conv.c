@@ -152,7 +152,7 @@ conv_encode(unsigned rows, const uint8_t *data, uint8_t *block_r)
 bool
 conv_invert(unsigned rows, const uint8_t *block, uint8_t *data_r)
 {
-	uint32_t bits[ROWS_MAX];
+	uint32_t bits[ROWS_MAX] = { 0 };
 	uint32_t wrong = 0;
 	struct coded coded;
 
@@ -199,7 +199,7 @@ void
 conv_viterbi(unsigned rows, const uint8_t *block, uint8_t *data_r)
 {
 	uint16_t metrics[STATES] = { 0 };
-	uint16_t chosen[STEPS_MAX];
+	uint16_t chosen[STEPS_MAX] = { 0 };
 	uint32_t bits[ROWS_MAX] = { 0 };
 	struct coded coded;
 	unsigned state = 0;

@@ -64,7 +64,7 @@ note_error(unsigned error)
 	ysf_golay_fix[golay_remainder(error)] = (uint16_t)(error >> GOLAY_CHECK_BITS);
 }
 
-/* The code is perfect: the patterns of zero to three errors and the syndromes pair off one to one. */
+/* The code is perfect: the patterns of up to three errors and the syndromes pair off one to one. */
 static void
 fill_golay_fix(void)
 {

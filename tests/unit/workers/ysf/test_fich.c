@@ -121,7 +121,8 @@ test_pack_is_the_reverse_of_unpack(void **state)
 		for (size_t i = 0; i < sizeof(info); i++)
 			info[i] = (uint8_t)rand();
 		fich_unpack(info, &fich);
-		assert_true(fich.fi < 4 && fich.cs < 4 && fich.cm < 4 && fich.bn < 4 && fich.bt < 4);
+		assert_true(fich.fi < 4 && fich.cs < 4 && fich.cm < 4);
+		assert_true(fich.bn < 4 && fich.bt < 4);
 		assert_true(fich.fn < 8 && fich.ft < 8 && fich.dev < 2 && fich.mr < 8);
 		assert_true(fich.voip < 2 && fich.dt < 4 && fich.sql < 2 && fich.sq < 128);
 		fich_pack(&fich, again);
@@ -172,8 +173,8 @@ symbol_of(unsigned bit)
 }
 
 /*
- * The code's free distance is 7, so any three errors are corrected; but the decoder assumes no start
- * state, and three errors that all hit the first symbols can be explained by another one.
+ * The code's free distance is 7, so any three errors are corrected; but the decoder assumes no
+ * start state, and three errors that all hit the first symbols can be explained by another one.
  */
 static void
 test_triple_errors(void **state)

@@ -60,7 +60,7 @@ test_distance(void **state)
 	}
 }
 
-/* All patterns of one to three errors among bits 1..23, each with a right and a wrong parity bit. */
+/* All patterns of one to three errors in bits 1..23, with a right and with a wrong parity bit. */
 static void
 correct_all(uint16_t data)
 {
