@@ -145,7 +145,7 @@ test_every_reason_has_a_text(void **state)
 static void
 check_sanitise(const char *tag, size_t len, size_t end)
 {
-	uint8_t data[1500], before[1500];
+	uint8_t data[1500] = { 0 }, before[1500] = { 0 };
 	struct ysf_datagram datagram;
 
 	for (size_t i = 0; i < len; i++)
