@@ -11,7 +11,6 @@
  *           would have them: not connected, IP_PMTUDISC_DO, receive buffer of 4 MiB.
  * LIMITS    gateways never leave; a name without DG-ID goes to DG-ID 22
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,6 @@
  *           polls) that it could have hit.
  * LIMITS    DOC_CLIENTS gateways, linear search: for some dozens; a name without DG-ID goes to 22
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>

@@ -6,7 +6,6 @@
  * CONTRACT  see lib_fan.h
  * LIMITS    see lib_fan.h
  */
-#define _GNU_SOURCE
 #include "tests/load/lib_fan.h"
 
 #include <arpa/inet.h>

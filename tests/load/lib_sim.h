@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      lib_sim - the state of one gateway simulator and the parts that work on it
- * PURPOSE   gateways (gate_*), rooms and talkers (talk_*), manual control (manual_*), the report
+ * PURPOSE   gateways (station_*), rooms and talkers (talk_*), manual control (manual_*), the report
  *           (report_*); ysfsim.c puts them together
  * OWNER     tests/load/ysfsim
  * CONTRACT  one thread; times are CLOCK_MONOTONIC nanoseconds. Gateways are indexed from 0 and
@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "tests/load/lib_fan.h"
-#include "tests/load/lib_frame.h"
+#include "tests/load/lib_call.h"
 #include "tests/load/lib_truth.h"
 
 #define SIM_ROOMS	99
@@ -45,7 +45,7 @@ struct sim_options {
 	int stop_fd;
 };
 
-struct gate {
+struct station {
 	uint64_t polled_ns;
 	uint64_t answered_ns;		/* latest answer; 0: never */
 	uint64_t first_ns;		/* first answer */
@@ -56,7 +56,7 @@ struct gate {
 
 struct talker {
 	uint32_t gate;
-	struct frame_talker frames;
+	struct call_talker frames;
 	struct truth_talker *truth;
 };
 
@@ -77,7 +77,7 @@ struct room {
 struct sim {
 	struct sim_options o;
 	struct fan *fan;
-	struct gate *gate;
+	struct station *gate;
 	struct room room[SIM_ROOMS];
 	struct talker talker[SIM_TALKERS];
 	int ntalkers;
@@ -94,15 +94,15 @@ struct sim {
 	uint64_t first_drops;
 };
 
-/* gate: names, registration, keep-alive, and everything that comes in */
-void gate_setup(struct sim *s);
-void gate_register_turn(struct sim *s, uint64_t now);
-bool gate_all_registered(const struct sim *s);
-void gate_keep_turn(struct sim *s, uint64_t now);
-uint64_t gate_keep_due(const struct sim *s);
-void gate_count_silent(struct sim *s, uint64_t now);
-void gate_unlink_all(struct sim *s);
-void gate_heard(void *sim, const struct fan_datagram *d);
+/* station: names, registration, keep-alive, and everything that comes in */
+void station_setup(struct sim *s);
+void station_register_turn(struct sim *s, uint64_t now);
+bool station_all_registered(const struct sim *s);
+void station_keep_turn(struct sim *s, uint64_t now);
+uint64_t station_keep_due(const struct sim *s);
+void station_count_silent(struct sim *s, uint64_t now);
+void station_unlink_all(struct sim *s);
+void station_heard(void *sim, const struct fan_datagram *d);
 
 /* talk: rooms, calls, frames */
 bool talk_setup(struct sim *s);

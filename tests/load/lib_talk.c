@@ -55,7 +55,7 @@ static bool
 talk_appoint(struct sim *s, struct room *room)
 {
 	struct talker *t = &s->talker[s->ntalkers];
-	struct gate *g;
+	struct station *g;
 
 	if ((uint32_t)room->ntalkers >= room->count || room->ntalkers == SIM_TALKERS_ROOM)
 		return false;
@@ -84,7 +84,7 @@ talk_setup(struct sim *s)
 		fprintf(stderr, "ysfsim: the rooms do not add up to %u gateways\n", s->o.fan.gateways);
 		return false;
 	}
-	gate_setup(s);
+	station_setup(s);
 	want = s->o.talkers > SIM_TALKERS ? (uint32_t)s->o.nrooms : s->o.talkers;
 	for (uint32_t i = 0; i < want; i++) {
 		struct room *room = &s->room[i % (uint32_t)s->o.nrooms];
@@ -122,7 +122,7 @@ talk_frame(struct sim *s, int talker, bool end)
 	uint32_t seq = truth_sent(t->truth);
 
 	fan_send(s->fan, t->gate,
-	    frame_make(&t->frames, t->truth->calls - 1, seq, end, net_now()), NET_FRAME);
+	    call_make(&t->frames, t->truth->calls - 1, seq, end, net_now()), NET_FRAME);
 }
 
 void
@@ -130,7 +130,7 @@ talk_header(struct sim *s, int talker)
 {
 	struct talker *t = &s->talker[talker];
 
-	frame_begin(&t->frames, t->truth->calls, t->truth->sent);
+	call_begin(&t->frames, t->truth->calls, t->truth->sent);
 	t->truth->calls++;
 	talk_frame(s, talker, false);
 	report_demo_call(s, talker, false);

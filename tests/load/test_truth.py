@@ -6,7 +6,7 @@
 #           has exactly those faults, no more and no fewer
 # OWNER     make check
 # CONTRACT  prints "ok NAME" or "not ok NAME: why" for each case; exit 0 when all are ok
-# LIMITS    IPv4 and IPv6 loopback; programs in build/tests/load, or in the directory given
+# LIMITS    IPv4 and IPv6 loopback; programs in $B/tests/load, or in the directory given
 
 import json
 import os
@@ -14,7 +14,8 @@ import signal
 import subprocess
 import sys
 
-BUILD = sys.argv[1] if len(sys.argv) > 1 else "build/tests/load"
+BUILD = sys.argv[1] if len(sys.argv) > 1 else \
+    os.path.join(os.environ.get("B", "build/release"), "tests/load")
 TIMEOUT = 60
 
 # Ten rooms of six gateways, one talker each: 5 receivers hear 3 calls of 22 frames at 200 a second.

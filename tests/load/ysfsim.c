@@ -8,7 +8,6 @@
  *           Always ends by itself; TERM, INT or the stop descriptor end the calls, drain, report.
  * LIMITS    see lib_sim.h; rooms are told by name suffix, so DG-IDs run from 1 to 99
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -304,7 +303,7 @@ sim_turn(struct sim *s, int sigfd, uint64_t due)
 	if (more[2].revents != 0 && !manual_read(s))
 		s->stop = true;
 	if (!s->deaf)
-		(void)fan_receive(s->fan, SIM_BUDGET, gate_heard, s);
+		(void)fan_receive(s->fan, SIM_BUDGET, station_heard, s);
 }
 
 static bool
@@ -312,17 +311,17 @@ sim_register(struct sim *s, int sigfd)
 {
 	uint64_t end = net_now() + s->o.register_ns;
 
-	while (!gate_all_registered(s) && !s->stop && net_now() < end) {
-		gate_register_turn(s, net_now());
+	while (!station_all_registered(s) && !s->stop && net_now() < end) {
+		station_register_turn(s, net_now());
 		sim_turn(s, sigfd, net_now() + SIM_TURN_NS);
 	}
 	report_progress(s, "registered %u", s->registered);
 	if (s->o.demo && s->registered > 0)
 		printf("%u gateways are linked, two on DG-ID 22, two on DG-ID 9\n", s->registered);
-	if (!gate_all_registered(s))
+	if (!station_all_registered(s))
 		fprintf(stderr, "ysfsim: %u of %u gateways got no answer; is a reflector there?\n",
 		    s->o.fan.gateways - s->registered, s->o.fan.gateways);
-	return gate_all_registered(s);
+	return station_all_registered(s);
 }
 
 static void
@@ -337,10 +336,10 @@ sim_talk(struct sim *s, int sigfd)
 	report_progress(s, "talking");
 	while (s->o.manual ? !s->stop : !talk_done(s) ||
 	    (s->ntalkers == 0 && !s->stop && now - s->talk_start_ns < s->o.seconds * NET_SECOND)) {
-		uint64_t due = gate_keep_due(s);
+		uint64_t due = station_keep_due(s);
 
 		now = net_now();
-		gate_keep_turn(s, now);
+		station_keep_turn(s, now);
 		if (!s->o.manual) {
 			talk_turn(s, now);
 			due = talk_due(s) < due ? talk_due(s) : due;
@@ -379,10 +378,10 @@ sim_run(struct sim *s, int sigfd)
 		sim_talk(s, sigfd);
 		sim_drain(s, sigfd);
 	}
-	gate_count_silent(s, net_now());
+	station_count_silent(s, net_now());
 	clean = report_print(s);
 	if (s->o.unlink)
-		gate_unlink_all(s);
+		station_unlink_all(s);
 	report_progress(s, "done");
 	return clean && all ? 0 : 1;
 }

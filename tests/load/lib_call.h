@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * NAME      lib_frame - the voice frames of a simulated call, each with a stamp of truth
+ * NAME      lib_call - the voice frames of a simulated call, each with a stamp of truth
  * PURPOSE   makes the frames of a call and judges what came out of the reflector
  * OWNER     tests/load/ysfsim
  * CONTRACT  Every field is valid for a strict reflector: FICH, CSD1/CSD2 in header and terminator,
@@ -10,65 +10,65 @@
  *           remembers sequence and time, for each call has one of either.
  * LIMITS    a talker keeps its two latest calls; a frame of an older one is alien
  */
-#ifndef SHACKD_TESTS_LOAD_LIB_FRAME_H
-#define SHACKD_TESTS_LOAD_LIB_FRAME_H
+#ifndef SHACKD_TESTS_LOAD_LIB_CALL_H
+#define SHACKD_TESTS_LOAD_LIB_CALL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "tests/load/lib_net.h"
 
-#define FRAME_FT	6			/* frame total: FN runs 0..6 */
-#define FRAME_HEADER	0			/* kinds: header, seven frame numbers, terminator */
-#define FRAME_VOICE	1
-#define FRAME_END	(FRAME_VOICE + FRAME_FT + 1)
-#define FRAME_KINDS	(FRAME_END + 1)
+#define CALL_FT	6			/* frame total: FN runs 0..6 */
+#define CALL_HEADER	0			/* kinds: header, seven frame numbers, terminator */
+#define CALL_VOICE	1
+#define CALL_END	(CALL_VOICE + CALL_FT + 1)
+#define CALL_KINDS	(CALL_END + 1)
 
 /* What identifies one frame: who sent it, in which call, and its place among all of his. */
-struct frame_stamp {
+struct call_stamp {
 	uint32_t talker;	/* number of the gateway */
 	uint32_t call;
 	uint32_t seq;		/* counts through all calls of the talker */
 	uint64_t sent_ns;	/* CLOCK_MONOTONIC */
 };
 
-struct frame_call {
+struct call_frames {
 	bool used;
 	uint32_t call;
 	uint32_t first_seq;	/* sequence number of the header */
-	struct frame_stamp header;
-	struct frame_stamp end;
-	uint8_t frame[FRAME_KINDS][NET_FRAME];
+	struct call_stamp header;
+	struct call_stamp end;
+	uint8_t frame[CALL_KINDS][NET_FRAME];
 };
 
 /* The two latest calls of one talker; number n is in call[n % 2]. */
-struct frame_talker {
+struct call_talker {
 	uint32_t run;		/* tells two simulators apart */
 	uint32_t gateway;
 	uint8_t tag[10];
 	int dgid;		/* what the FICH says; 0 for none */
-	struct frame_call call[2];
+	struct call_frames call[2];
 };
 
-enum frame_verdict {
-	FRAME_OK,		/* bit for bit what was sent */
-	FRAME_REWRITTEN,	/* data channel changed, voice and network header whole */
-	FRAME_DAMAGED,
-	FRAME_ALIEN,		/* not ours, or too old to judge */
+enum call_verdict {
+	CALL_OK,		/* bit for bit what was sent */
+	CALL_REWRITTEN,	/* data channel changed, voice and network header whole */
+	CALL_DAMAGED,
+	CALL_ALIEN,		/* not ours, or too old to judge */
 };
 
 /* Prepare call number call, whose header will have sequence number first_seq. */
-void frame_begin(struct frame_talker *t, uint32_t call, uint32_t first_seq);
+void call_begin(struct call_talker *t, uint32_t call, uint32_t first_seq);
 
 /* The frame of seq within the call, stamped; end makes it the terminator. Valid until the next. */
-const uint8_t *frame_make(struct frame_talker *t, uint32_t call, uint32_t seq, bool end,
+const uint8_t *call_make(struct call_talker *t, uint32_t call, uint32_t seq, bool end,
     uint64_t now_ns);
 
 /* The gateway number in the tag of a frame ("G00001-22" is 1), or -1. */
-long frame_gateway(const uint8_t frame[NET_FRAME]);
+long call_gateway(const uint8_t frame[NET_FRAME]);
 
 /* Judge a frame said to be of talker t; the stamp is set unless it is alien or damaged. */
-enum frame_verdict frame_judge(const struct frame_talker *t, const uint8_t frame[NET_FRAME],
-    struct frame_stamp *stamp_r, bool *header_r, bool *end_r);
+enum call_verdict call_judge(const struct call_talker *t, const uint8_t frame[NET_FRAME],
+    struct call_stamp *stamp_r, bool *header_r, bool *end_r);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
- * NAME      lib_gate - the simulated gateways: names, registration, keep-alive, ears
+ * NAME      lib_station - the simulated gateways: names, registration, keep-alive, ears
  * PURPOSE   see lib_sim.h
  * OWNER     tests/load/ysfsim
- * CONTRACT  Registration is driven by answers: at most GATE_AHEAD polls are open at a time, and
+ * CONTRACT  Registration is driven by answers: at most STATION_AHEAD polls are open at a time, and
  *           one that stays open for a second is sent again and counted. A damaged frame is booked
  *           as damaged and, for its receiver, also as lost.
  * LIMITS    99,999 gateways by the five digits of their names
@@ -13,18 +13,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GATE_AHEAD	512
-#define GATE_RETRY_NS	NET_SECOND
-#define GATE_RESCAN_NS	(NET_SECOND / 10)
+#define STATION_AHEAD	512
+#define STATION_RETRY_NS	NET_SECOND
+#define STATION_RESCAN_NS	(NET_SECOND / 10)
 
 void
-gate_setup(struct sim *s)
+station_setup(struct sim *s)
 {
 	char name[32];
 
 	for (int r = 0; r < s->o.nrooms; r++) {
 		for (uint32_t i = 0; i < s->room[r].count; i++) {
-			struct gate *g = &s->gate[s->room[r].first + i];
+			struct station *g = &s->gate[s->room[r].first + i];
 			unsigned number = s->o.fan.first + s->room[r].first + i;
 
 			if (s->o.suffix)
@@ -39,7 +39,7 @@ gate_setup(struct sim *s)
 }
 
 static void
-gate_tell(struct sim *s, uint32_t i, const char *tag)
+station_tell(struct sim *s, uint32_t i, const char *tag)
 {
 	uint8_t out[NET_POLL];
 
@@ -49,27 +49,27 @@ gate_tell(struct sim *s, uint32_t i, const char *tag)
 }
 
 static void
-gate_poll(struct sim *s, uint32_t i, uint64_t now)
+station_poll(struct sim *s, uint32_t i, uint64_t now)
 {
-	gate_tell(s, i, "YSFP");
+	station_tell(s, i, "YSFP");
 	s->gate[i].polled_ns = now;
 	s->polls++;
 }
 
 void
-gate_register_turn(struct sim *s, uint64_t now)
+station_register_turn(struct sim *s, uint64_t now)
 {
 	if (s->register_start_ns == 0)
 		s->register_start_ns = now;
 	while (s->next_new < s->o.fan.gateways &&
-	    (s->o.burst || s->next_new - s->registered < GATE_AHEAD))
-		gate_poll(s, s->next_new++, now);
+	    (s->o.burst || s->next_new - s->registered < STATION_AHEAD))
+		station_poll(s, s->next_new++, now);
 	if (now >= s->rescan_ns && !s->o.burst) {
-		s->rescan_ns = now + GATE_RESCAN_NS;
+		s->rescan_ns = now + STATION_RESCAN_NS;
 		for (uint32_t i = 0; i < s->next_new; i++) {
-			if (s->gate[i].first_ns != 0 || now - s->gate[i].polled_ns < GATE_RETRY_NS)
+			if (s->gate[i].first_ns != 0 || now - s->gate[i].polled_ns < STATION_RETRY_NS)
 				continue;
-			gate_poll(s, i, now);
+			station_poll(s, i, now);
 			s->repolls++;
 		}
 	}
@@ -77,21 +77,21 @@ gate_register_turn(struct sim *s, uint64_t now)
 }
 
 bool
-gate_all_registered(const struct sim *s)
+station_all_registered(const struct sim *s)
 {
 	return s->registered == s->o.fan.gateways;
 }
 
 /* How many keep-alives should have left by now, spread evenly over the interval. */
 static uint64_t
-gate_keep_target(const struct sim *s, uint64_t now)
+station_keep_target(const struct sim *s, uint64_t now)
 {
 	return (uint64_t)((double)(now - s->keep_start_ns) / (double)s->o.poll_ns *
 	    (double)s->o.fan.gateways);
 }
 
 void
-gate_keep_turn(struct sim *s, uint64_t now)
+station_keep_turn(struct sim *s, uint64_t now)
 {
 	uint64_t target;
 
@@ -99,18 +99,18 @@ gate_keep_turn(struct sim *s, uint64_t now)
 		return;
 	if (s->keep_start_ns == 0)
 		s->keep_start_ns = now;
-	for (target = gate_keep_target(s, now); s->keep_done < target; s->keep_done++) {
+	for (target = station_keep_target(s, now); s->keep_done < target; s->keep_done++) {
 		uint32_t i = (uint32_t)(s->keep_done % s->o.fan.gateways);
 
 		if (s->gate[i].answered_ns < s->gate[i].polled_ns)
 			s->unanswered++;
-		gate_poll(s, i, now);
+		station_poll(s, i, now);
 	}
 	fan_flush(s->fan);
 }
 
 uint64_t
-gate_keep_due(const struct sim *s)
+station_keep_due(const struct sim *s)
 {
 	if (s->o.poll_ns == 0 || s->keep_start_ns == 0)
 		return UINT64_MAX;
@@ -120,26 +120,26 @@ gate_keep_due(const struct sim *s)
 
 /* At the end: polls that have been open for longer than an honest reflector needs. */
 void
-gate_count_silent(struct sim *s, uint64_t now)
+station_count_silent(struct sim *s, uint64_t now)
 {
 	for (uint32_t i = 0; i < s->next_new; i++) {
-		const struct gate *g = &s->gate[i];
+		const struct station *g = &s->gate[i];
 
-		if (g->answered_ns < g->polled_ns && now - g->polled_ns > GATE_RETRY_NS)
+		if (g->answered_ns < g->polled_ns && now - g->polled_ns > STATION_RETRY_NS)
 			s->unanswered++;
 	}
 }
 
 void
-gate_unlink_all(struct sim *s)
+station_unlink_all(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->o.fan.gateways; i++)
-		gate_tell(s, i, "YSFU");
+		station_tell(s, i, "YSFU");
 	fan_flush(s->fan);
 }
 
 static void
-gate_answered(struct sim *s, struct gate *g, uint64_t at)
+station_answered(struct sim *s, struct station *g, uint64_t at)
 {
 	s->answers++;
 	/* The kernel's clock and ours may differ by a hair; an answer is never older than its poll. */
@@ -153,11 +153,11 @@ gate_answered(struct sim *s, struct gate *g, uint64_t at)
 }
 
 static void
-gate_voice(struct sim *s, const struct fan_datagram *d)
+station_voice(struct sim *s, const struct fan_datagram *d)
 {
-	long number = frame_gateway(d->data) - (long)s->o.fan.first;
-	struct frame_stamp stamp;
-	enum frame_verdict verdict;
+	long number = call_gateway(d->data) - (long)s->o.fan.first;
+	struct call_stamp stamp;
+	enum call_verdict verdict;
 	bool header, end;
 	struct talker *t;
 	struct room *room;
@@ -168,17 +168,17 @@ gate_voice(struct sim *s, const struct fan_datagram *d)
 	}
 	t = &s->talker[s->gate[number].talker];
 	room = &s->room[s->gate[number].room];
-	verdict = frame_judge(&t->frames, d->data, &stamp, &header, &end);
-	if (verdict == FRAME_ALIEN) {
+	verdict = call_judge(&t->frames, d->data, &stamp, &header, &end);
+	if (verdict == CALL_ALIEN) {
 		s->faults.alien++;
-	} else if (verdict == FRAME_DAMAGED) {
+	} else if (verdict == CALL_DAMAGED) {
 		s->faults.damaged++;
 	} else if (d->gateway == (uint32_t)number) {
 		s->faults.echoes++;
 	} else if (d->gateway - room->first >= room->count) {
 		s->faults.wrong_room++;
 	} else {
-		s->faults.rewritten += verdict == FRAME_REWRITTEN;
+		s->faults.rewritten += verdict == CALL_REWRITTEN;
 		truth_heard(t->truth, d->gateway - room->first, stamp.seq, header, end,
 		    d->at_ns > stamp.sent_ns ? d->at_ns - stamp.sent_ns : 0, s->o.late_ns);
 		room->heard_ns = d->at_ns;
@@ -186,7 +186,7 @@ gate_voice(struct sim *s, const struct fan_datagram *d)
 }
 
 void
-gate_heard(void *sim, const struct fan_datagram *d)
+station_heard(void *sim, const struct fan_datagram *d)
 {
 	struct sim *s = sim;
 
@@ -195,10 +195,10 @@ gate_heard(void *sim, const struct fan_datagram *d)
 	} else if (d->gateway == UINT32_MAX) {
 		s->faults.malformed++;
 	} else if (d->len == NET_POLL && memcmp(d->data, NET_ANSWER, NET_POLL) == 0) {
-		gate_answered(s, &s->gate[d->gateway], d->at_ns);
+		station_answered(s, &s->gate[d->gateway], d->at_ns);
 	} else if (d->len == NET_FRAME && memcmp(d->data, "YSFD", 4) == 0) {
 		s->last_heard_ns = d->at_ns;
-		gate_voice(s, d);
+		station_voice(s, d);
 	} else {
 		s->faults.malformed++;
 	}

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
- * NAME      lib_frame - the voice frames of a simulated call, each with a stamp of truth
- * PURPOSE   see lib_frame.h
+ * NAME      lib_call - the voice frames of a simulated call, each with a stamp of truth
+ * PURPOSE   see lib_call.h
  * OWNER     tests/load/ysfsim
- * CONTRACT  see lib_frame.h
+ * CONTRACT  see lib_call.h
  * LIMITS    none known
  */
-#include "tests/load/lib_frame.h"
+#include "tests/load/lib_call.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,16 +24,16 @@
 #define VOICE		5	/* first voice column of a row */
 #define AT_STAMP	(AT_PAYLOAD + VOICE)
 
-static const uint8_t frame_sync[5] = { 0xD4, 0x71, 0xC9, 0x63, 0x4D };
+static const uint8_t call_sync[5] = { 0xD4, 0x71, 0xC9, 0x63, 0x4D };
 
 /* Thirteen bytes each fit into the voice columns of rows 0 and 1. */
-struct frame_row0 {
+struct call_row0 {
 	uint32_t run;
 	uint32_t gateway;
 	uint32_t call;
 } __attribute__((packed));
 
-struct frame_row1 {
+struct call_row1 {
 	uint32_t seq;
 	uint64_t sent_ns;
 } __attribute__((packed));
@@ -43,7 +43,7 @@ struct frame_row1 {
  * and changes with each call, so that short calls are not taken for a wild PTT.
  */
 static void
-frame_source(uint32_t gateway, uint32_t call, uint8_t out[10])
+call_source(uint32_t gateway, uint32_t call, uint8_t out[10])
 {
 	char text[16];
 
@@ -54,36 +54,36 @@ frame_source(uint32_t gateway, uint32_t call, uint8_t out[10])
 
 /* Put a coded block into columns of the five payload rows. */
 static void
-frame_columns(uint8_t *frame, int column, int width, const uint8_t *block)
+call_columns(uint8_t *frame, int column, int width, const uint8_t *block)
 {
 	for (int row = 0; row < 5; row++)
 		memcpy(frame + AT_PAYLOAD + row * ROW + column, block + row * width, (size_t)width);
 }
 
 static void
-frame_common(const struct frame_talker *t, uint32_t call, int kind, uint8_t *frame)
+call_common(const struct call_talker *t, uint32_t call, int kind, uint8_t *frame)
 {
-	struct code_fich fich = { .fi = 1, .ft = FRAME_FT, .dt = 2, .sq = (uint8_t)t->dgid };
+	struct code_fich fich = { .fi = 1, .ft = CALL_FT, .dt = 2, .sq = (uint8_t)t->dgid };
 	uint8_t info[4];
 
-	if (kind == FRAME_HEADER)
+	if (kind == CALL_HEADER)
 		fich.fi = 0;
-	else if (kind == FRAME_END)
+	else if (kind == CALL_END)
 		fich.fi = 2;
 	else
-		fich.fn = (uint8_t)(kind - FRAME_VOICE);
+		fich.fn = (uint8_t)(kind - CALL_VOICE);
 	memcpy(frame, "YSFD", 4);
 	memcpy(frame + AT_TAG, t->tag, 10);
-	frame_source(t->gateway, call, frame + AT_SOURCE);
+	call_source(t->gateway, call, frame + AT_SOURCE);
 	memcpy(frame + AT_DEST, "ALL       ", 10);
 	frame[AT_COUNTER] = 0;
-	memcpy(frame + AT_SYNC, frame_sync, sizeof(frame_sync));
+	memcpy(frame + AT_SYNC, call_sync, sizeof(call_sync));
 	code_fich_info(&fich, info);
 	code_fich(info, frame + AT_FICH);
 }
 
 static void
-frame_callsigns(const struct frame_talker *t, uint32_t call, uint8_t *frame)
+call_callsigns(const struct call_talker *t, uint32_t call, uint8_t *frame)
 {
 	uint8_t block[CODE_CSD_SIZE];
 	uint8_t text[20];
@@ -92,86 +92,86 @@ frame_callsigns(const struct frame_talker *t, uint32_t call, uint8_t *frame)
 	memcpy(text, "ALL       ", 10);
 	memcpy(text + 10, frame + AT_SOURCE, 10);
 	code_csd(text, block);
-	frame_columns(frame, 0, 9, block);
+	call_columns(frame, 0, 9, block);
 	snprintf(number, sizeof(number), "%.10s%010u", (const char *)t->tag, call);
 	code_csd((const uint8_t *)number, block);
-	frame_columns(frame, 9, 9, block);
+	call_columns(frame, 9, 9, block);
 }
 
 static void
-frame_voice(const struct frame_talker *t, uint32_t call, int kind, uint8_t *frame)
+call_voice(const struct call_talker *t, uint32_t call, int kind, uint8_t *frame)
 {
-	struct frame_row0 id = { .run = t->run, .gateway = t->gateway, .call = call };
+	struct call_row0 id = { .run = t->run, .gateway = t->gateway, .call = call };
 	uint8_t block[CODE_DCH_SIZE];
 	uint8_t text[10];
 
 	memset(text, ' ', sizeof(text));
-	if (kind == FRAME_VOICE)
+	if (kind == CALL_VOICE)
 		memcpy(text, "ALL", 3);
-	else if (kind == FRAME_VOICE + 1)
+	else if (kind == CALL_VOICE + 1)
 		memcpy(text, frame + AT_SOURCE, 10);
-	else if (kind == FRAME_VOICE + 2)
+	else if (kind == CALL_VOICE + 2)
 		memcpy(text, t->tag, 10);
 	code_dch(text, block);
 	for (int i = 0; i < 5 * ROW; i++)
 		frame[AT_PAYLOAD + i] = (uint8_t)(i * 37 + kind);
-	frame_columns(frame, 0, 5, block);
+	call_columns(frame, 0, 5, block);
 	memcpy(frame + AT_STAMP, &id, sizeof(id));
 }
 
 void
-frame_begin(struct frame_talker *t, uint32_t call, uint32_t first_seq)
+call_begin(struct call_talker *t, uint32_t call, uint32_t first_seq)
 {
-	struct frame_call *c = &t->call[call % 2];
+	struct call_frames *c = &t->call[call % 2];
 
 	memset(c, 0, sizeof(*c));
 	c->used = true;
 	c->call = call;
 	c->first_seq = first_seq;
 	c->end.seq = UINT32_MAX;
-	for (int kind = 0; kind < FRAME_KINDS; kind++) {
-		frame_common(t, call, kind, c->frame[kind]);
-		if (kind == FRAME_HEADER || kind == FRAME_END)
-			frame_callsigns(t, call, c->frame[kind]);
+	for (int kind = 0; kind < CALL_KINDS; kind++) {
+		call_common(t, call, kind, c->frame[kind]);
+		if (kind == CALL_HEADER || kind == CALL_END)
+			call_callsigns(t, call, c->frame[kind]);
 		else
-			frame_voice(t, call, kind, c->frame[kind]);
+			call_voice(t, call, kind, c->frame[kind]);
 	}
 }
 
 /* The fields that differ between two voice frames of equal FN. */
 static void
-frame_vary(uint8_t *frame, uint32_t place, uint32_t seq, uint64_t sent_ns)
+call_vary(uint8_t *frame, uint32_t place, uint32_t seq, uint64_t sent_ns)
 {
-	struct frame_row1 row = { .seq = seq, .sent_ns = sent_ns };
+	struct call_row1 row = { .seq = seq, .sent_ns = sent_ns };
 
 	frame[AT_COUNTER] = (uint8_t)((place & 127) << 1);
 	memcpy(frame + AT_STAMP + ROW, &row, sizeof(row));
 }
 
 const uint8_t *
-frame_make(struct frame_talker *t, uint32_t call, uint32_t seq, bool end, uint64_t now_ns)
+call_make(struct call_talker *t, uint32_t call, uint32_t seq, bool end, uint64_t now_ns)
 {
-	struct frame_call *c = &t->call[call % 2];
-	struct frame_stamp stamp = { t->gateway, call, seq, now_ns };
+	struct call_frames *c = &t->call[call % 2];
+	struct call_stamp stamp = { t->gateway, call, seq, now_ns };
 	uint32_t place = seq - c->first_seq;
 	uint8_t *frame;
 
 	if (place == 0) {
 		c->header = stamp;
-		return c->frame[FRAME_HEADER];
+		return c->frame[CALL_HEADER];
 	}
 	if (end) {
 		c->end = stamp;
-		c->frame[FRAME_END][AT_COUNTER] = (uint8_t)((place & 127) << 1 | 1);
-		return c->frame[FRAME_END];
+		c->frame[CALL_END][AT_COUNTER] = (uint8_t)((place & 127) << 1 | 1);
+		return c->frame[CALL_END];
 	}
-	frame = c->frame[FRAME_VOICE + (place - 1) % (FRAME_FT + 1)];
-	frame_vary(frame, place, seq, now_ns);
+	frame = c->frame[CALL_VOICE + (place - 1) % (CALL_FT + 1)];
+	call_vary(frame, place, seq, now_ns);
 	return frame;
 }
 
 long
-frame_gateway(const uint8_t frame[NET_FRAME])
+call_gateway(const uint8_t frame[NET_FRAME])
 {
 	long n = 0;
 
@@ -189,7 +189,7 @@ frame_gateway(const uint8_t frame[NET_FRAME])
 
 /* Equal but for columns 0..width-1 of the payload rows, which a reflector may rewrite. */
 static bool
-frame_same_outside(const uint8_t *a, const uint8_t *b, int width)
+call_same_outside(const uint8_t *a, const uint8_t *b, int width)
 {
 	if (memcmp(a, b, AT_PAYLOAD) != 0)
 		return false;
@@ -203,36 +203,36 @@ frame_same_outside(const uint8_t *a, const uint8_t *b, int width)
 }
 
 /* A header or terminator is the very one that was sent, at most with another CSD1. */
-static enum frame_verdict
-frame_judge_once(const struct frame_talker *t, const uint8_t *frame, int kind,
-    struct frame_stamp *stamp_r)
+static enum call_verdict
+call_judge_once(const struct call_talker *t, const uint8_t *frame, int kind,
+    struct call_stamp *stamp_r)
 {
-	enum frame_verdict verdict = FRAME_ALIEN;
+	enum call_verdict verdict = CALL_ALIEN;
 
 	for (int i = 0; i < 2; i++) {
-		const struct frame_call *c = &t->call[i];
+		const struct call_frames *c = &t->call[i];
 		const uint8_t *mine = c->frame[kind];
 
-		if (!c->used || (kind == FRAME_END && c->end.seq == UINT32_MAX))
+		if (!c->used || (kind == CALL_END && c->end.seq == UINT32_MAX))
 			continue;
-		*stamp_r = kind == FRAME_HEADER ? c->header : c->end;
+		*stamp_r = kind == CALL_HEADER ? c->header : c->end;
 		if (memcmp(frame, mine, NET_FRAME) == 0)
-			return FRAME_OK;
-		if (frame_same_outside(frame, mine, 9))
-			return FRAME_REWRITTEN;
-		verdict = FRAME_DAMAGED;
+			return CALL_OK;
+		if (call_same_outside(frame, mine, 9))
+			return CALL_REWRITTEN;
+		verdict = CALL_DAMAGED;
 	}
 	return verdict;
 }
 
-enum frame_verdict
-frame_judge(const struct frame_talker *t, const uint8_t frame[NET_FRAME],
-    struct frame_stamp *stamp_r, bool *header_r, bool *end_r)
+enum call_verdict
+call_judge(const struct call_talker *t, const uint8_t frame[NET_FRAME],
+    struct call_stamp *stamp_r, bool *header_r, bool *end_r)
 {
-	const struct frame_call *c;
+	const struct call_frames *c;
 	uint8_t mine[NET_FRAME];
-	struct frame_row0 id;
-	struct frame_row1 row;
+	struct call_row0 id;
+	struct call_row1 row;
 	uint32_t place;
 
 	*header_r = *end_r = false;
@@ -241,18 +241,18 @@ frame_judge(const struct frame_talker *t, const uint8_t frame[NET_FRAME],
 	if (id.run != t->run) {
 		*end_r = (frame[AT_COUNTER] & 1) != 0;
 		*header_r = !*end_r;
-		return frame_judge_once(t, frame, *end_r ? FRAME_END : FRAME_HEADER, stamp_r);
+		return call_judge_once(t, frame, *end_r ? CALL_END : CALL_HEADER, stamp_r);
 	}
 	c = &t->call[id.call % 2];
 	place = row.seq - c->first_seq;
 	if (!c->used || c->call != id.call)
-		return FRAME_ALIEN;
+		return CALL_ALIEN;
 	if (id.gateway != t->gateway || place == 0 || place > INT32_MAX)
-		return FRAME_DAMAGED;
-	memcpy(mine, c->frame[FRAME_VOICE + (place - 1) % (FRAME_FT + 1)], NET_FRAME);
-	frame_vary(mine, place, row.seq, row.sent_ns);
-	*stamp_r = (struct frame_stamp){ id.gateway, id.call, row.seq, row.sent_ns };
+		return CALL_DAMAGED;
+	memcpy(mine, c->frame[CALL_VOICE + (place - 1) % (CALL_FT + 1)], NET_FRAME);
+	call_vary(mine, place, row.seq, row.sent_ns);
+	*stamp_r = (struct call_stamp){ id.gateway, id.call, row.seq, row.sent_ns };
 	if (memcmp(frame, mine, NET_FRAME) == 0)
-		return FRAME_OK;
-	return frame_same_outside(frame, mine, 5) ? FRAME_REWRITTEN : FRAME_DAMAGED;
+		return CALL_OK;
+	return call_same_outside(frame, mine, 5) ? CALL_REWRITTEN : CALL_DAMAGED;
 }
