@@ -23,9 +23,10 @@
 typedef void inifile_pair(void *context, int line, const char *section, const char *key,
 			  const char *value);
 
-/* The whole file in a buffer that the caller frees. Returns 0, or -1 with errno kept and a finding
- * added to PROBLEMS. */
-int inifile_load(const char *path, char **data_r, size_t *size_r, struct problems *problems);
+/* The whole file at PATH in a buffer that the caller frees; NAME is what findings call it. Returns
+ * 0, or -1 with a finding added to PROBLEMS. */
+int inifile_load(const char *path, const char *name, char **data_r, size_t *size_r,
+		 struct problems *problems);
 
 /* Parses SIZE bytes of DATA; NAME is what findings call the file. */
 void inifile_parse(const char *name, const char *data, size_t size, inifile_pair *pair,

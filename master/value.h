@@ -28,7 +28,7 @@ struct value {
 	struct conf_dgids dgids;
 	size_t listens;
 	struct addr listen[CONF_LISTEN_MAX];
-	char text[CONF_TEXT_MAX]; /* TEXT, PATH, LOG, CHOICE: the value; others: as given */
+	char text[CONF_TEXT_MAX]; /* TEXT, PATH, LOG, LEVEL, CHOICE */
 };
 
 /* Returns 0, or -1 with a sentence in WHY ("must be 1 to 64", with a hint in brackets if there is

@@ -18,10 +18,10 @@ const char *version_text(void);
 /* "20260101": the date of the last commit, eight digits. */
 const char *version_date(void);
 
-/* Compiler, sanitizers and libraries, one line each, the last without a line feed. */
+/* Compiler and libraries, one line each, the last without a line feed. */
 const char *version_build(void);
 
-/* What -V prints: "shackd 0.1.0 (20260101)" and the build options. */
+/* What -V prints: "shackd 0.1.0 (20260101)", then version_build and the sanitizers. */
 void version_print(FILE *out);
 
 /* What -v prints, the one line that YSF dashboards ask for: "YSFReflector version 20260101". */

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      conf - read side of the configuration snapshot
+ * PURPOSE   Maps the master's memfd and answers by key.
+ * OWNER     every worker
+ * CONTRACT  see shm/conf.h; asking a key for another type than its own is a bug and aborts
+ * LIMITS    none known
+ */
+#include "shm/conf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* A snapshot has about 3 KB; the bound keeps a wrong descriptor from eating our address space. */
+#define SNAPSHOT_MAX (1024 * 1024)
+#define SEALS	     (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+struct conf {
+	const struct conf_header *header;
+	size_t size;
+};
+
+static const enum conf_type key_type[CONF_KEYS] = {
+#define OPTION(id, section, key, type, def, min, max, reload, help) [CONF_##id] = CONF_##type,
+#include "shm/options.def"
+#undef OPTION
+};
+
+/* How a type is stored. */
+enum form {
+	FORM_NUMBER,
+	FORM_TEXT,
+	FORM_DGIDS,
+	FORM_LISTEN,
+};
+
+static enum form form_of(enum conf_key key)
+{
+	switch (key_type[key]) {
+	case CONF_TEXT:
+	case CONF_PATH:
+	case CONF_LOG:
+	case CONF_CHOICE:
+		return FORM_TEXT;
+	case CONF_DGID_SET:
+		return FORM_DGIDS;
+	case CONF_LISTEN:
+		return FORM_LISTEN;
+	default:
+		return FORM_NUMBER;
+	}
+}
+
+static const void *value_at(const struct conf_header *header, enum conf_key key)
+{
+	return (const char *)header + header->entry[key].offset;
+}
+
+static bool entry_ok(const struct conf_header *header, enum conf_key key)
+{
+	const struct conf_entry *entry = &header->entry[key];
+	uint64_t end = (uint64_t)entry->offset + entry->length;
+	const char *text;
+
+	if (entry->offset % 8 != 0 || end >= header->size ||
+	    entry->offset < sizeof(*header) + CONF_KEYS * sizeof(*entry))
+		return false;
+	switch (form_of(key)) {
+	case FORM_NUMBER:
+		return entry->length == sizeof(int64_t);
+	case FORM_TEXT:
+		text = value_at(header, key);
+		return entry->length < CONF_TEXT_MAX && text[entry->length] == '\0' &&
+		       strlen(text) == entry->length;
+	case FORM_DGIDS:
+		return entry->length == sizeof(struct conf_dgids);
+	case FORM_LISTEN:
+		return entry->length % sizeof(struct addr) == 0 &&
+		       entry->length / sizeof(struct addr) <= CONF_LISTEN_MAX;
+	}
+	return false;
+}
+
+static bool header_ok(const struct conf_header *header, size_t size)
+{
+	if (header->magic != CONF_MAGIC || header->version != CONF_VERSION ||
+	    header->size != size || header->keys != CONF_KEYS || header->generation == 0)
+		return false;
+	for (int key = 0; key < CONF_KEYS; key++)
+		if (!entry_ok(header, (enum conf_key)key))
+			return false;
+	return true;
+}
+
+struct conf *conf_map(int fd)
+{
+	const size_t least = sizeof(struct conf_header) + CONF_KEYS * sizeof(struct conf_entry);
+	struct conf *conf;
+	struct stat st;
+	void *map;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0 || fstat(fd, &st) < 0)
+		return NULL;
+	if ((seals & SEALS) != SEALS || st.st_size < (off_t)least || st.st_size > SNAPSHOT_MAX) {
+		errno = EINVAL;
+		return NULL;
+	}
+	/* Private: kernels before 6.7 refuse even a reading MAP_SHARED of a write-sealed memfd. */
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		return NULL;
+	conf = malloc(sizeof(*conf));
+	if (conf == NULL || !header_ok(map, (size_t)st.st_size)) {
+		errno = conf == NULL ? ENOMEM : EINVAL;
+		free(conf);
+		munmap(map, (size_t)st.st_size);
+		return NULL;
+	}
+	conf->header = map;
+	conf->size = (size_t)st.st_size;
+	return conf;
+}
+
+void conf_unmap(struct conf **conf)
+{
+	if (*conf == NULL)
+		return;
+	munmap((void *)(uintptr_t)(*conf)->header, (*conf)->size);
+	free(*conf);
+	*conf = NULL;
+}
+
+uint64_t conf_generation(const struct conf *conf)
+{
+	return conf->header->generation;
+}
+
+int64_t conf_number(const struct conf *conf, enum conf_key key)
+{
+	assert(form_of(key) == FORM_NUMBER);
+	return *(const int64_t *)value_at(conf->header, key);
+}
+
+bool conf_bool(const struct conf *conf, enum conf_key key)
+{
+	assert(key_type[key] == CONF_BOOL);
+	return conf_number(conf, key) != 0;
+}
+
+const char *conf_text(const struct conf *conf, enum conf_key key)
+{
+	assert(form_of(key) == FORM_TEXT);
+	return value_at(conf->header, key);
+}
+
+struct conf_dgids conf_dgids(const struct conf *conf, enum conf_key key)
+{
+	assert(form_of(key) == FORM_DGIDS);
+	return *(const struct conf_dgids *)value_at(conf->header, key);
+}
+
+const struct addr *conf_listen(const struct conf *conf, enum conf_key key, size_t *count_r)
+{
+	assert(form_of(key) == FORM_LISTEN);
+	*count_r = conf->header->entry[key].length / sizeof(struct addr);
+	return value_at(conf->header, key);
+}
