@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      boot - from a configuration to a serving daemon, and out again
+ * PURPOSE   See master/boot.h.
+ * OWNER     master
+ * CONTRACT  see master/boot.h
+ * LIMITS    none known
+ */
+#include "master/boot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "master/bind.h"
+#include "master/control.h"
+#include "master/launch.h"
+#include "master/place.h"
+#include "master/reap.h"
+#include "master/slot.h"
+#include "master/snapshot.h"
+#include "shm/log.h"
+
+#define QUEUE_BYTES (4 * 1024 * 1024)
+#define BOOT_TRIES  3
+#define LOW_FD	    10 /* a worker's fixed descriptors lie below */
+
+/* The one master of the process; too big for a stack. */
+static struct master the_master;
+
+bool master_why(struct master *master, int exit_code, const char *format, ...)
+{
+	va_list args;
+
+	if (master->exit_code != 0)
+		return false;
+	master->exit_code = exit_code;
+	va_start(args, format);
+	vsnprintf(master->why, sizeof(master->why), format, args);
+	va_end(args);
+	return false;
+}
+
+/* ---- what is there before anybody is forked ---- */
+
+static int open_high(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC);
+	int high;
+
+	if (fd < 0)
+		return -1;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, LOW_FD);
+	close(fd);
+	return high;
+}
+
+/* The file that we run, whatever its name leads to later. */
+static bool open_own(struct master *master)
+{
+	master->executable = open_high("/proc/self/exe", O_PATH);
+	master->null = open_high("/dev/null", O_RDWR);
+	if (master->executable < 0 || master->null < 0)
+		return master_why(master, EXIT_START, "can't open %s: %s",
+				  master->executable < 0 ? "my own executable" : "/dev/null",
+				  strerror(errno));
+	return true;
+}
+
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warning("can't raise the limit of open files: %s", strerror(errno));
+}
+
+/* From here on nothing that is said gets lost: it waits for the log worker. */
+static bool open_log(struct master *master)
+{
+	const int size = QUEUE_BYTES;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
+		return master_why(master, EXIT_START, "can't make the log queue: %s", strerror(errno));
+	master->log_read = pair[0];
+	master->log_write = pair[1];
+	if (setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0)
+		setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	master->log_err = fcntl(2, F_DUPFD_CLOEXEC, LOW_FD);
+	if (master->log_err < 0)
+		master->log_err = master->null;
+	log_init(master->log_write, "master", 0,
+		 (enum log_level)config_number(master->config, CONF_SERVER_LOG_LEVEL), NULL);
+	return true;
+}
+
+static bool make_snapshot(struct master *master)
+{
+	master->conf_generation = 1;
+	master->conf_fd = snapshot_build(master->config, master->conf_generation);
+	if (master->conf_fd < 0)
+		return master_why(master, EXIT_START, "can't make the configuration snapshot: %s",
+				  strerror(errno));
+	return true;
+}
+
+static bool make_gates(struct master *master)
+{
+	static const char *const names[] = {"voice", "state"};
+
+	for (unsigned i = 0; i < 2; i++) {
+		master->gate_fd[i] = gate_create(names[i]);
+		master->gate[i] = master->gate_fd[i] >= 0 ? gate_map(master->gate_fd[i]) : NULL;
+		if (master->gate[i] == NULL)
+			return master_why(master, EXIT_START, "can't make the gate of the %s store: %s",
+					  names[i], strerror(errno));
+	}
+	return true;
+}
+
+static void on_loop_error(const char *text)
+{
+	fprintf(stderr, "shackd: event loop: %s: %s\n", text, strerror(errno));
+	log_fatal("event loop: %s: %s", text, strerror(errno));
+	_exit(EXIT_GAVE_UP); /* the workers see the control sockets close and follow */
+}
+
+/* Not the default loop: that one would take SIGCHLD and reap behind our back. */
+static bool make_loop(struct master *master)
+{
+	ev_set_syserr_cb(on_loop_error);
+	master->loop = ev_loop_new(EVFLAG_NOENV);
+	if (master->loop == NULL)
+		return master_why(master, EXIT_START, "can't make an event loop");
+	ev_set_userdata(master->loop, master);
+	return true;
+}
+
+static bool prepare(struct master *master, const char *pidfile)
+{
+	raise_limits();
+	umask(022);
+	return signals_block(master) && open_own(master) && open_log(master) &&
+	       place_identity(master) && place_directories(master) &&
+	       place_pidfile(master, pidfile) && make_snapshot(master) && slot_make_all(master) &&
+	       bind_all(master) && make_gates(master) && control_open(master) && make_loop(master);
+}
+
+/* ---- one after the other ---- */
+
+static void announce(struct master *master)
+{
+	char listeners[CONF_LISTEN_MAX * ADDR_TEXT_MAX];
+	const char *name = master->listeners > 0 ? " ysf=" : "";
+
+	master->announced = true;
+	report_listeners(master, listeners, sizeof(listeners));
+	if (!master->foreground) {
+		log_info("shackd: ready%s%s", name, listeners);
+		launch_tell(&master->launcher, 0, "");
+		return;
+	}
+	printf("shackd: ready%s%s\n", name, listeners);
+	if (fflush(stdout) != 0)
+		log_warning("can't say that it is ready: standard output: %s", strerror(errno));
+}
+
+static void start_workers(struct master *master)
+{
+	master->phase = PHASE_WORKERS;
+	for (unsigned i = 0; i < master->ysf_count; i++)
+		slot_spawn(&master->ysf[i]);
+}
+
+static bool all_ready(const struct master *master)
+{
+	for (unsigned i = 0; i < master->slots; i++)
+		if (master->slot[i].state != SLOT_READY && master->slot[i].state != SLOT_SERVING)
+			return false;
+	return true;
+}
+
+/* Cold start only: the workers go together, so that none serves beside a port without a reader. */
+static void go_together(struct master *master)
+{
+	if (master->phase != PHASE_WORKERS || !all_ready(master))
+		return;
+	master->phase = PHASE_SERVING;
+	for (unsigned i = 0; i < master->ysf_count; i++)
+		slot_go(&master->ysf[i]);
+	announce(master);
+}
+
+void boot_slot_ready(struct slot *slot)
+{
+	struct master *master = slot->master;
+
+	if (master->phase == PHASE_STOPPING)
+		return;
+	if (slot->kind != SLOT_YSF || master->phase == PHASE_SERVING)
+		slot_go(slot);
+	if (slot == master->keeper)
+		control_keeper_serves(master);
+	if (slot == master->log && master->phase == PHASE_LOG) {
+		master->phase = PHASE_KEEPER;
+		slot_spawn(master->keeper);
+	} else if (slot == master->keeper && master->phase == PHASE_KEEPER) {
+		start_workers(master);
+	}
+	go_together(master);
+}
+
+void boot_slot_died(struct slot *slot)
+{
+	if (slot->failed[0] == '\0' && slot->tries < BOOT_TRIES)
+		return;
+	if (slot->failed[0] != '\0')
+		master_why(slot->master, EXIT_START, "%s can't serve: %s", slot->name, slot->failed);
+	else
+		master_why(slot->master, EXIT_START, "%s died %u times while starting, last: %s",
+			   slot->name, slot->tries, slot->last_death);
+	stop_begin(slot->master, STOP_GRACEFUL);
+}
+
+/* ---- the end ---- */
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Everything by hand, so that a leak checker sees what is really lost. */
+static void tear_down(struct master *master)
+{
+	if (master->loop != NULL)
+		reap_all(master);
+	control_close(master);
+	place_leave(master);
+	for (unsigned i = 0; i < master->slots; i++) {
+		struct slot *slot = &master->slot[i];
+
+		page_unmap((const struct page **)&slot->page);
+		for (unsigned j = 0; j < CONF_LISTEN_MAX; j++)
+			close_fd(&slot->udp[j]);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		if (master->gate[i] != NULL)
+			gate_unmap(&master->gate[i]);
+	if (master->loop != NULL)
+		ev_loop_destroy(master->loop);
+	log_init(-1, "master", 0, LOG_LEVEL_INFO, NULL);
+	free(master->socket_path);
+	free(master->pidfile_path);
+	close_fd(&master->pidfile);
+}
+
+static void say_why(struct master *master)
+{
+	if (master->exit_code == 0 && master->announced)
+		return;
+	if (master->launcher >= 0)
+		launch_tell(&master->launcher, master->exit_code, master->why);
+	else
+		fprintf(stderr, "shackd: %s\n", master->why);
+}
+
+int boot_run(struct config *config, bool foreground, const char *pidfile, int launcher)
+{
+	struct master *master = &the_master;
+
+	*master = (struct master){
+		.config = config,
+		.foreground = foreground,
+		.launcher = launcher,
+		.started = clock_mono(),
+		.executable = -1,
+		.null = -1,
+		.pidfile = -1,
+	};
+	if (prepare(master, pidfile)) {
+		signals_start(master);
+		control_start(master);
+		watchdog_start(master);
+		slot_spawn(master->log);
+		ev_run(master->loop, 0);
+	}
+	tear_down(master);
+	say_why(master);
+	return master->exit_code;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      boot - from a configuration to a serving daemon, and out again
+ * PURPOSE   The order of the start: nothing is forked before everything is bound, nobody who uses
+ *           the stores starts before keeper is READY.
+ * OWNER     master
+ * CONTRACT  returns the exit status when the daemon has ended
+ * LIMITS    none known
+ */
+#ifndef SHACKD_MASTER_BOOT_H
+#define SHACKD_MASTER_BOOT_H
+
+#include "master/config.h"
+
+/* CONFIG stays the caller's. PIDFILE is absolute, or NULL for the default. LAUNCHER: see
+ * launch_detach, -1 in the foreground. */
+int boot_run(struct config *config, bool foreground, const char *pidfile, int launcher);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      master - everything that the one process which must not die knows
+ * PURPOSE   The slots and what each holds, and the state of the program as a whole.
+ * OWNER     master
+ * CONTRACT  one thread, one loop; whatever is created here at cold start lives as long as the
+ *           process. A worker can read none of it.
+ * LIMITS    SLOTS_MAX slots
+ */
+#ifndef SHACKD_MASTER_MASTER_H
+#define SHACKD_MASTER_MASTER_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "master/breaker.h"
+#include "master/config.h"
+#include "master/watch.h"
+#include "shm/addr.h"
+#include "shm/clock.h"
+#include "shm/gate.h"
+#include "shm/msg.h"
+#include "shm/page.h"
+
+#define MASTER_YSF_MAX	 64
+#define MASTER_SLOTS_MAX (2 + MASTER_YSF_MAX)
+#define MASTER_WHY_MAX	 1024
+#define MASTER_EVENTS	 256 /* slot.up and slot.down that wait for keeper */
+#define MASTER_ZOMBIES	 256
+
+#define EXIT_USAGE 1 /* bad usage or configuration */
+#define EXIT_START 2 /* could not start */
+#define EXIT_GAVE_UP 3 /* could not go on */
+
+enum phase {
+	PHASE_LOG,     /* waiting for log */
+	PHASE_KEEPER,  /* waiting for keeper */
+	PHASE_WORKERS, /* waiting for all others */
+	PHASE_SERVING,
+	PHASE_STOPPING,
+};
+
+enum slot_kind { SLOT_LOG, SLOT_KEEPER, SLOT_YSF };
+
+enum slot_state {
+	SLOT_EMPTY,    /* nobody there, nobody wanted */
+	SLOT_WAITING,  /* the next holder starts when the timer fires */
+	SLOT_STARTING, /* forked, not READY */
+	SLOT_READY,    /* READY, no GO yet */
+	SLOT_SERVING,
+	SLOT_STOPPING, /* asked to end */
+};
+
+struct slot {
+	struct master *master;
+	char name[16];
+	enum slot_kind kind;
+	unsigned index; /* among its kind */
+
+	/* held for ever */
+	int page_fd, page_readonly, bell;
+	struct page *page;
+	int udp[CONF_LISTEN_MAX]; /* by listener; -1: none */
+
+	/* the present holder */
+	enum slot_state state;
+	uint64_t generation;
+	pid_t pid;
+	int pidfd, control;
+	ev_io pid_watch, control_watch;
+	ev_timer timer; /* WAITING: the respawn; STARTING: another try to pass descriptors */
+	unsigned passed; /* messages of the start sequence that are sent */
+	bool want_go, want_stop;
+	bool condemned; /* our watchdog sent it a signal */
+	struct watch watch;
+	char failed[MASTER_WHY_MAX]; /* its MSG_FAILED */
+
+	/* over all holders */
+	struct breaker breaker;
+	uint64_t ready_ns;
+	uint64_t restarts, deaths;
+	unsigned tries; /* deaths while the daemon starts */
+	char last_death[64];
+};
+
+/* A dead process that is not reaped yet, so that its pid can't be taken by another. */
+struct zombie {
+	pid_t pid;
+	int pidfd;
+	uint64_t serial; /* of the check that keeper was asked for */
+	uint64_t died;	 /* clock_mono */
+};
+
+struct master {
+	struct ev_loop *loop;
+	struct config *config;
+	bool foreground;
+	int launcher; /* pipe to the waiting launcher, -1: none */
+	int exit_code;
+	char why[MASTER_WHY_MAX]; /* for a code that is not 0 */
+	uint64_t started;	  /* clock_mono */
+
+	int executable, null; /* descriptors */
+	int conf_fd;
+	uint64_t conf_generation;
+	int log_read, log_write, log_err;
+	int gate_fd[2]; /* voice, state */
+	struct gate *gate[2];
+	struct watch_gate gate_seen[2];
+
+	bool privileged;
+	uint32_t worker_uid, worker_gid; /* UINT32_MAX: stay */
+	uint32_t control_gid;		 /* group with rights on the control socket; UINT32_MAX: none */
+
+	int pidfile;
+	char *pidfile_path;
+	char *socket_path;
+
+	struct addr listener[CONF_LISTEN_MAX]; /* really bound */
+	unsigned listeners;
+	bool buffer_told; /* a short receive buffer was logged */
+
+	struct slot slot[MASTER_SLOTS_MAX];
+	unsigned slots;
+	struct slot *log, *keeper;
+	struct slot *ysf; /* the first */
+	unsigned ysf_count;
+
+	enum phase phase;
+	ev_io signal_watch;
+	int signal_fd;
+	ev_timer watchdog, stop_timer, reap_timer;
+	uint64_t watchdog_ns, tick_ns;
+	bool stop_log; /* everybody else is gone, log was told */
+	bool announced;
+
+	struct zombie zombie[MASTER_ZOMBIES]; /* [0] is the oldest */
+	unsigned zombies;
+	uint64_t check_serial;
+
+	struct msg_slot event[MASTER_EVENTS]; /* ring */
+	unsigned event_first, events;
+
+	/* refused at a bound, or odd */
+	uint64_t events_dropped, messages_bad, control_refused;
+
+	struct control *own_control;
+};
+
+/* Remembers why the master can't start or go on; the first reason wins. Returns false. */
+bool master_why(struct master *master, int exit_code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* boot.c: a slot became READY, or died while the daemon starts. */
+void boot_slot_ready(struct slot *slot);
+void boot_slot_died(struct slot *slot);
+
+/* stop.c */
+enum stop_mode { STOP_GRACEFUL, STOP_NOW };
+void stop_begin(struct master *master, enum stop_mode mode);
+void stop_advance(struct master *master);
+
+/* signals.c: blocks them for good and reads them as events. */
+bool signals_block(struct master *master);
+void signals_start(struct master *master);
+
+/* watchdog.c */
+void watchdog_start(struct master *master);
+
+#endif

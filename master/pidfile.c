@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      pidfile - one daemon for one run_dir
+ * PURPOSE   The lock on the file, not its content, says that a daemon runs; the content is for init
+ *           scripts.
+ * OWNER     master
+ * CONTRACT  written once, never followed through a link; the lock ends with the process
+ * LIMITS    none known
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "master/place.h"
+#include "shm/log.h"
+
+static bool held_by_other(struct master *master)
+{
+	char text[32] = "";
+	ssize_t got = pread(master->pidfile, text, sizeof(text) - 1, 0);
+	long pid = got > 0 ? strtol(text, NULL, 10) : 0;
+
+	if (pid > 0)
+		return master_why(master, EXIT_START, "already running as pid %ld (%s is locked)", pid,
+				  master->pidfile_path);
+	return master_why(master, EXIT_START, "already running (%s is locked)", master->pidfile_path);
+}
+
+/* Is what we have locked still what the name leads to? A daemon that stops removes its file. */
+static bool still_there(const struct master *master)
+{
+	struct stat by_name, by_fd;
+
+	return fstat(master->pidfile, &by_fd) == 0 &&
+	       lstat(master->pidfile_path, &by_name) == 0 && by_fd.st_ino == by_name.st_ino &&
+	       by_fd.st_dev == by_name.st_dev;
+}
+
+static bool open_and_lock(struct master *master)
+{
+	struct stat st;
+
+	for (int i = 0; i < 10; i++) {
+		master->pidfile = open(master->pidfile_path,
+				       O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+		if (master->pidfile < 0 || fstat(master->pidfile, &st) != 0)
+			return master_why(master, EXIT_START, "can't open the pid file %s: %s",
+					  master->pidfile_path, strerror(errno));
+		if (!S_ISREG(st.st_mode) || st.st_nlink > 1 ||
+		    (st.st_uid != 0 && st.st_uid != geteuid()))
+			return master_why(master, EXIT_START,
+					  "the pid file %s is not a plain file of ours; remove it first",
+					  master->pidfile_path);
+		if (flock(master->pidfile, LOCK_EX | LOCK_NB) != 0)
+			return held_by_other(master);
+		if (still_there(master))
+			return true;
+		close(master->pidfile);
+		master->pidfile = -1;
+	}
+	return master_why(master, EXIT_START, "the pid file %s does not stay in its place",
+			  master->pidfile_path);
+}
+
+bool place_pidfile(struct master *master, const char *path)
+{
+	char text[32];
+	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	if (path != NULL)
+		master->pidfile_path = strdup(path);
+	else if (asprintf(&master->pidfile_path, "%s/shackd.pid",
+			  config_text(master->config, CONF_SERVER_RUN_DIR)) < 0)
+		master->pidfile_path = NULL;
+	if (master->pidfile_path == NULL)
+		return master_why(master, EXIT_START, "out of memory");
+	if (!open_and_lock(master))
+		return false;
+	if (ftruncate(master->pidfile, 0) != 0 ||
+	    pwrite(master->pidfile, text, (size_t)length, 0) != length)
+		return master_why(master, EXIT_START, "can't write the pid file %s: %s",
+				  master->pidfile_path, strerror(errno));
+	return true;
+}
+
+void place_leave(struct master *master)
+{
+	/* only who holds the lock may remove the name */
+	if (master->pidfile >= 0 && still_there(master) && unlink(master->pidfile_path) != 0)
+		log_debug("can't remove the pid file: %s", strerror(errno));
+}

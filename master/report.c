@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      report - `status` and `workers` as JSON
+ * PURPOSE   What the master knows, for operators and dashboards.
+ * OWNER     master
+ * CONTRACT  keys are never renamed or dropped
+ * LIMITS    none known
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/control.h"
+#include "master/proc.h"
+#include "master/slot.h"
+#include "master/version.h"
+
+const char *report_listeners(const struct master *master, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (unsigned i = 0; i < master->listeners && used < size; i++) {
+		char text[ADDR_TEXT_MAX];
+
+		used += (size_t)snprintf(buf + used, size - used, "%s%s", i > 0 ? "," : "",
+					 addr_text(&master->listener[i], text));
+	}
+	return buf;
+}
+
+/* A sentence for every slot that does not serve. */
+static json_t *reasons(const struct master *master)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < master->slots; i++) {
+		const struct slot *slot = &master->slot[i];
+		char text[256];
+
+		if (slot->state == SLOT_SERVING)
+			continue;
+		snprintf(text, sizeof(text), "%s is %s%s%s%s", slot->name,
+			 slot_state_name(slot->state), slot->last_death[0] != '\0' ? " (died: " : "",
+			 slot->last_death, slot->last_death[0] != '\0' ? ")" : "");
+		json_array_append_new(array, json_string(text));
+	}
+	return array;
+}
+
+static json_t *services(const struct master *master)
+{
+	json_t *object = json_object();
+	json_t *listen = json_array();
+	unsigned ready = 0;
+
+	for (unsigned i = 0; i < master->listeners; i++) {
+		char text[ADDR_TEXT_MAX];
+
+		json_array_append_new(listen, json_string(addr_text(&master->listener[i], text)));
+	}
+	for (unsigned i = 0; i < master->ysf_count; i++)
+		ready += master->ysf[i].state == SLOT_SERVING;
+	if (master->ysf_count == 0)
+		json_decref(listen);
+	else
+		json_object_set_new(object, "ysf",
+				    json_pack("{s:o, s:i, s:i}", "listen", listen, "workers",
+					      (int)master->ysf_count, "ready", (int)ready));
+	return object;
+}
+
+static json_t *odd_things(const struct master *master)
+{
+	return json_pack("{s:I, s:I, s:I}", "control_refused", (json_int_t)master->control_refused,
+			 "slot_events_dropped", (json_int_t)master->events_dropped, "messages_bad",
+			 (json_int_t)master->messages_bad);
+}
+
+json_t *report_status(const struct master *master)
+{
+	json_t *why = reasons(master);
+	const char *state = master->phase == PHASE_STOPPING  ? "draining"
+			    : master->phase != PHASE_SERVING ? "starting"
+			    : json_array_size(why) > 0	     ? "degraded"
+							     : "ready";
+
+	return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:n, s:s, s:o, s:o, s:o}", "version",
+			 version_text(), "date", version_date(), "pid", (int)getpid(), "uptime",
+			 (json_int_t)(clock_age(clock_mono(), master->started) / NS_PER_SEC),
+			 "generation", (json_int_t)1, "config_generation",
+			 (json_int_t)master->conf_generation, "last_reload", "state", state, "reasons",
+			 why, "services", services(master), "counters", odd_things(master));
+}
+
+static json_t *report_slot(const struct slot *slot)
+{
+	uint64_t now = clock_mono();
+	uint64_t beat = atomic_load(&slot->page->beat);
+	bool alive = slot_alive(slot);
+
+	return json_pack(
+		"{s:s, s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:s}", "slot",
+		slot->name, "kind", slot_kind_name(slot->kind), "pid", (int)slot->pid, "generation",
+		(json_int_t)slot->generation, "state", slot_state_name(slot->state), "doing",
+		page_state_name(atomic_load(&slot->page->state)), "restarts",
+		(json_int_t)slot->restarts, "heartbeat_ms",
+		(json_int_t)(alive && beat != 0 ? clock_age(now, beat) / NS_PER_MS : 0), "rss_kb",
+		(json_int_t)(alive ? proc_rss_kb(slot->pid) : 0), "breaker",
+		breaker_open(&slot->breaker, now) ? "open" : "closed", "ready_us",
+		(json_int_t)(slot->ready_ns / 1000), "deaths", (json_int_t)slot->deaths,
+		"last_death", slot->last_death);
+}
+
+json_t *report_workers(const struct master *master)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < master->slots; i++)
+		json_array_append_new(array, report_slot(&master->slot[i]));
+	return array;
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      slot - an identity that outlives its holders
+ * PURPOSE   Pages, doorbells, the conversation with the holder, and the events that tell keeper.
+ * OWNER     master
+ * CONTRACT  see master/slot.h
+ * LIMITS    MASTER_EVENTS events wait for keeper; the oldest makes room and is counted
+ */
+#include "master/slot.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "master/reap.h"
+#include "master/spawn.h"
+#include "shm/log.h"
+#include "shm/text.h"
+
+#define RETRY_SECONDS 0.02 /* the kernel took no more descriptors in flight */
+
+const char *slot_kind_name(enum slot_kind kind)
+{
+	static const char *const names[] = {"log", "keeper", "ysf"};
+
+	return names[kind];
+}
+
+const char *slot_state_name(enum slot_state state)
+{
+	/* operators ask whether it serves: READY without GO is still "starting" for them */
+	static const char *const names[] = {"empty", "waiting", "starting",
+					    "starting", "ready", "stopping"};
+
+	return names[state];
+}
+
+bool slot_has_neighbour(const struct slot *slot)
+{
+	const struct master *master = slot->master;
+
+	for (unsigned i = 0; i < master->slots; i++)
+		if (&master->slot[i] != slot && master->slot[i].kind == slot->kind &&
+		    master->slot[i].state == SLOT_SERVING)
+			return true;
+	return false;
+}
+
+static bool slot_make(struct master *master, enum slot_kind kind, unsigned index)
+{
+	struct slot *slot = &master->slot[master->slots++];
+	int64_t lanes = kind == SLOT_YSF ? config_number(master->config, CONF_LIMITS_STREAMS) : 0;
+
+	slot->master = master;
+	slot->kind = kind;
+	slot->index = index;
+	slot->pidfd = slot->control = -1;
+	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++)
+		slot->udp[i] = -1;
+	snprintf(slot->name, sizeof(slot->name), kind == SLOT_YSF ? "%s.%u" : "%s",
+		 slot_kind_name(kind), index % 1000);
+	breaker_init(&slot->breaker,
+		     (unsigned)config_number(master->config, CONF_SERVER_RESPAWN_TOKENS),
+		     clock_mono());
+	slot->page_fd = page_create(slot->name, (uint32_t)lanes);
+	if (slot->page_fd >= 0) {
+		slot->page_readonly = page_reopen_readonly(slot->page_fd);
+		slot->page = page_map(slot->page_fd);
+	}
+	slot->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (slot->page_fd < 0 || slot->page_readonly < 0 || slot->page == NULL || slot->bell < 0)
+		return master_why(master, EXIT_START, "can't make the memory of slot %s: %s",
+				  slot->name, strerror(errno));
+	return true;
+}
+
+bool slot_make_all(struct master *master)
+{
+	unsigned ysf = 0;
+
+	if (config_bool(master->config, CONF_YSF_ENABLED))
+		ysf = (unsigned)config_number(master->config, CONF_WORKERS_YSF);
+	if (ysf > MASTER_YSF_MAX)
+		ysf = MASTER_YSF_MAX;
+	if (!slot_make(master, SLOT_LOG, 0) || !slot_make(master, SLOT_KEEPER, 0))
+		return false;
+	master->log = &master->slot[0];
+	master->keeper = &master->slot[1];
+	master->ysf = &master->slot[2];
+	master->ysf_count = ysf;
+	for (unsigned i = 0; i < ysf; i++)
+		if (!slot_make(master, SLOT_YSF, i))
+			return false;
+	return true;
+}
+
+void slot_signal(struct slot *slot, int number)
+{
+	if (slot->pidfd >= 0 && pidfd_send_signal(slot->pidfd, number, NULL, 0) != 0 &&
+	    errno != ESRCH)
+		log_error("can't send signal %d to %s (pid %d): %s", number, slot->name,
+			  (int)slot->pid, strerror(errno));
+}
+
+/* ---- what keeper is told ---- */
+
+void slot_event(struct slot *slot, bool up, int signal, int status)
+{
+	struct master *master = slot->master;
+	struct msg_slot event = {.generation = slot->generation,
+				 .pid = slot->pid,
+				 .up = up,
+				 .signal = (uint8_t)signal,
+				 .status = (uint8_t)status};
+
+	text_copy(event.slot, sizeof(event.slot), slot->name);
+	if (master->events == MASTER_EVENTS) {
+		master->event_first = (master->event_first + 1) % MASTER_EVENTS;
+		master->events--;
+		master->events_dropped++;
+		log_limited(LOG_LEVEL_WARNING, "an event of a slot was dropped: keeper is away");
+	}
+	master->event[(master->event_first + master->events++) % MASTER_EVENTS] = event;
+	slot_flush(master->keeper);
+}
+
+/* Sends waiting events. False with errno when the socket took one not. */
+static bool flush_events(struct slot *keeper)
+{
+	struct master *master = keeper->master;
+
+	while (master->events > 0) {
+		struct msg_slot *event = &master->event[master->event_first];
+
+		if (msg_send(keeper->control, MSG_SLOT, keeper->generation, event, sizeof(*event),
+			     -1) != 0)
+			return false;
+		master->event_first = (master->event_first + 1) % MASTER_EVENTS;
+		master->events--;
+	}
+	return true;
+}
+
+/* ---- what the holder is told ---- */
+
+static bool flush_start(struct slot *slot)
+{
+	struct spawn_item items[SPAWN_ITEMS];
+	unsigned count = spawn_items(slot, items);
+	struct msg_start start;
+
+	for (; slot->passed < count; slot->passed++) {
+		struct spawn_item *item = &items[slot->passed];
+
+		if (msg_send(slot->control, MSG_FD, slot->generation, &item->head,
+			     sizeof(item->head), item->fd) != 0)
+			return false;
+	}
+	if (slot->passed == count) {
+		spawn_start(slot, &start);
+		if (msg_send(slot->control, MSG_START, slot->generation, &start, sizeof(start),
+			     -1) != 0)
+			return false;
+		slot->passed++;
+	}
+	return true;
+}
+
+/* Sends an empty message that is wanted. */
+static bool flush_flag(struct slot *slot, bool *wanted, enum msg_type type)
+{
+	if (*wanted && msg_send(slot->control, type, slot->generation, NULL, 0, -1) != 0)
+		return false;
+	*wanted = false;
+	return true;
+}
+
+static void slot_watch(struct slot *slot, int events)
+{
+	struct ev_loop *loop = slot->master->loop;
+
+	if (ev_is_active(&slot->control_watch) && (slot->control_watch.events & 3) == events)
+		return;
+	ev_io_stop(loop, &slot->control_watch);
+	ev_io_set(&slot->control_watch, slot->control, events);
+	ev_io_start(loop, &slot->control_watch);
+}
+
+void slot_flush(struct slot *slot)
+{
+	bool serving = slot->state == SLOT_SERVING;
+
+	if (slot->control < 0)
+		return;
+	if (flush_start(slot) && flush_flag(slot, &slot->want_go, MSG_GO) &&
+	    (slot->kind != SLOT_KEEPER || !serving || flush_events(slot)) &&
+	    flush_flag(slot, &slot->want_stop, MSG_STOP)) {
+		slot_watch(slot, EV_READ);
+		return;
+	}
+	if (errno == ETOOMANYREFS) {
+		/* too many descriptors in flight, of all workers together: the socket looks writable */
+		slot_watch(slot, EV_READ);
+		ev_timer_stop(slot->master->loop, &slot->timer);
+		ev_timer_set(&slot->timer, RETRY_SECONDS, 0);
+		ev_timer_start(slot->master->loop, &slot->timer);
+	} else if (errno == EAGAIN) {
+		slot_watch(slot, EV_READ | EV_WRITE);
+	} else {
+		slot_watch(slot, EV_READ);
+		if (errno != EPIPE && errno != ECONNRESET)
+			log_limited(LOG_LEVEL_ERROR, "can't speak with %s: %s", slot->name,
+				    strerror(errno));
+	}
+}
+
+void slot_go(struct slot *slot)
+{
+	slot->state = SLOT_SERVING;
+	slot->want_go = true;
+	slot_flush(slot);
+}
+
+void slot_stop(struct slot *slot)
+{
+	slot->state = SLOT_STOPPING;
+	slot->want_stop = true;
+	slot_flush(slot);
+}
+
+/* ---- what the holder says ---- */
+
+static void on_ready(struct slot *slot)
+{
+	uint64_t now = clock_mono();
+
+	if (slot->state != SLOT_STARTING)
+		return;
+	slot->state = SLOT_READY;
+	slot->ready_ns = clock_age(now, atomic_load(&slot->page->forked));
+	atomic_store(&slot->page->ready_ns, slot->ready_ns);
+	slot->watch = (struct watch){0};
+	breaker_ready(&slot->breaker, now);
+	if (slot->kind == SLOT_KEEPER)
+		reap_checked(slot->master, UINT64_MAX);
+	slot_event(slot, true, 0, 0);
+	boot_slot_ready(slot);
+}
+
+static void on_failed(struct slot *slot, const struct msg *msg)
+{
+	text_from_field(slot->failed, msg->body,
+			msg->length < sizeof(slot->failed) ? msg->length
+							   : sizeof(slot->failed) - 1);
+	log_error("%s can't serve: %s", slot->name, slot->failed);
+}
+
+static void on_message(struct slot *slot, struct msg *msg)
+{
+	struct msg_check check;
+
+	if (msg->fd >= 0)
+		close(msg->fd); /* no worker has any to give */
+	if (msg->type == MSG_READY) {
+		on_ready(slot);
+	} else if (msg->type == MSG_FAILED) {
+		on_failed(slot, msg);
+	} else if (msg->type == MSG_CHECKED && slot->kind == SLOT_KEEPER) {
+		memcpy(&check, msg->body, sizeof(check));
+		reap_checked(slot->master, check.serial);
+	} else {
+		slot->master->messages_bad++;
+		log_limited(LOG_LEVEL_WARNING, "%s sent a message that is not its to send: %s",
+			    slot->name, msg_type_name(msg->type));
+	}
+}
+
+void slot_read(struct slot *slot)
+{
+	struct msg msg;
+
+	for (unsigned i = 0; i < 64 && slot->control >= 0; i++) {
+		int got = msg_recv(slot->control, &msg);
+
+		if (got > 0) {
+			on_message(slot, &msg);
+		} else if (got < 0 && errno == EBADMSG) {
+			slot->master->messages_bad++;
+			log_limited(LOG_LEVEL_WARNING, "%s sent a broken message", slot->name);
+		} else {
+			/* end of file: it closed its end, its death follows; don't spin until then */
+			if (got == 0)
+				ev_io_stop(slot->master->loop, &slot->control_watch);
+			return;
+		}
+	}
+}
+
+static void on_control(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct slot *slot = io->data;
+
+	(void)loop;
+	if (events & EV_READ)
+		slot_read(slot);
+	if (events & EV_WRITE)
+		slot_flush(slot);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct slot *slot = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (slot->state == SLOT_WAITING)
+		slot_spawn(slot);
+	else
+		slot_flush(slot);
+}
+
+/* ---- a new holder ---- */
+
+static void slot_reset(struct slot *slot)
+{
+	slot->generation++;
+	slot->state = SLOT_STARTING;
+	slot->passed = 0;
+	slot->want_go = slot->want_stop = slot->condemned = false;
+	slot->watch = (struct watch){0};
+	slot->failed[0] = '\0';
+	atomic_store(&slot->page->generation, slot->generation);
+	atomic_store(&slot->page->forked, clock_mono());
+}
+
+static bool slot_fork(struct slot *slot)
+{
+	int pair[2] = {-1, -1};
+	int saved;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
+		return false;
+	slot->control = pair[0];
+	slot->pid = spawn_fork(slot, pair[1]);
+	saved = errno;
+	close(pair[1]);
+	if (slot->pid > 0) {
+		slot->pidfd = pidfd_open(slot->pid, 0);
+		if (slot->pidfd >= 0)
+			return true;
+		saved = errno;
+		kill(slot->pid, SIGKILL); /* not reaped, so it is still the same process */
+		reap_orphan(slot->pid);
+	}
+	close(slot->control);
+	slot->control = -1;
+	slot->pid = 0;
+	errno = saved;
+	return false;
+}
+
+void slot_spawn(struct slot *slot)
+{
+	struct ev_loop *loop = slot->master->loop;
+
+	ev_timer_stop(loop, &slot->timer);
+	ev_timer_init(&slot->timer, on_timer, 0, 0);
+	slot->timer.data = slot;
+	slot_reset(slot);
+	if (!slot_fork(slot)) {
+		snprintf(slot->failed, sizeof(slot->failed), "can't start a process: %s",
+			 strerror(errno));
+		log_error("%s: %s", slot->name, slot->failed);
+		reap_unborn(slot);
+		return;
+	}
+	ev_init(&slot->control_watch, on_control);
+	slot->control_watch.data = slot;
+	ev_io_init(&slot->pid_watch, reap_on_death, slot->pidfd, EV_READ);
+	slot->pid_watch.data = slot;
+	ev_io_start(loop, &slot->pid_watch);
+	slot_flush(slot);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      slot - an identity that outlives its holders
+ * PURPOSE   Makes what belongs to a slot for ever, and speaks with its present holder.
+ * OWNER     master
+ * CONTRACT  nothing here waits: what a full socket does not take is sent when it is writable
+ * LIMITS    none known
+ */
+#ifndef SHACKD_MASTER_SLOT_H
+#define SHACKD_MASTER_SLOT_H
+
+#include "master/master.h"
+
+/* The table of all slots with their pages and doorbells. False after master_why. */
+bool slot_make_all(struct master *master);
+
+/* Starts a holder (fork and exec). A failure is a death before READY: it is tried again later. */
+void slot_spawn(struct slot *slot);
+
+/* GO and STOP. */
+void slot_go(struct slot *slot);
+void slot_stop(struct slot *slot);
+
+/* Sends what waits for the holder: start sequence, GO, events, STOP. */
+void slot_flush(struct slot *slot);
+
+/* Reads what the holder says until there is no more. */
+void slot_read(struct slot *slot);
+
+/* Sends a signal to the holder. */
+void slot_signal(struct slot *slot, int number);
+
+/* Tells keeper that the slot came up or went down; waits for keeper if it must. */
+void slot_event(struct slot *slot, bool up, int signal, int status);
+
+static inline bool slot_alive(const struct slot *slot)
+{
+	return slot->pid != 0;
+}
+
+/* Does another slot of its kind serve? */
+bool slot_has_neighbour(const struct slot *slot);
+
+const char *slot_kind_name(enum slot_kind kind);
+const char *slot_state_name(enum slot_state state);
+
+#endif

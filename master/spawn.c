@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      spawn - one worker process
+ * PURPOSE   Every worker is a fresh execution of the file that the master itself runs: its own
+ *           address layout, no heap of ours, never newer than its master.
+ * OWNER     master; between fork and exec the child
+ * CONTRACT  see master/spawn.h
+ * LIMITS    none known
+ */
+#include "master/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shm/role.h"
+#include "shm/text.h"
+
+extern char **environ;
+
+struct list {
+	struct spawn_item *item;
+	unsigned count;
+};
+
+static struct spawn_item *give(struct list *list, enum msg_fd_role role, unsigned index, int fd)
+{
+	struct spawn_item *item = &list->item[list->count++];
+
+	memset(item, 0, sizeof(*item));
+	item->head.role = (uint16_t)role;
+	item->head.index = (uint16_t)index;
+	item->fd = fd;
+	return item;
+}
+
+/* Doorbells of everybody who follows the voice store, but for the slot's own. */
+static void give_bells(struct list *list, const struct slot *slot)
+{
+	const struct master *master = slot->master;
+	unsigned index = 0;
+
+	for (unsigned i = 0; i < master->slots; i++) {
+		const struct slot *other = &master->slot[i];
+
+		if (other == slot || other->kind == SLOT_LOG)
+			continue;
+		struct spawn_item *item = give(list, FD_PEER_BELL, index++, other->bell);
+		text_copy(item->head.slot, sizeof(item->head.slot), other->name);
+	}
+}
+
+static void give_pages(struct list *list, const struct slot *slot)
+{
+	const struct master *master = slot->master;
+
+	for (unsigned i = 0; i < master->ysf_count; i++)
+		give(list, FD_PEER_PAGE, i, master->ysf[i].page_readonly);
+	for (unsigned i = 0; slot->kind == SLOT_KEEPER && i < master->slots; i++) {
+		struct spawn_item *item =
+			give(list, FD_PAGE_OF_SLOT, i, master->slot[i].page_readonly);
+		text_copy(item->head.slot, sizeof(item->head.slot), master->slot[i].name);
+	}
+}
+
+unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_ITEMS])
+{
+	const struct master *master = slot->master;
+	struct list list = {items_r, 0};
+
+	give(&list, FD_CONF, 0, master->conf_fd);
+	give(&list, FD_PAGE, 0, slot->page_fd);
+	give(&list, FD_LOG, 0, master->log_write);
+	if (slot->kind == SLOT_LOG) {
+		give(&list, FD_LOG_READ, 0, master->log_read);
+		give(&list, FD_LOG_ERR, 0, master->log_err);
+		return list.count;
+	}
+	give(&list, FD_GATE_VOICE, 0, master->gate_fd[0]);
+	if (slot->kind == SLOT_KEEPER)
+		give(&list, FD_GATE_STATE, 0, master->gate_fd[1]);
+	give(&list, FD_BELL, 0, slot->bell);
+	give_bells(&list, slot);
+	give_pages(&list, slot);
+	for (unsigned i = 0; slot->kind == SLOT_YSF && i < master->listeners; i++)
+		give(&list, FD_UDP, i, slot->udp[i])->head.addr = master->listener[i];
+	return list.count;
+}
+
+void spawn_start(const struct slot *slot, struct msg_start *start_r)
+{
+	const struct master *master = slot->master;
+
+	memset(start_r, 0, sizeof(*start_r));
+	text_copy(start_r->slot, sizeof(start_r->slot), slot->name);
+	start_r->generation = slot->generation;
+	start_r->index = (uint16_t)slot->index;
+	start_r->count = (uint16_t)(slot->kind == SLOT_YSF ? master->ysf_count : 1);
+	start_r->listeners = (uint16_t)(slot->kind == SLOT_YSF ? master->listeners : 0);
+	start_r->uid = master->worker_uid;
+	start_r->gid = master->worker_gid;
+	start_r->master_pid = (int32_t)getpid();
+}
+
+/* Runs in the child; async-signal-safe calls only. */
+static void become(const struct slot *slot, int control)
+{
+	const struct master *master = slot->master;
+	char *argv[] = {(char[]){"shackd"}, (char[]){ROLE_FLAG}, (char *)(uintptr_t)slot->name, NULL};
+	sigset_t none;
+
+	/* a session of its own: Ctrl-C at a terminal is for the master alone */
+	setsid();
+	if (dup2(master->null, 0) < 0 || dup2(master->null, 1) < 0)
+		_exit(EXIT_START);
+	if (control == ROLE_CONTROL_FD)
+		fcntl(control, F_SETFD, 0);
+	else if (dup2(control, ROLE_CONTROL_FD) < 0)
+		_exit(EXIT_START);
+	close_range(ROLE_CONTROL_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execveat(master->executable, "", argv, environ, AT_EMPTY_PATH);
+	_exit(EXIT_START);
+}
+
+pid_t spawn_fork(const struct slot *slot, int control)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become(slot, control);
+	return pid;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      watchdog - finds hung workers and ends them
+ * PURPOSE   Looks at every slot and gate a few times in each watchdog time and does what watch_judge
+ *           says; the death is then handled like any other.
+ * OWNER     master
+ * CONTRACT  a gate's memory is shared with workers: its words are believed only when they name one
+ *           of our own
+ * LIMITS    none known
+ */
+#include <signal.h>
+
+#include "master/master.h"
+#include "master/proc.h"
+#include "master/slot.h"
+#include "shm/log.h"
+
+#define TICK_NS (100 * NS_PER_MS)
+
+static void condemn(struct slot *slot, int signal, const char *why)
+{
+	log_error("%s (pid %d) %s: sending %s", slot->name, (int)slot->pid, why,
+		  signal == SIGKILL ? "KILL" : "ABRT");
+	slot->condemned = true;
+	slot_signal(slot, signal);
+}
+
+static void look_at_slot(struct slot *slot)
+{
+	struct master *master = slot->master;
+	bool starting = slot->state == SLOT_STARTING;
+	struct watch_sample sample = {0};
+
+	/* READY without GO has nothing to do yet; who was asked to stop has a deadline of its own */
+	if (!starting && slot->state != SLOT_SERVING)
+		return;
+	sample.turns = starting ? 0 : atomic_load(&slot->page->turns);
+	sample.hold = atomic_load(&slot->page->state) == PAGE_LMDB_HOLD && !starting;
+	if (watch_wants_more(&slot->watch, sample.turns))
+		proc_times(slot->pid, &sample.task, &sample.cpu);
+	switch (watch_judge(&slot->watch, &sample, master->tick_ns,
+			    starting ? WATCH_START_NS : master->watchdog_ns)) {
+	case WATCH_FINE:
+		break;
+	case WATCH_ABORT:
+		condemn(slot, SIGABRT, starting ? "did not get ready" : "makes no progress");
+		break;
+	case WATCH_KILL:
+		condemn(slot, SIGKILL, sample.hold ? "hangs inside a store" : "makes no progress");
+		break;
+	}
+}
+
+static void look_at_gate(struct master *master, unsigned which)
+{
+	struct gate *gate = master->gate[which];
+	int32_t holder = atomic_load(&gate->holder);
+
+	if (!watch_gate(&master->gate_seen[which], holder, atomic_load(&gate->taken), clock_mono(),
+			master->watchdog_ns))
+		return;
+	for (unsigned i = 0; i < master->slots; i++)
+		if (slot_alive(&master->slot[i]) && master->slot[i].pid == holder)
+			condemn(&master->slot[i], SIGKILL, "does not leave the gate of a store");
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct master *master = timer->data;
+
+	(void)loop;
+	(void)events;
+	for (unsigned i = 0; i < 2; i++)
+		look_at_gate(master, i);
+	for (unsigned i = 0; i < master->slots; i++)
+		if (slot_alive(&master->slot[i]))
+			look_at_slot(&master->slot[i]);
+}
+
+void watchdog_start(struct master *master)
+{
+	double tick;
+
+	master->watchdog_ns = (uint64_t)config_number(master->config, CONF_SERVER_WATCHDOG);
+	master->tick_ns = master->watchdog_ns / 5 < TICK_NS ? master->watchdog_ns / 5 : TICK_NS;
+	tick = (double)master->tick_ns / 1e9;
+	ev_timer_init(&master->watchdog, on_tick, tick, tick);
+	master->watchdog.data = master;
+	ev_timer_start(master->loop, &master->watchdog);
+}
