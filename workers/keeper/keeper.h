@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      keeper - the process that keeps the stores in order
+ * PURPOSE   What the files of this folder share: the state of the one keeper, and its parts.
+ * OWNER     keeper
+ * CONTRACT  Every part works in slices: at most SLICE records a transaction, nothing held over a
+ *           wait, a busy gate means "next tick".
+ * LIMITS    see each part
+ */
+#ifndef SHACKD_WORKERS_KEEPER_KEEPER_H
+#define SHACKD_WORKERS_KEEPER_KEEPER_H
+
+#include "shm/store/events.h"
+#include "shm/store/streams.h"
+#include "workers/run.h"
+
+#define SLICE 256
+
+/* What a step of a job came to. */
+enum step {
+	STEP_DONE,  /* the job is through for this second */
+	STEP_AGAIN, /* a slice is done, there are more */
+	STEP_BUSY,  /* the gate is held: go on at the next tick */
+	STEP_LOST,  /* the store can't go on; the worker is leaving */
+};
+
+/* Where the expiry of clients and blocks stands. */
+struct expiry {
+	struct client_key client; /* walked up to here */
+	struct client_key clients[SLICE];
+	char block[CALL_MAX];
+	char blocks[SLICE][CALL_MAX];
+	unsigned found; /* entries of the running job's list */
+	bool last;	/* the list came from the last slice */
+};
+
+/* Slot events that wait for the gate. */
+#define SLOT_EVENTS 128
+
+struct keeper {
+	struct worker *worker;
+	struct expiry expiry;
+	struct control *control;
+	uint64_t applied; /* number of the newest voice event that the durable store has seen */
+	uint64_t saved;	  /* the same as written down there */
+	char durable_block[CALL_MAX];
+	uint64_t next_round; /* clock_mono */
+	unsigned job;	     /* running in this round */
+	struct event_record slot_event[SLOT_EVENTS];
+	unsigned slot_events;
+	uint64_t slot_events_lost;
+};
+
+/* Tells of ERROR at WHAT once a second; leaves when the store is lost. What a job goes on with. */
+enum step keeper_step(struct keeper *keeper, enum store_error error, const char *what);
+
+/* ---- start.c: before READY ---- */
+bool start_all(struct keeper *keeper);
+
+/* Begins a write transaction, waiting for the gate; only while nothing is served yet. */
+enum store_error start_write(struct store *store, struct store_txn *txn_r);
+
+/* ---- expire.c: the jobs of each second ---- */
+enum step expire_clients(struct keeper *keeper, uint64_t now);
+enum step expire_blocks(struct keeper *keeper, uint64_t now);
+enum step expire_events(struct keeper *keeper, uint64_t now);
+enum step expire_streams(struct keeper *keeper, uint64_t now);
+/* The same with another patience, in nanoseconds. */
+enum step expire_streams_after(struct keeper *keeper, uint64_t now, uint64_t patience);
+
+/* ---- durable.c: the durable store follows the volatile one ---- */
+/* At start: brings both stores' blocks in line. */
+enum store_error durable_start(struct keeper *keeper);
+enum step durable_follow(struct keeper *keeper, uint64_t now);
+enum step durable_expire(struct keeper *keeper, uint64_t now);
+
+/* ---- lanes.c ---- */
+/* What all ysf slots together saw of a stream. */
+void lanes_totals(const struct worker *worker, const struct stream_record *stream,
+		  struct stream_totals *totals_r);
+
+#endif

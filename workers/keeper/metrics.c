@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      metrics - what the slots count
+ * PURPOSE   The verb `metrics`: every counter and gauge of every slot page, in Prometheus' text form
+ *           or as one JSON object.
+ * OWNER     keeper
+ * CONTRACT  reads pages only, no store; a step shows one metric name of all slots
+ * LIMITS    none known
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "shm/clock.h"
+#include "workers/keeper/request.h"
+
+/* Numbers of counters.def belong to kinds; other slots never count there. */
+static const struct {
+	unsigned first;
+	const char *kind;
+} ranges[] = {{192, "log"}, {160, "keeper"}, {32, "ysf"}, {0, ""}};
+
+struct gauge {
+	const char *kind;
+	const char *name;
+	const char *help;
+	enum page_gauge which;
+};
+
+static const struct gauge gauges[] = {
+	{"ysf", "clients", "gateways in the worker's table", GAUGE_CLIENTS},
+	{"ysf", "streams", "open streams that the worker knows", GAUGE_STREAMS},
+	{"ysf", "held", "datagrams that wait for the gate", GAUGE_HELD},
+	{"ysf", "receive_buffer_bytes", "smallest receive buffer granted", GAUGE_RECEIVE_BUFFER},
+	{"keeper", "store_pages", "pages in use in the voice store", GAUGE_STORE_PAGES},
+	{"keeper", "store_bytes", "size of the voice store's file", GAUGE_STORE_BYTES},
+	{"keeper", "events", "events in the log", GAUGE_EVENTS},
+	{"keeper", "blocks", "blocks in force", GAUGE_BLOCKS},
+};
+
+#define GAUGES (sizeof(gauges) / sizeof(gauges[0]))
+
+/* Words that every page has beside its counters. */
+static const struct {
+	const char *name;
+	const char *type;
+	const char *help;
+} heads[] = {
+	{"slot_generation", "gauge", "how many processes have held the slot"},
+	{"slot_heartbeat_seconds", "gauge", "age of the last turn of the slot's loop"},
+	{"slot_start_seconds", "gauge", "time from fork to ready"},
+};
+
+#define HEADS (sizeof(heads) / sizeof(heads[0]))
+
+static double head_value(const struct page *page, unsigned which)
+{
+	uint64_t ns;
+
+	switch (which) {
+	case 0:
+		return (double)atomic_load_explicit(&page->generation, memory_order_relaxed);
+	case 1:
+		ns = clock_age(clock_mono(),
+			       atomic_load_explicit(&page->beat, memory_order_relaxed));
+		break;
+	default:
+		ns = atomic_load_explicit(&page->ready_ns, memory_order_relaxed);
+	}
+	return (double)ns / NS_PER_SEC;
+}
+
+static const char *counter_kind(unsigned number)
+{
+	unsigned i = 0;
+
+	while (number < ranges[i].first)
+		i++;
+	return ranges[i].kind;
+}
+
+/* "ysf.3" is of kind "ysf"; the empty kind is everybody's. */
+static bool is_of_kind(const char *slot, const char *kind)
+{
+	size_t length = strlen(kind);
+
+	return length == 0 || (strncmp(slot, kind, length) == 0 &&
+			       (slot[length] == '\0' || slot[length] == '.'));
+}
+
+static void head(struct request *request, const char *name, const char *type, const char *help)
+{
+	if (!request->json)
+		request_text(request, "# HELP shackd_%s %s\n# TYPE shackd_%s %s\n", name, help,
+			     name, type);
+}
+
+/* As JSON, NAME with its labels is a member of the slot's object; as text, the slot is a label. */
+static void sample(struct request *request, json_t *object, const char *slot, const char *name,
+		   const char *labels, double value)
+{
+	char key[128];
+	json_t *of_slot;
+
+	if (!request->json) {
+		request_text(request, "shackd_%s{slot=\"%s\"%s%s} %.17g\n", name, slot,
+			     labels[0] != '\0' ? "," : "", labels, value);
+		return;
+	}
+	snprintf(key, sizeof(key), labels[0] != '\0' ? "%s{%s}" : "%s", name, labels);
+	of_slot = json_object_get(object, slot);
+	if (of_slot == NULL) {
+		of_slot = json_object();
+		json_object_set_new(object, slot, of_slot);
+	}
+	json_object_set_new(of_slot, key, json_real(value));
+}
+
+/* The samples of a name differ in their labels only; they stand together in the table. Returns the
+ * number of the next name. */
+static size_t show_counters(struct request *request, json_t *object, size_t from)
+{
+	const struct worker *worker = request->keeper->worker;
+	size_t count, i;
+	const struct page_counter_info *info = page_counter_table(&count);
+
+	head(request, info[from].name, "counter", info[from].help);
+	for (i = from; i < count && strcmp(info[i].name, info[from].name) == 0; i++) {
+		for (unsigned s = 0; s < worker->slot_pages; s++) {
+			const struct page *page = worker->slot_page[s].page;
+
+			if (is_of_kind(worker->slot_page[s].slot, counter_kind(info[i].number)))
+				sample(request, object, worker->slot_page[s].slot, info[i].name,
+				       info[i].labels,
+				       (double)atomic_load_explicit(&page->counter[info[i].number],
+								    memory_order_relaxed));
+		}
+	}
+	return i;
+}
+
+static void show_gauge(struct request *request, json_t *object, const struct gauge *gauge)
+{
+	const struct worker *worker = request->keeper->worker;
+
+	head(request, gauge->name, "gauge", gauge->help);
+	for (unsigned s = 0; s < worker->slot_pages; s++)
+		if (is_of_kind(worker->slot_page[s].slot, gauge->kind))
+			sample(request, object, worker->slot_page[s].slot, gauge->name, "",
+			       (double)atomic_load_explicit(
+				       &worker->slot_page[s].page->gauge[gauge->which],
+				       memory_order_relaxed));
+}
+
+static void show_head(struct request *request, json_t *object, unsigned which)
+{
+	const struct worker *worker = request->keeper->worker;
+
+	head(request, heads[which].name, heads[which].type, heads[which].help);
+	for (unsigned s = 0; s < worker->slot_pages; s++)
+		sample(request, object, worker->slot_page[s].slot, heads[which].name, "",
+		       head_value(worker->slot_page[s].page, which));
+}
+
+/* The next name in the order heads, gauges, counters. False: all were shown. */
+static bool show_next(struct request *request, json_t *object)
+{
+	size_t counters, at = request->number;
+
+	page_counter_table(&counters);
+	if (at >= HEADS + GAUGES + counters)
+		return false;
+	request->number++;
+	if (at < HEADS)
+		show_head(request, object, (unsigned)at);
+	else if (at < HEADS + GAUGES)
+		show_gauge(request, object, &gauges[at - HEADS]);
+	else
+		request->number = HEADS + GAUGES +
+				  show_counters(request, object, at - HEADS - GAUGES);
+	return true;
+}
+
+static bool metrics_parse(struct request *request, const char *const words[], int count)
+{
+	if (count == 1 && strcmp(words[0], "--json") != 0) {
+		request_refuse(request, 2, "metrics takes no argument \"%.32s\"", words[0]);
+		return false;
+	}
+	request->json = count == 1;
+	return true;
+}
+
+static enum answer metrics_step(struct request *request)
+{
+	json_t *object;
+
+	if (!request->json)
+		return show_next(request, NULL) ? ANSWER_MORE : ANSWER_DONE;
+	/* an object can't be cut at a slot: some hundred values a slot, no store, one step */
+	object = json_object();
+	while (object != NULL && show_next(request, object))
+		;
+	request_line(request, object);
+	return ANSWER_DONE;
+}
+
+const struct verb verb_metrics = {
+	.name = "metrics",
+	.words = 2,
+	.parse = metrics_parse,
+	.step = metrics_step,
+};

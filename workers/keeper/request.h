@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      request - one control request while it is being answered
+ * PURPOSE   What the verbs share: their place in the answer, and how they add to it.
+ * OWNER     keeper
+ * CONTRACT  A verb reads its words once, then is stepped until it says done. A step adds at most
+ *           SLICE records to the answer and holds nothing over its return.
+ * LIMITS    none known
+ */
+#ifndef SHACKD_WORKERS_KEEPER_REQUEST_H
+#define SHACKD_WORKERS_KEEPER_REQUEST_H
+
+#include <jansson.h>
+
+#include "shm/store/clients.h"
+#include "workers/keeper/keeper.h"
+
+enum answer {
+	ANSWER_MORE, /* step again as soon as this much is sent */
+	ANSWER_WAIT, /* step again at the next tick: gate busy, or no event yet */
+	ANSWER_DONE, /* request->done is filled */
+};
+
+struct request;
+
+struct verb {
+	const char *name;
+	int words; /* at most, the verb included */
+	/* Reads the words; false after request_refuse. NULL: there are none. */
+	bool (*parse)(struct request *request, const char *const words[], int count);
+	enum answer (*step)(struct request *request);
+};
+
+extern const struct verb verb_clients, verb_streams, verb_blocked, verb_events;
+extern const struct verb verb_block, verb_unblock, verb_kick, verb_metrics;
+
+struct request {
+	struct control *control;
+	struct keeper *keeper;
+	const struct verb *verb; /* NULL: free */
+	int fd;
+	ev_io reader, writer;
+	bool waiting;
+	bool finished;
+	struct msg_done done;
+	uint64_t progress; /* clock_mono of the last time the reader took something */
+
+	char *text; /* of the answer, not yet sent */
+	size_t length, sent, room;
+
+	/* the verbs' own */
+	struct client_key client;
+	char call[CALL_MAX];
+	uint64_t number;
+	uint64_t until, until_real;
+	uint32_t stream_key;
+	unsigned count;
+	bool follow, started, json;
+};
+
+/* Ends the answer: shackctl's exit code and why. */
+void request_refuse(struct request *request, uint32_t exit, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The same for an error of the store. ANSWER_WAIT when the gate is busy, else ANSWER_DONE. */
+enum answer request_failed(struct request *request, enum store_error error);
+
+/* Adds text to the answer. */
+void request_text(struct request *request, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Adds a document and a line end; takes OBJECT over. NULL counts as out of memory. */
+void request_line(struct request *request, json_t *object);
+
+/* Adds an element of the array, which the first one opens. */
+void request_element(struct request *request, json_t *object);
+void request_array_end(struct request *request);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      show - records as JSON objects
+ * PURPOSE   The one place that names the keys which shackctl shows.
+ * OWNER     keeper
+ * CONTRACT  see show.h
+ * LIMITS    see show.h
+ */
+#include "workers/keeper/show.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "shm/clock.h"
+
+static json_int_t seconds(uint64_t ns)
+{
+	return (json_int_t)(ns / NS_PER_SEC);
+}
+
+/* null: for ever */
+static json_t *until(uint64_t real)
+{
+	return real == BLOCK_FOREVER ? json_null() : json_integer(seconds(real));
+}
+
+/* Adds VALUE; an object that lost something to a lack of memory is no answer, so it goes. */
+static json_t *with(json_t *object, const char *key, json_t *value)
+{
+	if (object == NULL) {
+		json_decref(value);
+		return NULL;
+	}
+	if (json_object_set_new(object, key, value) == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+static json_t *with_client_id(json_t *object, const char *key, uint32_t id)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "c%u", id);
+	return with(object, key, json_string(text));
+}
+
+static json_t *with_stream_id(json_t *object, const char *key, uint32_t id)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%07u", id);
+	return with(object, key, json_string(text));
+}
+
+static json_t *with_address(json_t *object, const struct client_key *key)
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr addr;
+
+	client_key_addr(key, &addr);
+	object = with(object, "address", json_string(addr_ip_text(&addr, text)));
+	return with(object, "port", json_integer(addr.port));
+}
+
+json_t *show_client(const struct client_key *key, const struct client_record *record, bool blocked,
+		    bool muted, uint64_t now)
+{
+	json_t *object = with_client_id(json_object(), "id", record->id);
+
+	object = with(object, "gateway", json_string(record->name));
+	object = with_address(object, key);
+	object = with(object, "listener", json_integer(client_key_listener(key)));
+	object = with(object, "dgid", json_integer(record->dgid));
+	object = with(object, "fixed", json_boolean(record->flags & CLIENT_STATIC));
+	object = with(object, "home_dgid", json_integer(record->home_dgid));
+	object = with(object, "muted", json_boolean(muted));
+	object = with(object, "blocked", json_boolean(blocked));
+	object = with(object, "proven", json_boolean(record->flags & CLIENT_PROVEN));
+	object = with(object, "connected", json_integer(seconds(record->linked_real)));
+	return with(object, "idle", json_integer(seconds(clock_age(now, record->polled))));
+}
+
+static json_t *with_flags(json_t *object, unsigned flags)
+{
+	object = with(object, "muted", json_boolean(flags & STREAM_MUTED));
+	object = with(object, "local", json_boolean(flags & STREAM_LOCAL));
+	return with(object, "late", json_boolean(flags & STREAM_LATE));
+}
+
+json_t *show_stream(const struct stream_record *record, uint32_t frames, uint32_t lost)
+{
+	json_t *object = with_stream_id(json_object(), "id", record->id);
+
+	object = with(object, "dgid", json_integer(record->dgid));
+	object = with(object, "gateway", json_string(record->gateway));
+	object = with_client_id(object, "client", record->client);
+	object = with(object, "source", json_string(record->source));
+	object = with(object, "dest", json_string(record->dest));
+	object = with(object, "started", json_integer(seconds(record->started_real)));
+	object = with(object, "frames", json_integer(frames));
+	object = with(object, "lost", json_integer(lost));
+	return with_flags(object, record->flags);
+}
+
+json_t *show_block(const char *call, const struct block_record *record)
+{
+	json_t *object = with(json_object(), "call", json_string(call));
+
+	object = with(object, "reason", json_string(block_reason_name(record->reason)));
+	object = with(object, "until", until(record->until_real));
+	return with(object, "by", json_string(record->by));
+}
+
+/* ---- events ---- */
+
+static json_t *with_gateway(json_t *object, const struct event_record *event)
+{
+	if (event->client != 0)
+		object = with_client_id(object, "client", event->client);
+	object = with(object, "gateway", json_string(event->gateway));
+	if (event->has_key)
+		object = with_address(object, &event->key);
+	return with(object, "dgid", json_integer(event->dgid));
+}
+
+static json_t *with_call(json_t *object, const struct event_record *event)
+{
+	if (event->stream != 0)
+		object = with_stream_id(object, "stream", event->stream);
+	object = with_gateway(object, event);
+	object = with(object, "source", json_string(event->source));
+	object = with(object, "dest", json_string(event->dest));
+	object = with_flags(object, event->flags);
+	if (event->type != EVENT_STREAM_END)
+		return object;
+	object = with(object, "frames", json_integer(event->frames));
+	object = with(object, "lost", json_integer(event->lost));
+	return with(object, "duration_ms", json_integer(event->duration_ms));
+}
+
+static json_t *with_block(json_t *object, const struct event_record *event)
+{
+	object = with(object, "call", json_string(event->call));
+	object = with(object, "block", json_string(block_reason_name(event->block_reason)));
+	return with(object, "until", until(event->until));
+}
+
+static json_t *with_slot(json_t *object, const struct event_record *event)
+{
+	object = with(object, "pid", json_integer(event->pid));
+	if (event->type == EVENT_SLOT_DOWN)
+		object = with(object, "signal", json_integer(event->signal));
+	return object;
+}
+
+static json_t *with_details(json_t *object, const struct event_record *event)
+{
+	switch (event->type) {
+	case EVENT_CLIENT_LINK:
+	case EVENT_CLIENT_UNLINK:
+		return with_gateway(object, event);
+	case EVENT_CLIENT_DGID:
+		return with(with_gateway(object, event), "old_dgid",
+			    json_integer(event->old_dgid));
+	case EVENT_STREAM_START:
+	case EVENT_STREAM_META:
+	case EVENT_STREAM_END:
+	case EVENT_ACCESS_REFUSED:
+		return with_call(object, event);
+	case EVENT_BLOCK_ADD:
+	case EVENT_BLOCK_REMOVE:
+		return with_block(object, event);
+	case EVENT_SLOT_UP:
+	case EVENT_SLOT_DOWN:
+		return with_slot(object, event);
+	default:
+		return object;
+	}
+}
+
+/* "2026-11-21T19:08:58.123Z" */
+static json_t *iso_time(uint64_t real)
+{
+	time_t whole = (time_t)(real / NS_PER_SEC);
+	char date[24], text[40];
+	struct tm tm;
+
+	gmtime_r(&whole, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, sizeof(text), "%s.%03uZ", date, (unsigned)(real % NS_PER_SEC / NS_PER_MS));
+	return json_string(text);
+}
+
+json_t *show_event(uint64_t store, uint64_t number, const struct event_record *event)
+{
+	json_t *object = json_object();
+	char id[48];
+
+	snprintf(id, sizeof(id), "voice-%016llx-%llu", (unsigned long long)store,
+		 (unsigned long long)number);
+	object = with(object, "id", json_string(id));
+	object = with(object, "number", json_integer((json_int_t)number));
+	object = with(object, "type", json_string(event_type_name(event->type)));
+	object = with(object, "time", iso_time(event->time));
+	object = with(object, "slot", json_string(event->slot));
+	object = with(object, "generation", json_integer((json_int_t)event->generation));
+	if (event->reason != REASON_NONE)
+		object = with(object, "reason", json_string(event_reason_name(event->reason)));
+	return with_details(object, event);
+}

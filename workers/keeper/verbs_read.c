@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      verbs (reading) - clients, streams, blocked, events
+ * PURPOSE   Tables of the voice store as JSON, a slice at a time.
+ * OWNER     keeper
+ * CONTRACT  a table that changes while it is being read shows each record at most once
+ * LIMITS    none known
+ */
+#include <string.h>
+
+#include "shm/clock.h"
+#include "shm/store/blocks.h"
+#include "shm/text.h"
+#include "workers/callsign.h"
+#include "workers/keeper/request.h"
+#include "workers/keeper/show.h"
+
+/* What a visitor needs besides its request. */
+struct reading {
+	struct request *request;
+	struct store_txn *txn;
+	uint64_t now;
+	unsigned seen;
+};
+
+/* The common end of a step: SEEN of SLICE records were added. */
+static enum answer array_step(struct request *request, struct store_txn *txn, unsigned seen)
+{
+	enum store_error error = store_end(txn);
+
+	if (error != STORE_OK)
+		return request_failed(request, error);
+	if (seen == SLICE)
+		return ANSWER_MORE;
+	request_array_end(request);
+	store_forget_pages(request->keeper->worker->voice);
+	return ANSWER_DONE;
+}
+
+/* ---- clients ---- */
+
+static bool add_client(const struct client_key *key, const struct client_record *record, void *arg)
+{
+	struct reading *reading = arg;
+	struct stream_record stream;
+	struct block_record block;
+	struct callsign call;
+	bool blocked, muted;
+
+	callsign_split(record->name, &call);
+	blocked = strlen(call.base) < CALL_MAX &&
+		  blocks_get(reading->txn, call.base, &block) == STORE_OK &&
+		  block.until > reading->now;
+	muted = streams_get(reading->txn, STREAM_PRIVATE | record->id, &stream) == STORE_OK;
+	request_element(reading->request, show_client(key, record, blocked, muted, reading->now));
+	return true;
+}
+
+static enum answer clients_step(struct request *request)
+{
+	struct store_txn txn;
+	struct reading reading = {request, &txn, clock_mono(), 0};
+
+	if (store_read(request->keeper->worker->voice, &txn) == STORE_OK)
+		reading.seen = clients_walk(&txn, &request->client, SLICE, add_client, &reading);
+	return array_step(request, &txn, reading.seen);
+}
+
+const struct verb verb_clients = {.name = "clients", .words = 1, .step = clients_step};
+
+/* ---- streams ---- */
+
+/* The walk has no cursor of its own, so records up to the last key are skipped. */
+static bool add_stream(const struct stream_record *record, void *arg)
+{
+	struct reading *reading = arg;
+	struct request *request = reading->request;
+	struct stream_totals totals;
+
+	if (request->started && record->key <= request->stream_key)
+		return true;
+	lanes_totals(request->keeper->worker, record, &totals);
+	request_element(request, show_stream(record, totals.frames, totals.lost));
+	request->stream_key = record->key;
+	return ++reading->seen < SLICE;
+}
+
+static enum answer streams_step(struct request *request)
+{
+	struct store_txn txn;
+	struct reading reading = {request, &txn, clock_mono(), 0};
+
+	if (store_read(request->keeper->worker->voice, &txn) == STORE_OK)
+		streams_walk(&txn, add_stream, &reading);
+	return array_step(request, &txn, reading.seen);
+}
+
+const struct verb verb_streams = {.name = "streams", .words = 1, .step = streams_step};
+
+/* ---- blocked ---- */
+
+static bool add_block(const char *call, const struct block_record *record, void *arg)
+{
+	struct reading *reading = arg;
+
+	if (record->until > reading->now) /* else over, and about to be removed */
+		request_element(reading->request, show_block(call, record));
+	return true;
+}
+
+static enum answer blocked_step(struct request *request)
+{
+	struct store_txn txn;
+	struct reading reading = {request, &txn, clock_mono(), 0};
+
+	if (store_read(request->keeper->worker->voice, &txn) == STORE_OK)
+		reading.seen = blocks_walk(&txn, request->call, SLICE, add_block, &reading);
+	return array_step(request, &txn, reading.seen);
+}
+
+const struct verb verb_blocked = {.name = "blocked", .words = 1, .step = blocked_step};
+
+/* ---- events ---- */
+
+#define EVENTS_DEFAULT 100
+
+static bool events_parse(struct request *request, const char *const words[], int count)
+{
+	int64_t number = EVENTS_DEFAULT;
+
+	for (int i = 0; i < count; i++) {
+		if (strcmp(words[i], "-f") == 0) {
+			request->follow = true;
+		} else if (text_number(words[i], &number) != 0 || number < 0 ||
+			   number > UINT32_MAX) {
+			request_refuse(request, 2, "events: \"%.32s\" is no number of events",
+				       words[i]);
+			return false;
+		}
+	}
+	request->count = (unsigned)number;
+	return true;
+}
+
+static void add_event(uint64_t number, const struct event_record *event, void *arg)
+{
+	struct reading *reading = arg;
+	struct store *voice = reading->request->keeper->worker->voice;
+
+	request_line(reading->request, show_event(store_id(voice), number, event));
+}
+
+/* The first of the last so many. */
+static void events_begin(struct request *request, struct store_txn *txn)
+{
+	uint64_t newest = events_newest(txn), oldest = events_oldest(txn);
+	uint64_t after = newest > request->count ? newest - request->count : 0;
+
+	if (oldest > 0 && after + 1 < oldest)
+		after = oldest - 1;
+	request->number = after;
+	request->started = true;
+}
+
+static enum answer events_step(struct request *request)
+{
+	struct store_txn txn;
+	struct reading reading = {request, &txn, 0, 0};
+	enum store_error error;
+	bool lapped = false;
+
+	if (store_read(request->keeper->worker->voice, &txn) == STORE_OK) {
+		if (!request->started)
+			events_begin(request, &txn);
+		reading.seen = events_follow(&txn, &request->number, SLICE, &lapped, add_event,
+					     &reading);
+		if (lapped) { /* tell how many are missing, go on with the oldest */
+			uint64_t oldest = events_oldest(&txn);
+
+			request_text(request, "{\"lapped\":%llu}\n",
+				     (unsigned long long)(oldest - 1 - request->number));
+			request->number = oldest - 1;
+		}
+	}
+	error = store_end(&txn);
+	if (error != STORE_OK)
+		return request_failed(request, error);
+	if (lapped)
+		page_count(request->keeper->worker->page, COUNT_EVENTS_LAPPED);
+	if (lapped || reading.seen == SLICE)
+		return ANSWER_MORE;
+	if (request->follow)
+		return ANSWER_WAIT;
+	store_forget_pages(request->keeper->worker->voice);
+	return ANSWER_DONE;
+}
+
+const struct verb verb_events = {
+	.name = "events",
+	.words = 3,
+	.parse = events_parse,
+	.step = events_step,
+};

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      worker (keeper) - the rounds and messages of the keeper
+ * PURPOSE   Runs the jobs of each second in slices, notes when slots come and go, checks readers
+ *           after a death, and passes control requests on.
+ * OWNER     keeper
+ * CONTRACT  a tick works at most BUDGET; what is left waits for the next
+ * LIMITS    SLOT_EVENTS slot events wait for the gate, the oldest makes room
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shm/clock.h"
+#include "shm/log.h"
+#include "shm/store/blocks.h"
+#include "shm/text.h"
+#include "workers/keeper/control.h"
+#include "workers/keeper/keeper.h"
+#include "workers/roles.h"
+
+#define ROUND	NS_PER_SEC
+#define BUDGET	(4 * NS_PER_MS)
+#define RESERVE (1024 * 1024)
+
+enum step keeper_step(struct keeper *keeper, enum store_error error, const char *what)
+{
+	switch (error) {
+	case STORE_OK:
+		return STEP_DONE;
+	case STORE_BUSY:
+		return STEP_BUSY;
+	case STORE_LOST:
+		worker_store_lost(keeper->worker, what);
+		return STEP_LOST;
+	default:
+		log_limited(LOG_LEVEL_ERROR, "%s: %s", what, store_error_text(error));
+		return STEP_DONE; /* the next round tries again */
+	}
+}
+
+/* ---- slot events ---- */
+
+static void queue_slot_event(struct keeper *keeper, const struct msg_slot *slot)
+{
+	struct event_record *event;
+
+	if (keeper->slot_events == SLOT_EVENTS) {
+		memmove(&keeper->slot_event[0], &keeper->slot_event[1],
+			(SLOT_EVENTS - 1) * sizeof(keeper->slot_event[0]));
+		keeper->slot_events--;
+		keeper->slot_events_lost++;
+		log_limited(LOG_LEVEL_WARNING, "%llu slot events lost: the gate is never free",
+			    (unsigned long long)keeper->slot_events_lost);
+	}
+	event = &keeper->slot_event[keeper->slot_events++];
+	memset(event, 0, sizeof(*event));
+	event->version = SCHEMA_VERSION;
+	event->type = slot->up ? EVENT_SLOT_UP : EVENT_SLOT_DOWN;
+	event->time = clock_real();
+	event->generation = slot->generation;
+	event->pid = slot->pid;
+	event->signal = slot->up ? 0 : slot->signal;
+	text_copy(event->slot, sizeof(event->slot), slot->slot);
+}
+
+static enum step write_slot_events(struct keeper *keeper)
+{
+	struct store_txn txn;
+	enum store_error error;
+
+	if (keeper->slot_events == 0)
+		return STEP_DONE;
+	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
+		return STEP_BUSY;
+	for (unsigned i = 0; i < keeper->slot_events; i++)
+		events_append(&txn, &keeper->slot_event[i]);
+	error = store_end(&txn);
+	if (error == STORE_OK) {
+		keeper->slot_events = 0;
+		worker_ring(keeper->worker);
+	}
+	return keeper_step(keeper, error, "events of slots");
+}
+
+/* ---- the rounds ---- */
+
+static enum step check_readers(struct keeper *keeper, uint64_t now)
+{
+	int cleared = store_check_readers(keeper->worker->voice);
+
+	(void)now;
+	if (cleared >= 0)
+		page_count_by(keeper->worker->page, COUNT_KEEPER_READERS, (uint64_t)cleared);
+	if (cleared < 0 || store_check_readers(keeper->worker->state) < 0)
+		return keeper_step(keeper, STORE_FAILED, "checking readers");
+	return STEP_DONE;
+}
+
+static enum step measure(struct keeper *keeper, uint64_t now)
+{
+	struct page *page = keeper->worker->page;
+	struct store *voice = keeper->worker->voice;
+	uint64_t pages, bytes;
+	struct store_txn txn;
+
+	(void)now;
+	store_reserve(voice, RESERVE);
+	store_size(voice, &pages, &bytes);
+	page_gauge(page, GAUGE_STORE_PAGES, pages);
+	page_gauge(page, GAUGE_STORE_BYTES, bytes);
+	if (store_read(voice, &txn) == STORE_OK) {
+		page_gauge(page, GAUGE_EVENTS, store_entries(&txn, DB_EVENTS));
+		page_gauge(page, GAUGE_BLOCKS, blocks_count(&txn));
+	}
+	return keeper_step(keeper, store_end(&txn), "measuring the store");
+}
+
+static enum step tidy_control(struct keeper *keeper, uint64_t now)
+{
+	control_tidy(keeper->control, now);
+	return STEP_DONE;
+}
+
+typedef enum step job(struct keeper *keeper, uint64_t now);
+
+static job *const jobs[] = {
+	check_readers,	expire_streams, expire_clients, expire_blocks,
+	durable_follow, durable_expire, expire_events,	measure,
+	tidy_control,
+};
+
+#define JOBS (sizeof(jobs) / sizeof(jobs[0]))
+
+static void run_jobs(struct keeper *keeper, uint64_t began)
+{
+	uint64_t now = began;
+
+	if (keeper->job == JOBS && now >= keeper->next_round) {
+		keeper->job = 0;
+		keeper->next_round = now + ROUND;
+	}
+	while (keeper->job < JOBS && now - began < BUDGET) {
+		enum step step = jobs[keeper->job](keeper, now);
+
+		if (step == STEP_BUSY || step == STEP_LOST)
+			return;
+		if (step == STEP_DONE)
+			keeper->job++;
+		now = clock_mono();
+	}
+}
+
+static void keeper_tick(struct worker *worker)
+{
+	struct keeper *keeper = worker->own;
+
+	if (write_slot_events(keeper) == STEP_LOST)
+		return;
+	run_jobs(keeper, clock_mono());
+	control_tick(keeper->control);
+}
+
+/* ---- messages ---- */
+
+static void answer_check(struct keeper *keeper, const struct msg *msg)
+{
+	struct worker *worker = keeper->worker;
+
+	check_readers(keeper, 0);
+	if (msg_send(worker->control, MSG_CHECKED, worker->generation, msg->body, msg->length,
+		     -1) != 0)
+		log_warning("can't tell the master that readers were checked: %m");
+}
+
+static void keeper_message(struct worker *worker, struct msg *msg)
+{
+	struct keeper *keeper = worker->own;
+	struct msg_slot slot;
+
+	switch (msg->type) {
+	case MSG_CHECK:
+		answer_check(keeper, msg);
+		break;
+	case MSG_SLOT:
+		memcpy(&slot, msg->body, sizeof(slot));
+		slot.slot[sizeof(slot.slot) - 1] = '\0';
+		queue_slot_event(keeper, &slot);
+		write_slot_events(keeper);
+		break;
+	case MSG_REQUEST:
+		control_request(keeper->control, msg);
+		break;
+	default:
+		page_count(worker->page, COUNT_MESSAGES_BAD);
+		log_limited(LOG_LEVEL_WARNING, "unexpected message %s", msg_type_name(msg->type));
+	}
+	if (msg->fd >= 0)
+		close(msg->fd);
+	msg->fd = -1;
+}
+
+/* ---- life ---- */
+
+static bool keeper_open(struct worker *worker)
+{
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+
+	if (keeper == NULL)
+		return worker_failed(worker, "out of memory");
+	worker->own = keeper;
+	keeper->worker = worker;
+	keeper->job = JOBS;
+	keeper->control = control_create(keeper);
+	if (keeper->control == NULL)
+		return worker_failed(worker, "out of memory");
+	return start_all(keeper);
+}
+
+static void keeper_go(struct worker *worker)
+{
+	keeper_tick(worker);
+}
+
+static void keeper_stop(struct worker *worker)
+{
+	struct keeper *keeper = worker->own;
+	enum step step = STEP_AGAIN;
+
+	/* last chance for what must outlive a boot; a busy gate leaves it to the successor */
+	while (step == STEP_AGAIN)
+		step = durable_follow(keeper, 0);
+	worker_finish(worker, 0);
+}
+
+static void keeper_close(struct worker *worker)
+{
+	struct keeper *keeper = worker->own;
+
+	control_destroy(&keeper->control);
+	free(keeper);
+	worker->own = NULL;
+}
+
+const struct worker_kind keeper_kind = {
+	.name = "keeper",
+	.wants_voice = true,
+	.creates_stores = true,
+	.open = keeper_open,
+	.go = keeper_go,
+	.tick = keeper_tick,
+	.message = keeper_message,
+	.stop = keeper_stop,
+	.close = keeper_close,
+};
