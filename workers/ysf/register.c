@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      register - who is linked
+ * PURPOSE   Polls, unlinks and options: the changes of a batch are gathered in one transaction and
+ *           answered when it is committed, so that an answered gateway is in the store.
+ * OWNER     ysf workers
+ * CONTRACT  register_flush ends the gathering; whoever needs the order of datagrams kept calls it.
+ *           A poll that is refused is not answered.
+ * LIMITS    limits.clients, limits.clients_per_ip; LINK_RATE new links a second from one address
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "shm/log.h"
+#include "workers/ysf/ysf.h"
+
+#define LINK_RATE	4
+#define REPLY_RATE	2  /* answers a second to one gateway: the busiest client polls every 5 s, */
+#define REPLY_BURST	10 /* after three polls at once */
+#define UNPROVEN_AGE	(2 * NS_PER_SEC)
+#define REBIND_YOUNG	(75 * NS_PER_SEC)
+#define REBIND_QUIET	(15 * NS_PER_SEC)
+#define KEEP_ALIVE_SLICE 256
+#define GATHER_MAX	64
+#define OPTION_HOME_TIME 900 /* seconds */
+
+struct registering {
+	struct store_txn txn;
+	bool open;
+	unsigned changes;
+};
+
+bool register_open(struct ysf *ysf)
+{
+	ysf->registering = calloc(1, sizeof(*ysf->registering));
+	ysf->replies = replies_make();
+	ysf->promises = replies_make();
+	return ysf->registering != NULL && ysf->replies != NULL && ysf->promises != NULL;
+}
+
+void register_close(struct ysf *ysf)
+{
+	free(ysf->registering);
+	ysf->registering = NULL;
+	replies_free(&ysf->replies);
+	replies_free(&ysf->promises);
+}
+
+/* The transaction that gathers; false while another process holds the gate. */
+static struct store_txn *gather(struct ysf *ysf)
+{
+	struct registering *reg = ysf->registering;
+
+	if (!reg->open) {
+		enum store_error error = store_write(ysf->voice, &reg->txn);
+
+		if (error == STORE_BUSY)
+			return NULL;
+		reg->open = true;
+		reg->changes = 0;
+	}
+	return &reg->txn;
+}
+
+static void forget_evictions(struct ysf *ysf)
+{
+	for (struct gateway *g = ysf->gateways.oldest; g != NULL; g = g->newer)
+		g->evicted = false;
+}
+
+void register_flush(struct ysf *ysf)
+{
+	struct registering *reg = ysf->registering;
+
+	if (!reg->open)
+		return;
+	reg->open = false;
+	enum store_error error = store_end(&reg->txn);
+	if (error != STORE_OK) {
+		page_count_by(ysf->page, COUNT_YSF_REFUSED_STORE, reg->changes);
+		replies_forget(ysf->promises);
+		forget_evictions(ysf);
+		ysf_store_failed(ysf, error, "linking gateways");
+		return;
+	}
+	if (reg->changes > 0) {
+		worker_ring(ysf->worker);
+		follow(ysf);
+	}
+	replies_send(ysf, ysf->promises);
+}
+
+static void answer(struct ysf *ysf, const struct inbound *in, bool promise)
+{
+	uint8_t reply[YSF_POLL_BYTES];
+	struct replies *replies = promise ? ysf->promises : ysf->replies;
+
+	ysf_reply_poll(reply);
+	if (replies_full(replies)) {
+		if (promise)
+			register_flush(ysf);
+		else
+			replies_send(ysf, replies);
+	}
+	replies_add(ysf, replies, in, reply, sizeof(reply));
+}
+
+/* Would the route to the gateway leave from another address than the one it polls? Then replies
+ * have to name their source, or the gateway would not know them (and NAT would not let them in). */
+static bool route_differs(struct ysf *ysf, const struct inbound *in)
+{
+	static const uint8_t bound[16];
+	union addr_sock to, source;
+	socklen_t size = sizeof(source);
+	struct addr addr;
+
+	if (memcmp(in->local, bound, sizeof(bound)) == 0)
+		return false;
+	socklen_t length = addr_to_sock(&in->from, &to);
+	int fd = ysf->route_probe[to.sa.sa_family == AF_INET6];
+	if (fd < 0 || connect(fd, &to.sa, length) != 0 ||
+	    getsockname(fd, &source.sa, &size) != 0 || addr_from_sock(&source.sa, size, &addr) != 0)
+		return true; /* can't tell: naming the source is never wrong */
+	return memcmp(addr.ip, in->local, sizeof(addr.ip)) != 0;
+}
+
+/* Makes room in a full table: the oldest entry that polled once, never again, and never spoke. */
+static bool evict(struct ysf *ysf, struct store_txn *txn)
+{
+	struct gateway *next;
+
+	for (struct gateway *g = ysf->gateways.oldest; g != NULL; g = next) {
+		struct client_record record;
+
+		next = g->newer;
+		if (g->evicted)
+			continue;
+		if (clock_age(ysf->now, g->linked) < UNPROVEN_AGE)
+			return false; /* the list is in the order of linking */
+		if (clients_get(txn, &g->key, &record) != STORE_OK || record.id != g->id ||
+		    record.flags & CLIENT_PROVEN) {
+			gateways_proven(&ysf->gateways, g);
+			continue;
+		}
+		if (clients_unlink(txn, &g->key, REASON_EVICTED) != STORE_OK)
+			return false;
+		g->evicted = true;
+		page_count(ysf->page, COUNT_YSF_EVICTED);
+		return true;
+	}
+	return false;
+}
+
+static bool refuse(struct ysf *ysf, const struct inbound *in, enum page_counter counter,
+		   const char *why)
+{
+	char text[ADDR_TEXT_MAX];
+
+	page_count(ysf->page, counter);
+	log_limited(LOG_LEVEL_WARNING, "gateway %s refused: %s", addr_text(&in->from, text), why);
+	return false;
+}
+
+/* May this unknown gateway link? Counts and says why not. */
+static bool may_link(struct ysf *ysf, struct store_txn *txn, const struct inbound *in,
+		     const struct client_key *key)
+{
+	struct source *source = sources_get(&ysf->sources, &in->from);
+	uint32_t per_ip = ysf->set.clients_per_ip;
+
+	if (clients_count_ip(txn, key, per_ip) >= per_ip)
+		return refuse(ysf, in, COUNT_YSF_REFUSED_IP,
+			      "limits.clients_per_ip gateways are linked from its address");
+	if (!bucket_take(&source->links, ysf->now, LINK_RATE, per_ip))
+		return refuse(ysf, in, COUNT_YSF_REFUSED_RATE,
+			      "its address links and unlinks too often");
+	if (clients_count(txn) >= ysf->set.clients && !evict(ysf, txn))
+		return refuse(ysf, in, COUNT_YSF_REFUSED_FULL,
+			      "limits.clients gateways are linked");
+	return true;
+}
+
+/* DG-ID at registration (YSF protocol): by the name's suffix, else the default. */
+static void choose_dgid(const struct ysf *ysf, struct client_record *record)
+{
+	int suffix = ysf_static_dgid(record->name);
+
+	if (suffix > 0 && conf_dgid_in(&ysf->set.list, (unsigned)suffix)) {
+		record->dgid = (uint8_t)suffix;
+		record->flags |= CLIENT_STATIC;
+	} else {
+		record->dgid = ysf->set.dgid_default;
+	}
+}
+
+static void link_gateway(struct ysf *ysf, struct store_txn *txn, const struct inbound *in,
+			 const struct client_key *key)
+{
+	struct client_record record;
+
+	if (clients_get(txn, key, &record) == STORE_OK) {
+		/* linked by another worker, or earlier in this batch (gateways begin with three polls) */
+		clients_touch(txn, key, ysf->now, true);
+		page_count(ysf->page, COUNT_YSF_POLLS);
+		answer(ysf, in, true);
+		return;
+	}
+	if (!may_link(ysf, txn, in, key))
+		return;
+	record = (struct client_record){
+		.linked = ysf->now, .linked_real = clock_real(), .polled = ysf->now};
+	ysf_name(in->data, record.name);
+	memcpy(record.local, in->local, sizeof(record.local));
+	choose_dgid(ysf, &record);
+	if (route_differs(ysf, in))
+		record.flags |= CLIENT_PKTINFO;
+	if (clients_link(txn, key, &record) != STORE_OK)
+		return;
+	ysf->registering->changes++;
+	page_count(ysf->page, COUNT_YSF_LINKS);
+	answer(ysf, in, true);
+}
+
+/* A poll of a linked gateway costs no transaction: its time is written once a second. */
+static void keep_alive(struct ysf *ysf, const struct inbound *in, struct gateway *gateway)
+{
+	gateway->polled = ysf->now;
+	gateways_mark(&ysf->gateways, gateway);
+	page_count(ysf->page, COUNT_YSF_POLLS);
+	if (bucket_take(&gateway->replies, ysf->now, REPLY_RATE, REPLY_BURST))
+		answer(ysf, in, false);
+	else
+		page_count(ysf->page, COUNT_YSF_UNANSWERED_POLL);
+}
+
+bool register_poll(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
+{
+	struct client_key key;
+
+	if (gateway != NULL && !gateway->evicted) {
+		if (!(gateway->flags & CLIENT_PROVEN)) {
+			struct store_txn *txn = gather(ysf);
+
+			if (txn != NULL)
+				clients_touch(txn, &gateway->key, ysf->now, true);
+			gateway->flags |= CLIENT_PROVEN;
+			gateways_proven(&ysf->gateways, gateway);
+		}
+		keep_alive(ysf, in, gateway);
+		return true;
+	}
+	struct store_txn *txn = gather(ysf);
+	if (txn == NULL)
+		return false;
+	client_key_make(&key, &in->from, in->listener);
+	link_gateway(ysf, txn, in, &key);
+	if (ysf->registering->changes >= GATHER_MAX)
+		register_flush(ysf);
+	return true;
+}
+
+bool register_unlink(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
+{
+	(void)in;
+	struct store_txn *txn = gather(ysf);
+	if (txn == NULL)
+		return false;
+	if (clients_unlink(txn, &gateway->key, REASON_UNLINK) == STORE_OK) {
+		ysf->registering->changes++;
+		page_count(ysf->page, COUNT_YSF_UNLINKS);
+	}
+	register_flush(ysf);
+	return true;
+}
+
+/* YSFO: the first DG-ID of the list becomes home, once (YSF protocol). */
+bool register_options(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
+{
+	int dgid = ysf_options_dgid(in->data, in->length);
+
+	if (!in->again)
+		page_count(ysf->page, COUNT_YSF_OPTIONS);
+	if (dgid <= 0 || !conf_dgid_in(&ysf->set.list, (unsigned)dgid) ||
+	    gateway->flags & CLIENT_STATIC || gateway->home_dgid != 0)
+		return true;
+	struct store_txn *txn = gather(ysf);
+	if (txn == NULL)
+		return false;
+	if (clients_home(txn, &gateway->key, (uint8_t)dgid, OPTION_HOME_TIME) == STORE_OK)
+		ysf->registering->changes++;
+	register_flush(ysf);
+	return true;
+}
+
+struct rebind {
+	const struct gateway *gateway;
+	uint64_t now;
+	struct client_key old;
+	bool found;
+};
+
+static bool find_older_self(const struct client_key *key, const struct client_record *record,
+			    void *arg)
+{
+	struct rebind *rebind = arg;
+	const struct gateway *gateway = rebind->gateway;
+
+	if (memcmp(key->ip, gateway->key.ip, sizeof(key->ip)) != 0)
+		return false;
+	if (record->id < gateway->id && memcmp(key->listen, gateway->key.listen, 2) == 0 &&
+	    strcmp(record->name, gateway->name) == 0 && gateway->name[0] != '\0' &&
+	    clock_age(rebind->now, record->polled) > REBIND_QUIET) {
+		rebind->old = *key;
+		rebind->found = true;
+		return false;
+	}
+	return true;
+}
+
+void register_heard(struct ysf *ysf, struct store_txn *txn, struct gateway *gateway)
+{
+	struct rebind rebind = {.gateway = gateway, .now = ysf->now};
+	struct client_key from = {0};
+
+	if (!(gateway->flags & CLIENT_PROVEN)) {
+		clients_touch(txn, &gateway->key, gateway->polled, true);
+		gateway->flags |= CLIENT_PROVEN;
+		gateways_proven(&ysf->gateways, gateway);
+	}
+	if (clock_age(ysf->now, gateway->linked) > REBIND_YOUNG)
+		return;
+	memcpy(from.ip, gateway->key.ip, sizeof(from.ip));
+	clients_walk(txn, &from, ysf->set.clients_per_ip, find_older_self, &rebind);
+	if (rebind.found && clients_unlink(txn, &rebind.old, REASON_REBOUND) == STORE_OK)
+		page_count(ysf->page, COUNT_YSF_REBOUND);
+}
+
+/* One transaction's worth of poll times. */
+static enum store_error write_slice(struct ysf *ysf)
+{
+	struct store_txn txn;
+	struct gateway *slice[KEEP_ALIVE_SLICE];
+	unsigned count = 0;
+
+	enum store_error error = store_write(ysf->voice, &txn);
+	if (error == STORE_BUSY)
+		return error;
+	while (count < KEEP_ALIVE_SLICE) {
+		struct gateway *gateway = gateways_unmark(&ysf->gateways);
+
+		if (gateway == NULL)
+			break;
+		clients_touch(&txn, &gateway->key, gateway->polled,
+			      (gateway->flags & CLIENT_PROVEN) != 0);
+		slice[count++] = gateway;
+	}
+	error = store_end(&txn);
+	if (error != STORE_OK) {
+		while (count > 0)
+			gateways_mark(&ysf->gateways, slice[--count]);
+		ysf_store_failed(ysf, error, "writing the times of polls");
+	}
+	return error;
+}
+
+void register_keep_alive(struct ysf *ysf, bool all)
+{
+	if (!all && clock_age(ysf->now, ysf->flushed) < NS_PER_SEC)
+		return;
+	/* one slice a turn of the tick; the second starts anew when the list is empty */
+	do {
+		if (ysf->gateways.unwritten == NULL || write_slice(ysf) != STORE_OK)
+			break;
+	} while (all);
+	if (ysf->gateways.unwritten == NULL)
+		ysf->flushed = ysf->now;
+}

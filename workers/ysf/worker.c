@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      worker - the YSF worker as a kind of process
+ * PURPOSE   Puts the parts together, and gives them their turns.
+ * OWNER     ysf workers
+ * CONTRACT  see workers/run.h; disposable: everything it owns can be built anew from the voice store
+ *           and the slot's page
+ * LIMITS    none known
+ */
+#include "workers/roles.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "shm/log.h"
+#include "workers/ysf/tables.h"
+#include "workers/ysf/ysf.h"
+
+static void read_settings(struct ysf *ysf)
+{
+	const struct conf *conf = ysf->worker->conf;
+	struct ysf_settings *set = &ysf->set;
+
+	set->client_timeout = (uint64_t)conf_number(conf, CONF_YSF_CLIENT_TIMEOUT);
+	set->watchdog = (uint64_t)conf_number(conf, CONF_YSF_WATCHDOG);
+	set->max_age = (uint64_t)conf_number(conf, CONF_YSF_MAX_AGE);
+	set->tx_timeout = (uint64_t)conf_number(conf, CONF_PROTECTION_TX_TIMEOUT);
+	set->reactivate = (uint64_t)conf_number(conf, CONF_PROTECTION_REACTIVATE);
+	set->frame_rate = (uint32_t)conf_number(conf, CONF_YSF_FRAME_RATE);
+	set->clients = (uint32_t)conf_number(conf, CONF_LIMITS_CLIENTS);
+	set->clients_per_ip = (uint32_t)conf_number(conf, CONF_LIMITS_CLIENTS_PER_IP);
+	set->streams = (uint32_t)conf_number(conf, CONF_LIMITS_STREAMS);
+	set->late_entry = conf_bool(conf, CONF_YSF_LATE_ENTRY);
+	set->list = conf_dgids(conf, CONF_DGID_LIST);
+	set->dgid_default = (uint8_t)conf_number(conf, CONF_DGID_DEFAULT);
+	set->dgid_local = (uint8_t)conf_number(conf, CONF_DGID_LOCAL);
+	set->id = (uint32_t)conf_number(conf, CONF_YSF_ID);
+	set->name = conf_text(conf, CONF_YSF_NAME);
+	set->description = conf_text(conf, CONF_YSF_DESCRIPTION);
+}
+
+static bool open_parts(struct ysf *ysf)
+{
+	struct worker *worker = ysf->worker;
+
+	ysf->hold = calloc(YSF_HOLD, sizeof(*ysf->hold));
+	if (ysf->hold == NULL || !gateways_init(&ysf->gateways) ||
+	    !fanout_init(&ysf->fanout, worker->listeners) || !blocked_init(&ysf->blocked) ||
+	    !sources_init(&ysf->sources) || !calls_open(ysf) || !register_open(ysf) ||
+	    !receive_open(ysf))
+		return worker_failed(worker, "no memory for the tables of a YSF worker");
+	return true;
+}
+
+static bool ysf_open(struct worker *worker)
+{
+	struct ysf *ysf = calloc(1, sizeof(*ysf));
+
+	if (ysf == NULL)
+		return worker_failed(worker, "no memory for a YSF worker");
+	worker->own = ysf;
+	ysf->worker = worker;
+	ysf->page = worker->page;
+	ysf->voice = worker->voice;
+	read_settings(ysf);
+	ysf_tables_init();
+	if (!open_parts(ysf))
+		return false;
+	/* no probe for a family that the machine does not have: route_differs then names the source */
+	ysf->route_probe[0] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ysf->route_probe[1] = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	enum store_error error = follow_rebuild(ysf);
+	if (error != STORE_OK)
+		return worker_failed(worker, "reading the voice store: %s",
+				     store_error_text(error));
+	return true;
+}
+
+static void ysf_go(struct worker *worker)
+{
+	struct ysf *ysf = worker->own;
+
+	ysf->now = clock_mono();
+	follow(ysf);
+	receive_go(ysf);
+}
+
+static void ysf_tick(struct worker *worker)
+{
+	struct ysf *ysf = worker->own;
+
+	ysf->now = clock_mono();
+	relay_check(ysf);
+	if (ysf->relay.active)
+		return;
+	follow(ysf);
+	hold_retry(ysf);
+	if (ysf->relay.active)
+		return;
+	calls_tick(ysf);
+	register_keep_alive(ysf, false);
+	if (clock_age(ysf->now, ysf->counted) >= NS_PER_SEC) {
+		receive_count_drops(ysf);
+		ysf->counted = ysf->now;
+	}
+}
+
+static void ysf_stop(struct worker *worker)
+{
+	struct ysf *ysf = worker->own;
+
+	ysf->stopping = true;
+	receive_stop(ysf);
+	register_flush(ysf);
+	replies_send(ysf, ysf->replies);
+	register_keep_alive(ysf, true);
+	worker_finish(worker, 0);
+}
+
+static void ysf_close(struct worker *worker)
+{
+	struct ysf *ysf = worker->own;
+
+	if (ysf == NULL)
+		return;
+	receive_close(ysf);
+	register_close(ysf);
+	calls_close(ysf);
+	sources_free(&ysf->sources);
+	blocked_free(&ysf->blocked);
+	fanout_free(&ysf->fanout);
+	gateways_free(&ysf->gateways);
+	free(ysf->hold);
+	for (unsigned i = 0; i < 2; i++)
+		if (ysf->route_probe[i] >= 0)
+			close(ysf->route_probe[i]);
+	free(ysf);
+	worker->own = NULL;
+}
+
+void ysf_store_failed(struct ysf *ysf, enum store_error error, const char *what)
+{
+	if (error == STORE_LOST)
+		worker_store_lost(ysf->worker, what);
+	else
+		log_limited(LOG_LEVEL_ERROR, "%s: %s", what, store_error_text(error));
+}
+
+const struct worker_kind ysf_kind = {
+	.name = "ysf",
+	.wants_voice = true,
+	.open = ysf_open,
+	.go = ysf_go,
+	.tick = ysf_tick,
+	.stop = ysf_stop,
+	.close = ysf_close,
+};

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      ysf - what the parts of a YSF worker share
+ * PURPOSE   The state of one worker and the calls by which its parts reach each other. The way of a
+ *           datagram: receive -> (register | query | voice) -> relay; what the gate does not let
+ *           through at once waits in hold; what others committed comes in by follow.
+ * OWNER     ysf workers
+ * CONTRACT  one thread. All that must survive the worker is in the voice store or the slot's page;
+ *           everything here can be built anew from them.
+ * LIMITS    see the parts
+ */
+#ifndef SHACKD_WORKERS_YSF_YSF_H
+#define SHACKD_WORKERS_YSF_YSF_H
+
+#include <ev.h>
+
+#include "shm/store/blocks.h"
+#include "shm/store/clients.h"
+#include "shm/store/events.h"
+#include "shm/store/streams.h"
+#include "workers/run.h"
+#include "workers/ysf/blocked.h"
+#include "workers/ysf/fanout.h"
+#include "workers/ysf/fich.h"
+#include "workers/ysf/frame.h"
+#include "workers/ysf/gateways.h"
+#include "workers/ysf/sources.h"
+
+#define YSF_BATCH    64
+#define YSF_DATAGRAM 256 /* bytes kept of a datagram; no message of the protocol is longer */
+#define YSF_HOLD     512 /* datagrams that may wait for the gate */
+#define YSF_FAREWELLS 32
+
+/* A datagram as it was received. */
+struct inbound {
+	struct addr from;
+	uint16_t listener;
+	uint16_t length; /* bytes in `data` */
+	bool again;	 /* has waited for the gate: was counted before */
+	uint64_t stamp;	 /* clock_mono at the kernel's receipt */
+	uint8_t local[16]; /* the address of ours that it was sent to; zero: the bound one */
+	uint8_t data[YSF_DATAGRAM];
+};
+
+/* An open call, mirror of a stream record. */
+struct call {
+	bool open;
+	bool counted; /* `counter` is that of a frame seen here */
+	uint8_t dgid;
+	uint8_t flags; /* enum stream_flag */
+	uint8_t counter;
+	uint8_t closing; /* enum event_reason: to be closed when the gate lets us */
+	uint32_t key;
+	uint32_t id;
+	uint32_t lane;
+	uint32_t client;
+	struct client_key owner_key;
+	struct gateway *owner; /* NULL when it is gone */
+	uint64_t started;
+	char source[CALL_MAX];
+	uint8_t header[FRAME_SIZE];
+};
+
+/* A terminator that we owe to the listeners of a call that was cut. */
+struct farewell {
+	uint8_t dgid;
+	struct client_key talker; /* does not get it */
+	uint8_t frame[FRAME_SIZE];
+};
+
+/* A fan-out under way: one frame to all listeners' fans of a DG-ID. */
+struct relay {
+	bool active;
+	uint8_t dgid;
+	uint8_t frame[FRAME_SIZE];
+	uint16_t listener; /* where it stands */
+	uint32_t at;
+	uint16_t skip_listener;
+	uint32_t skip;
+	uint64_t began;
+};
+
+struct listener {
+	struct ysf *ysf;
+	unsigned index;
+	int fd;
+	struct addr addr;
+	bool wildcard; /* bound to all addresses: replies name their source */
+	uint64_t drops; /* the kernel's count, as last read */
+	ev_io readable, writable;
+};
+
+/* What the configuration says, read once. */
+struct ysf_settings {
+	uint64_t client_timeout, watchdog, max_age, tx_timeout, reactivate; /* ns */
+	uint32_t frame_rate; /* a second; 0: off */
+	uint32_t clients, clients_per_ip, streams;
+	bool late_entry;
+	struct conf_dgids list;
+	uint8_t dgid_default, dgid_local;
+	uint32_t id;
+	const char *name, *description;
+};
+
+struct ysf {
+	struct worker *worker;
+	struct page *page;
+	struct store *voice;
+	struct ysf_settings set;
+	struct gateways gateways;
+	struct fanout fanout;
+	struct blocked blocked;
+	struct sources sources;
+	struct listener *listener;
+	unsigned listeners;
+	int route_probe[2]; /* unbound sockets, IPv4 and IPv6: which source would the route choose? */
+
+	struct call *call; /* [lane] */
+	uint32_t calls;	   /* open ones */
+	uint32_t room[FANOUT_DGIDS]; /* lane + 1 of the call that holds the DG-ID */
+
+	uint64_t now;	   /* clock_mono of this turn */
+	uint64_t seen;	   /* transaction of the store that we know */
+	uint64_t cursor;   /* event that we know */
+	uint64_t flushed;  /* when polls were last written */
+	uint64_t counted;  /* when the kernel's drops were last read */
+	int64_t clock_offset; /* real - mono, to tell a step of the clock */
+	bool stopping;
+
+	struct {
+		struct inbound in[YSF_BATCH];
+		unsigned count, next;
+	} batch;
+	struct relay relay;
+	struct farewell farewell[YSF_FAREWELLS];
+	unsigned farewells, next_farewell;
+
+	struct inbound *hold; /* ring of YSF_HOLD */
+	unsigned held, hold_at;
+
+	struct replies *replies;  /* may be sent */
+	struct replies *promises; /* only if the open transaction commits */
+	struct registering *registering;
+	struct bucket queries;	/* of all sources together */
+	struct bucket say_link; /* log lines about links */
+};
+
+/* ---- receive.c: datagrams in ---- */
+bool receive_open(struct ysf *ysf);
+void receive_go(struct ysf *ysf);
+void receive_stop(struct ysf *ysf);
+void receive_close(struct ysf *ysf);
+/* Goes on with the batch after a fan-out that had stalled. */
+void receive_resume(struct ysf *ysf);
+/* One datagram through classification to its part. False: it has to wait for the gate. */
+bool receive_datagram(struct ysf *ysf, struct inbound *in);
+void receive_count_drops(struct ysf *ysf);
+
+/* ---- hold.c: datagrams that wait for the gate ---- */
+/* Queues a copy behind the others (or drops and counts it). */
+void hold_put(struct ysf *ysf, const struct inbound *in, struct gateway *gateway);
+/* Tries again, in order; drops what waited too long. */
+void hold_retry(struct ysf *ysf);
+
+/* ---- register.c: who is linked ---- */
+bool register_open(struct ysf *ysf);
+void register_close(struct ysf *ysf);
+bool register_poll(struct ysf *ysf, struct inbound *in, struct gateway *gateway);
+bool register_unlink(struct ysf *ysf, struct inbound *in, struct gateway *gateway);
+bool register_options(struct ysf *ysf, struct inbound *in, struct gateway *gateway);
+/* Inside TXN: GATEWAY has sent a frame, so it is no forgery, and an older entry of the same name
+ * and address that has gone quiet was the same gateway before its port changed. */
+void register_heard(struct ysf *ysf, struct store_txn *txn, struct gateway *gateway);
+/* Commits what was gathered, follows it, lets the answers go. */
+void register_flush(struct ysf *ysf);
+/* Once a second: writes the times of polls. ALL: until none is left (at the end). */
+void register_keep_alive(struct ysf *ysf, bool all);
+
+/* ---- query.c, replies.c: answers ---- */
+void query_status(struct ysf *ysf, const struct inbound *in);
+void query_version(struct ysf *ysf, const struct inbound *in);
+struct replies *replies_make(void);
+void replies_free(struct replies **replies);
+/* Queues LENGTH (at most 64) bytes for the sender of IN. */
+void replies_add(struct ysf *ysf, struct replies *replies, const struct inbound *in,
+		 const void *data, size_t length);
+void replies_forget(struct replies *replies);
+bool replies_full(const struct replies *replies);
+void replies_send(struct ysf *ysf, struct replies *replies);
+
+/* ---- voice.c: frames ---- */
+bool voice_frame(struct ysf *ysf, struct inbound *in, struct gateway *gateway);
+
+/* ---- relay.c: frames out ---- */
+/* Sends FRAME to all on DGID but SKIP (may be NULL). Nothing else may be relayed while active. */
+void relay_start(struct ysf *ysf, uint8_t dgid, const uint8_t frame[FRAME_SIZE],
+		 const struct gateway *skip);
+void relay_continue(struct ysf *ysf);
+/* A send buffer that stays full must not hold up the voice of others for ever. */
+void relay_check(struct ysf *ysf);
+/* Owed terminators, as far as they go without stalling. */
+void relay_farewells(struct ysf *ysf);
+void relay_add_farewell(struct ysf *ysf, const struct call *call);
+
+/* ---- calls.c: streams ---- */
+bool calls_open(struct ysf *ysf);
+void calls_close(struct ysf *ysf);
+/* The open call of GATEWAY, or NULL. */
+struct call *calls_of(struct ysf *ysf, const struct gateway *gateway);
+/* Notes a frame of CALL: watchdog, loss count. */
+void calls_touch(struct ysf *ysf, struct call *call, uint8_t counter);
+/* Ends CALL in the store now, or as soon as the gate lets us. */
+void calls_end(struct ysf *ysf, struct call *call, enum event_reason reason);
+/* Every tick: watchdog, transmission timeout, closes that had to wait. */
+void calls_tick(struct ysf *ysf);
+/* What all slots together know of CALL. */
+void calls_totals(const struct ysf *ysf, const struct call *call, struct stream_totals *totals_r,
+		  uint8_t *counter_r, bool *ours_r);
+/* Mirror: the stream under KEY is RECORD (NULL: there is none, it ended for REASON). */
+void calls_mirror(struct ysf *ysf, uint32_t key, const struct stream_record *record,
+		  enum event_reason reason);
+
+/* ---- follow.c: what others committed ---- */
+/* Reads everything anew. */
+enum store_error follow_rebuild(struct ysf *ysf);
+/* Catches up with the event log; cheap when nothing was committed. */
+void follow(struct ysf *ysf);
+
+/* Counts and logs a transaction that failed; ends the worker when the store is lost. */
+void ysf_store_failed(struct ysf *ysf, enum store_error error, const char *what);
+
+#endif
