@@ -28,8 +28,8 @@ LF       := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now
 # What each program is linked of. shackctl needs no store, and nobody but main.c knows all.
 SHM      := $(wildcard shm/*.c)
 STORE    := $(wildcard shm/store/*.c)
-CONF     := $(patsubst %,master/%.c,options ini conf conf_values dump flags version problems)
-CONF     := $(wildcard $(CONF))
+CONF     := $(patsubst %,master/%.c,options inifile value config dump flags version problems)
+
 MAKERS   := master/mkdoc.c
 MAINS    := master/main.c $(MAKERS)
 SHACKCTL := $(wildcard master/shackctl*.c) $(CONF) $(SHM)
