@@ -28,16 +28,24 @@ static bool is_last_of_section(const struct option_def *option)
 	       strcmp(option->section, option[1].section) != 0;
 }
 
-/* "", "1 to 64", "text json" ...: what may be said beyond the type. */
+/* "", "1 to 64", "text, json" ...: what may be said beyond the type. */
 static const char *range_text(const struct option_def *option, char *buf, size_t size)
 {
+	size_t len = 0;
+
 	buf[0] = '\0';
-	if (option->type == CONF_LEVEL || option->type == CONF_CHOICE)
-		snprintf(buf, size, "one of: %s", option->min);
-	else if (option->type == CONF_TEXT && option->max[0] != '\0')
-		snprintf(buf, size, "at most %s bytes", option->max);
+	if (option->type == CONF_TEXT && option->max[0] != '\0')
+		snprintf(buf, size, "up to %s bytes", option->max);
 	else if (option->max[0] != '\0')
 		snprintf(buf, size, "%s to %s", option->min, option->max);
+	if (option->type != CONF_LEVEL && option->type != CONF_CHOICE)
+		return buf;
+	for (const char *at = option->min; *at != '\0' && len + 2 < size; at++) {
+		if (*at == ' ')
+			buf[len++] = ',';
+		buf[len++] = *at;
+	}
+	buf[len] = '\0';
 	return buf;
 }
 
