@@ -44,7 +44,7 @@ enum store_kind {
 
 struct store_config {
 	enum store_kind kind;
-	const char *path;     /* directory; must exist */
+	const char *path;     /* directory; made when missing if `create`, its parent must exist */
 	int gate_fd;	      /* memfd of the gate; stays the caller's */
 	uint64_t map_size;    /* bytes; used at creation, else the file's own size counts */
 	uint32_t max_clients; /* limits: bounds of the tables */
@@ -144,8 +144,8 @@ enum store_error store_put(struct store_txn *txn, enum store_db db, const void *
 			   const void *value, size_t value_len, unsigned mdb_flags);
 enum store_error store_del(struct store_txn *txn, enum store_db db, const void *key, size_t key_len);
 MDB_cursor *store_cursor(struct store_txn *txn, enum store_db db);
-/* Remembers and returns: the first error of a transaction wins; NOT_FOUND and EXISTS are answers,
- * returned but not remembered. */
+/* Remembers and returns: the first error of a transaction wins; NOT_FOUND, EXISTS, LIMIT and
+ * BAD_RECORD are answers about one record, returned but not remembered. */
 enum store_error store_fail(struct store_txn *txn, enum store_error error);
 enum store_error store_translate(struct store *store, int mdb_error, const char *what);
 

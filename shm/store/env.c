@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      env - the one door to LMDB: opening and closing
+ * PURPOSE   Opens a store that is ours, makes one when asked, sets a foreign one aside.
+ * OWNER     every process but the master and `log`
+ * CONTRACT  see env.h. Never MDB_WRITEMAP: with it a full tmpfs would be a SIGBUS, and a wild
+ *           pointer in one worker could damage what all of them read.
+ * LIMITS    STORE_READERS processes at a time
+ */
+#include "shm/store/env.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shm/log.h"
+#include "shm/store/inside.h"
+#include "shm/store/schema.h"
+
+#define STORE_READERS 256
+#define MAP_FLOOR     (64ULL << 20)
+#define MAP_GRAIN     (1ULL << 20)
+
+/* What a record takes beside itself: LMDB's node and its pointer, and a key */
+#define RECORD_EXTRA 16
+
+void store_say(char error_r[256], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error_r, 256, format, args);
+	va_end(args);
+}
+
+const char *store_error_text(enum store_error error)
+{
+	static const char *const texts[] = {
+		[STORE_OK] = "done",
+		[STORE_BUSY] = "another process is writing",
+		[STORE_NOT_FOUND] = "no such record",
+		[STORE_EXISTS] = "there is such a record already",
+		[STORE_LIMIT] = "a limit is reached",
+		[STORE_NO_SPACE] = "no space left",
+		[STORE_MAP_FULL] = "the map of the store is full",
+		[STORE_BAD_RECORD] = "a record is damaged",
+		[STORE_LOST] = "the store is lost",
+		[STORE_FAILED] = "the store failed",
+	};
+
+	return (unsigned)error < sizeof(texts) / sizeof(texts[0]) ? texts[error] : "?";
+}
+
+const char *store_kind_name(enum store_kind kind)
+{
+	return kind == STORE_VOICE ? "volatile store" : "durable store";
+}
+
+bool store_has(enum store_kind kind, enum store_db db)
+{
+	return kind == STORE_VOICE || db == DB_META || db == DB_BLOCKS;
+}
+
+void store_count(struct store *store, enum page_counter which)
+{
+	if (store->config.page)
+		page_count(store->config.page, which);
+}
+
+static uint64_t expected_use(enum store_kind kind, uint64_t clients, uint64_t streams,
+			     uint64_t blocks, uint64_t events)
+{
+	const uint64_t key = sizeof(struct client_key);
+	uint64_t bytes = blocks * (CALL_MAX + sizeof(struct block_record) + RECORD_EXTRA);
+
+	if (kind != STORE_VOICE)
+		return bytes;
+	bytes += clients * (key + sizeof(struct client_record) + RECORD_EXTRA);
+	bytes += clients * (sizeof(uint32_t) + key + RECORD_EXTRA);
+	bytes += streams * (sizeof(uint32_t) + sizeof(struct stream_record) + RECORD_EXTRA);
+	bytes += events * (sizeof(uint64_t) + sizeof(struct event_record) + RECORD_EXTRA);
+	return bytes;
+}
+
+uint64_t store_expected_use(const struct store_config *config)
+{
+	return expected_use(config->kind, config->max_clients, config->max_streams,
+			    config->max_blocks, config->max_events);
+}
+
+uint64_t store_map_size(enum store_kind kind, uint32_t clients, uint32_t streams, uint32_t blocks,
+			uint32_t events)
+{
+	uint64_t bytes = 2 * expected_use(kind, clients, streams, blocks, events);
+
+	if (bytes < MAP_FLOOR)
+		return MAP_FLOOR;
+	return (bytes + MAP_GRAIN - 1) / MAP_GRAIN * MAP_GRAIN;
+}
+
+static void env_close(struct store *store)
+{
+	if (store->reader)
+		mdb_txn_abort(store->reader);
+	store->reader = NULL;
+	if (store->env)
+		mdb_env_close(store->env);
+	store->env = NULL;
+	store->map = NULL;
+}
+
+/* LMDB believes the size in its header; where the file is shorter, reading would be a SIGBUS. The
+ * missing end becomes zeros, which LMDB recognizes as damage (or never reads: free pages). */
+static bool env_fill_short_file(struct store *store, char error_r[256])
+{
+	MDB_envinfo info;
+	struct stat st;
+	MDB_stat page;
+	uint64_t end;
+	int fd;
+
+	if (mdb_env_get_fd(store->env, &fd) || mdb_env_info(store->env, &info) ||
+	    mdb_env_stat(store->env, &page) || fstat(fd, &st) < 0) {
+		store_say(error_r, "%.160s can't be examined", store->path);
+		return false;
+	}
+	end = ((uint64_t)info.me_last_pgno + 1) * page.ms_psize;
+	if ((uint64_t)st.st_size >= end || fallocate(fd, 0, (off_t)end - 1, 1) == 0)
+		return true;
+	store_say(error_r, "%.160s is too short: %s", store->path, strerror(errno));
+	return false;
+}
+
+static int env_try_open(struct store *store)
+{
+	unsigned flags = MDB_NOTLS | MDB_NOMEMINIT;
+	int rc;
+
+	if (store->config.kind == STORE_VOICE)
+		flags |= MDB_NOSYNC;
+	rc = mdb_env_create(&store->env);
+	if (rc)
+		return rc;
+	rc = mdb_env_set_maxdbs(store->env, STORE_DBS);
+	if (!rc)
+		rc = mdb_env_set_maxreaders(store->env, STORE_READERS);
+	/* a bigger map than the file's own is adopted, a smaller one never cuts what is there */
+	if (!rc && store->config.map_size)
+		rc = mdb_env_set_mapsize(store->env, store->config.map_size);
+	return rc ? rc : mdb_env_open(store->env, store->path, flags, 0600);
+}
+
+/* Errors that say: what lies there is nothing for us. A volatile store that we may not read was
+ * left by another user; it too makes room. */
+static bool env_is_foreign(const struct store *store, int rc)
+{
+	if (rc == EACCES || rc == EPERM)
+		return store->config.kind == STORE_VOICE;
+	return identity_is_damage(rc) || rc == EISDIR || rc == ENOTDIR || rc == ELOOP ||
+	       rc == EINVAL;
+}
+
+static enum store_verdict env_open_once(struct store *store, char error_r[256])
+{
+	int rc;
+
+	if (!store->config.create && !place_has_data(store->path)) {
+		store_say(error_r, "there is no store at %.160s", store->path);
+		return VERDICT_FAILED;
+	}
+	rc = env_try_open(store);
+	if (rc) {
+		store_say(error_r, "can't open the store %.160s: %s", store->path,
+			  mdb_strerror(rc));
+		return env_is_foreign(store, rc) ? VERDICT_FOREIGN : VERDICT_FAILED;
+	}
+	if (store->config.create && !env_fill_short_file(store, error_r))
+		return VERDICT_FAILED;
+	return identity_read(store, error_r);
+}
+
+static enum store_error env_open(struct store *store, bool *set_aside_r, char error_r[256])
+{
+	enum store_verdict verdict;
+	enum store_error error;
+
+	verdict = env_open_once(store, error_r);
+	if (verdict == VERDICT_FOREIGN && store->config.create) {
+		env_close(store);
+		log_warning("%s set aside: %s", store_kind_name(store->config.kind), error_r);
+		error = place_set_aside(store->path, error_r);
+		if (!error)
+			error = place_prepare(store->path, set_aside_r, error_r);
+		if (error)
+			return error;
+		*set_aside_r = true;
+		verdict = env_open_once(store, error_r);
+	}
+	if (verdict == VERDICT_EMPTY && store->config.create)
+		return identity_make(store, error_r);
+	return verdict == VERDICT_OURS ? STORE_OK : STORE_FAILED;
+}
+
+/* The one read transaction takes its slot in the readers' table here, for it may have to wait for
+ * another process that does the same. */
+static enum store_error env_begin_reader(struct store *store, char error_r[256])
+{
+	int rc;
+
+	rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->reader);
+	if (rc == MDB_READERS_FULL) {
+		mdb_reader_check(store->env, NULL);
+		rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->reader);
+	}
+	if (rc) {
+		store->reader = NULL;
+		store_say(error_r, "can't read %.160s: %s", store->path, mdb_strerror(rc));
+		return rc == MDB_READERS_FULL ? STORE_BUSY : STORE_FAILED;
+	}
+	mdb_txn_reset(store->reader);
+	return STORE_OK;
+}
+
+static enum store_error store_open_steps(struct store *store, bool *set_aside_r, char error_r[256])
+{
+	const struct store_config *config = &store->config;
+	enum store_error error = STORE_OK;
+
+	store->gate = gate_map(config->gate_fd);
+	if (!store->gate) {
+		store_say(error_r, "the gate of %.160s can't be mapped: %s", store->path,
+			  strerror(errno));
+		return STORE_FAILED;
+	}
+	if (config->create) {
+		error = place_prepare(store->path, set_aside_r, error_r);
+		if (!error)
+			error = place_check_room(store, store_expected_use(config), error_r);
+	}
+	if (!error)
+		error = env_open(store, set_aside_r, error_r);
+	if (!error)
+		error = env_begin_reader(store, error_r);
+	if (!error)
+		room_find_map(store);
+	return error;
+}
+
+enum store_error store_open(struct store **store_r, const struct store_config *config,
+			    bool *set_aside_r, char error_r[256])
+{
+	bool set_aside = false;
+	enum store_error error;
+	struct store *store;
+
+	*store_r = NULL;
+	error_r[0] = '\0';
+	store = calloc(1, sizeof(*store));
+	if (!store || strlen(config->path) >= sizeof(store->path)) {
+		store_say(error_r, "%s", store ? "the path of the store is too long" : "no memory");
+		free(store);
+		return STORE_FAILED;
+	}
+	store->config = *config;
+	snprintf(store->path, sizeof(store->path), "%s", config->path);
+	snprintf(store->slot, sizeof(store->slot), "%s", config->slot ? config->slot : "");
+	store->config.path = store->path;
+	store->config.slot = store->slot;
+	error = store_open_steps(store, &set_aside, error_r);
+	if (set_aside_r)
+		*set_aside_r = set_aside;
+	if (error) {
+		store_close(&store);
+		return error;
+	}
+	error_r[0] = '\0';
+	*store_r = store;
+	return STORE_OK;
+}
+
+void store_close(struct store **store)
+{
+	if (!*store)
+		return;
+	env_close(*store);
+	gate_unmap(&(*store)->gate);
+	free(*store);
+	*store = NULL;
+}
+
+uint64_t store_id(const struct store *store)
+{
+	return store->id;
+}
+
+const struct store_config *store_config(const struct store *store)
+{
+	return &store->config;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      inside - what the files of the store share among themselves
+ * PURPOSE   The store object, and the steps of opening that live in files of their own.
+ * OWNER     included by shm/store/ *.c only
+ * CONTRACT  nobody else looks inside
+ * LIMITS    none known
+ */
+#ifndef SHACKD_SHM_STORE_INSIDE_H
+#define SHACKD_SHM_STORE_INSIDE_H
+
+#include <lmdb.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shm/gate.h"
+#include "shm/store/env.h"
+
+struct store {
+	struct store_config config; /* path and slot point into this object */
+	char path[3072];
+	char slot[16];
+	MDB_env *env;
+	MDB_dbi dbi[STORE_DBS];
+	struct gate *gate;
+	uint64_t id;
+
+	MDB_txn *reader; /* the one read transaction, reset between uses */
+	bool reading;
+
+	/* of the write transaction in progress */
+	uint32_t former_state;
+	struct store_generations generations;
+	bool generations_loaded;
+	bool generations_changed;
+
+	void *map; /* what LMDB mapped; NULL: not found */
+	size_t map_length;
+	uint64_t reserved_end; /* bytes of the file that surely have room */
+};
+
+/* Writes the sentence for the operator. */
+void store_say(char error_r[256], const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void store_count(struct store *store, enum page_counter which);
+
+bool store_has(enum store_kind kind, enum store_db db);
+
+/* "the volatile store" ... for sentences and logs */
+const char *store_kind_name(enum store_kind kind);
+
+/* ---- place.c: the directory ---- */
+
+/* Makes the directory when it is missing; sets aside what isn't one. */
+enum store_error place_prepare(const char *path, bool *set_aside_r, char error_r[256]);
+
+/* Renames PATH to PATH.old; an earlier one is removed. */
+enum store_error place_set_aside(const char *path, char error_r[256]);
+
+/* Is there a data file? */
+bool place_has_data(const char *path);
+
+/* Can the file system hold NEED bytes, counting what the store has already? */
+enum store_error place_check_room(const struct store *store, uint64_t need, char error_r[256]);
+
+/* ---- identity.c: is it ours? ---- */
+
+enum store_verdict {
+	VERDICT_OURS,
+	VERDICT_EMPTY,	 /* nothing in it yet */
+	VERDICT_FOREIGN, /* of another schema or boot, or damaged; the sentence says which */
+	VERDICT_FAILED,	 /* can't tell; the sentence says why */
+};
+
+/* Is it an error of LMDB that says that the files are none of ours? */
+bool identity_is_damage(int rc);
+
+/* Reads who made the store; opens the databases when it was us. */
+enum store_verdict identity_read(struct store *store, char error_r[256]);
+
+/* Makes databases and identity of an empty store, in one transaction. */
+enum store_error identity_make(struct store *store, char error_r[256]);
+
+/* ---- room.c ---- */
+
+/* Finds the address range of LMDB's map. */
+void room_find_map(struct store *store);
+
+/* ---- txn.c ---- */
+
+/* Number of the event that is written next, 0 after an error. */
+uint64_t store_next_event(struct store_txn *txn);
+
+/* ---- access.c ---- */
+
+/* One step of a cursor; false at the end and after an error, which the transaction remembers. */
+bool store_step(struct store_txn *txn, MDB_cursor *cursor, MDB_val *key, MDB_val *value_r,
+		MDB_cursor_op op);
+
+/* Counts and logs a record of the WHAT table that failed its check. */
+void store_bad_record(struct store_txn *txn, const char *what);
+
+/* ---- env.c ---- */
+
+/* The bytes that records within the limits take, without room for copies. */
+uint64_t store_expected_use(const struct store_config *config);
+
+#endif

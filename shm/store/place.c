@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      place - the directory of a store
+ * PURPOSE   Makes it, judges its room, and moves what isn't ours out of the way.
+ * OWNER     keeper at its start
+ * CONTRACT  nothing is deleted but the store that was set aside the time before
+ * LIMITS    none known
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "shm/store/inside.h"
+
+#define PLACE_PATH_MAX 4096
+#define MIB	       (1024 * 1024)
+
+static bool place_join(char out[PLACE_PATH_MAX], const char *path, const char *tail)
+{
+	int length = snprintf(out, PLACE_PATH_MAX, "%s%s", path, tail);
+
+	return length > 0 && length < PLACE_PATH_MAX;
+}
+
+/* Only what LMDB makes is removed: a stranger's files stay, and rmdir then refuses. */
+static bool place_remove(const char *path)
+{
+	char file[PLACE_PATH_MAX];
+
+	if (unlink(path) == 0 || errno == ENOENT)
+		return true;
+	if (place_join(file, path, "/data.mdb"))
+		unlink(file);
+	if (place_join(file, path, "/lock.mdb"))
+		unlink(file);
+	return rmdir(path) == 0;
+}
+
+enum store_error place_set_aside(const char *path, char error_r[256])
+{
+	char old[PLACE_PATH_MAX];
+
+	if (!place_join(old, path, ".old")) {
+		store_say(error_r, "the path of the store is too long: %.100s...", path);
+		return STORE_FAILED;
+	}
+	if (!place_remove(old)) {
+		store_say(error_r, "can't remove %.160s: %s", old, strerror(errno));
+		return STORE_FAILED;
+	}
+	if (rename(path, old) < 0) {
+		store_say(error_r, "can't rename %.120s to .old: %s", path, strerror(errno));
+		return STORE_FAILED;
+	}
+	return STORE_OK;
+}
+
+enum store_error place_prepare(const char *path, bool *set_aside_r, char error_r[256])
+{
+	enum store_error error;
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+		error = place_set_aside(path, error_r);
+		if (error)
+			return error;
+		*set_aside_r = true;
+	}
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return STORE_OK;
+	store_say(error_r, "can't make the directory %.160s: %s", path, strerror(errno));
+	return STORE_FAILED;
+}
+
+bool place_has_data(const char *path)
+{
+	char file[PLACE_PATH_MAX];
+
+	return place_join(file, path, "/data.mdb") && access(file, F_OK) == 0;
+}
+
+static uint64_t place_own_bytes(const char *path)
+{
+	char file[PLACE_PATH_MAX];
+	struct stat st;
+
+	if (!place_join(file, path, "/data.mdb") || stat(file, &st) < 0)
+		return 0;
+	return (uint64_t)st.st_blocks * 512;
+}
+
+enum store_error place_check_room(const struct store *store, uint64_t need, char error_r[256])
+{
+	const char *what = store->config.kind == STORE_VOICE ? "shm_dir" : "state_dir";
+	struct statvfs fs;
+	uint64_t room;
+
+	if (statvfs(store->path, &fs) < 0) {
+		store_say(error_r, "can't ask for the room in %.160s: %s", store->path,
+			  strerror(errno));
+		return STORE_FAILED;
+	}
+	room = (uint64_t)fs.f_bavail * fs.f_frsize + place_own_bytes(store->path);
+	/* a tmpfs without a bound says that it has no blocks at all */
+	if (fs.f_blocks == 0 || room >= need)
+		return STORE_OK;
+	store_say(error_r, "limits need %llu MiB, %s has %llu MiB",
+		  (unsigned long long)((need + MIB - 1) / MIB), what,
+		  (unsigned long long)(room / MIB));
+	return STORE_NO_SPACE;
+}
