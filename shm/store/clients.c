@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      clients - linked gateways
+ * PURPOSE   The table of the gateways, its index by id, and the events of both.
+ * OWNER     ysf workers and keeper write
+ * CONTRACT  see clients.h
+ * LIMITS    none known
+ */
+#include "shm/store/clients.h"
+
+#include <string.h>
+
+#include "shm/clock.h"
+#include "shm/store/events.h"
+#include "shm/store/inside.h"
+#include "shm/store/streams.h"
+
+/* Keys by id are big-endian, so that the index is in the order of linking. */
+struct id_key {
+	uint8_t bytes[4];
+};
+
+static struct id_key id_key_make(uint32_t id)
+{
+	return (struct id_key){
+		{(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id}};
+}
+
+enum store_error clients_get(struct store_txn *txn, const struct client_key *key,
+			     struct client_record *record_r)
+{
+	enum store_error error;
+	MDB_val value;
+
+	memset(record_r, 0, sizeof(*record_r));
+	error = store_get(txn, DB_CLIENTS, key, sizeof(*key), &value);
+	if (error || client_record_check(value.mv_data, value.mv_size, record_r))
+		return error;
+	store_bad_record(txn, "clients");
+	return store_fail(txn, STORE_BAD_RECORD);
+}
+
+enum store_error clients_by_id(struct store_txn *txn, uint32_t id, struct client_key *key_r)
+{
+	struct id_key name = id_key_make(id);
+	struct client_record record;
+	enum store_error error;
+	MDB_val value;
+
+	memset(key_r, 0, sizeof(*key_r));
+	error = store_get(txn, DB_CLIENT_IDS, &name, sizeof(name), &value);
+	if (error)
+		return error;
+	if (value.mv_size != sizeof(*key_r)) {
+		store_bad_record(txn, "client_ids");
+		return store_fail(txn, STORE_BAD_RECORD);
+	}
+	memcpy(key_r, value.mv_data, sizeof(*key_r));
+	error = clients_get(txn, key_r, &record);
+	if (!error && record.id != id)
+		error = STORE_NOT_FOUND;
+	return error;
+}
+
+uint64_t clients_count(struct store_txn *txn)
+{
+	return store_entries(txn, DB_CLIENTS);
+}
+
+uint32_t clients_count_ip(struct store_txn *txn, const struct client_key *key, uint32_t most)
+{
+	MDB_cursor *cursor = store_cursor(txn, DB_CLIENTS);
+	struct client_key first;
+	MDB_val name, value;
+	uint32_t count = 0;
+	bool more;
+
+	if (!cursor)
+		return 0;
+	memset(&first, 0, sizeof(first));
+	memcpy(first.ip, key->ip, sizeof(first.ip));
+	name.mv_size = sizeof(first);
+	name.mv_data = &first;
+	more = store_step(txn, cursor, &name, &value, MDB_SET_RANGE);
+	while (more && count < most && name.mv_size == sizeof(first) &&
+	       memcmp(name.mv_data, first.ip, sizeof(first.ip)) == 0) {
+		count++;
+		more = count < most && store_step(txn, cursor, &name, &value, MDB_NEXT);
+	}
+	mdb_cursor_close(cursor);
+	return count;
+}
+
+static enum store_error client_store(struct store_txn *txn, const struct client_key *key,
+				     const struct client_record *record)
+{
+	return store_put(txn, DB_CLIENTS, key, sizeof(*key), record, sizeof(*record), 0);
+}
+
+static enum store_error client_tell(struct store_txn *txn, enum event_type type,
+				    enum event_reason reason, const struct client_key *key,
+				    const struct client_record *record, uint8_t old_dgid)
+{
+	struct event_record event = {
+		.type = (uint8_t)type,
+		.reason = (uint8_t)reason,
+		.dgid = record->dgid,
+		.old_dgid = old_dgid,
+		.has_key = 1,
+		.client = record->id,
+		.key = *key,
+	};
+
+	memcpy(event.gateway, record->name, sizeof(event.gateway));
+	return events_append(txn, &event);
+}
+
+enum store_error clients_link(struct store_txn *txn, const struct client_key *key,
+			      struct client_record *record)
+{
+	struct client_record checked;
+	enum store_error error;
+	struct id_key name;
+
+	error = clients_get(txn, key, &checked);
+	if (error == STORE_OK)
+		return store_fail(txn, STORE_EXISTS);
+	/* a damaged record keeps nobody out: it is replaced */
+	if (error != STORE_NOT_FOUND && error != STORE_BAD_RECORD)
+		return error;
+	if (clients_count(txn) >= txn->store->config.max_clients)
+		return store_fail(txn, STORE_LIMIT);
+	record->version = RECORD_VERSION;
+	record->id = 1;
+	if (!client_record_check(record, sizeof(*record), &checked))
+		return store_fail(txn, STORE_BAD_RECORD);
+	record->id = store_next_id(txn, "client");
+	if (!record->id)
+		return txn->error;
+	name = id_key_make(record->id);
+	client_store(txn, key, record);
+	store_put(txn, DB_CLIENT_IDS, &name, sizeof(name), key, sizeof(*key), 0);
+	client_tell(txn, EVENT_CLIENT_LINK, REASON_NONE, key, record, 0);
+	txn->changed_clients = true;
+	return txn->error;
+}
+
+enum store_error clients_unlink(struct store_txn *txn, const struct client_key *key,
+				enum event_reason reason)
+{
+	struct client_record record;
+	enum store_error error;
+	struct id_key name;
+
+	error = clients_get(txn, key, &record);
+	if (error == STORE_BAD_RECORD) {
+		/* nothing in it can be believed, not even the id; but it goes as asked */
+		memset(&record, 0, sizeof(record));
+	} else if (error) {
+		return error;
+	} else {
+		streams_close_client(txn, record.id, reason ? reason : REASON_UNLINK);
+		name = id_key_make(record.id);
+		store_del(txn, DB_CLIENT_IDS, &name, sizeof(name));
+	}
+	store_del(txn, DB_CLIENTS, key, sizeof(*key));
+	client_tell(txn, EVENT_CLIENT_UNLINK, reason, key, &record, 0);
+	txn->changed_clients = true;
+	return txn->error;
+}
+
+/* Stores RECORD, whose DG-ID was OLD_DGID, and tells of the move. */
+static enum store_error client_moved(struct store_txn *txn, const struct client_key *key,
+				     struct client_record *record, uint8_t old_dgid,
+				     enum event_reason reason)
+{
+	if (!client_record_check(record, sizeof(*record), record))
+		return store_fail(txn, STORE_BAD_RECORD);
+	client_store(txn, key, record);
+	client_tell(txn, EVENT_CLIENT_DGID, reason, key, record, old_dgid);
+	txn->changed_clients = true;
+	return txn->error;
+}
+
+enum store_error clients_move(struct store_txn *txn, const struct client_key *key, uint8_t dgid,
+			      enum event_reason reason)
+{
+	struct client_record record;
+	enum store_error error;
+	uint8_t old_dgid;
+
+	error = clients_get(txn, key, &record);
+	if (error)
+		return error;
+	old_dgid = record.dgid;
+	record.dgid = dgid;
+	return client_moved(txn, key, &record, old_dgid, reason);
+}
+
+enum store_error clients_home(struct store_txn *txn, const struct client_key *key, uint8_t dgid,
+			      uint32_t seconds)
+{
+	struct client_record record;
+	enum store_error error;
+	uint8_t old_dgid;
+
+	error = clients_get(txn, key, &record);
+	if (error)
+		return error;
+	if (record.home_dgid != 0)
+		return STORE_EXISTS;
+	old_dgid = record.dgid;
+	record.dgid = record.home_dgid = dgid;
+	record.home_time = seconds;
+	return client_moved(txn, key, &record, old_dgid, REASON_OPTIONS);
+}
+
+enum store_error clients_touch(struct store_txn *txn, const struct client_key *key,
+			       uint64_t polled, bool proven)
+{
+	struct client_record record;
+	enum store_error error;
+
+	error = clients_get(txn, key, &record);
+	if (error)
+		return error;
+	if (polled <= record.polled && (!proven || (record.flags & CLIENT_PROVEN)))
+		return STORE_OK;
+	if (polled > record.polled)
+		record.polled = polled;
+	if (proven)
+		record.flags |= CLIENT_PROVEN;
+	return client_store(txn, key, &record);
+}
+
+/* Finds the first key after *KEY. Where the visitor may change the table, each step searches anew:
+ * a cursor under which records are deleted is not to be trusted. */
+static bool client_seek(struct store_txn *txn, MDB_cursor *cursor, const struct client_key *key,
+			MDB_val *name_r, MDB_val *value_r)
+{
+	static const struct client_key start;
+
+	if (memcmp(key, &start, sizeof(start)) == 0)
+		return store_step(txn, cursor, name_r, value_r, MDB_FIRST);
+	name_r->mv_size = sizeof(*key);
+	name_r->mv_data = (void *)key;
+	if (!store_step(txn, cursor, name_r, value_r, MDB_SET_RANGE))
+		return false;
+	if (name_r->mv_size != sizeof(*key) || memcmp(name_r->mv_data, key, sizeof(*key)) != 0)
+		return true;
+	return store_step(txn, cursor, name_r, value_r, MDB_NEXT);
+}
+
+/* Skips keys that are none. */
+static bool client_next(struct store_txn *txn, MDB_cursor *cursor, MDB_val *name, MDB_val *value_r,
+			bool more)
+{
+	while (more && name->mv_size != sizeof(struct client_key)) {
+		store_bad_record(txn, "clients");
+		more = store_step(txn, cursor, name, value_r, MDB_NEXT);
+	}
+	return more;
+}
+
+unsigned clients_walk(struct store_txn *txn, struct client_key *key, unsigned most,
+		      clients_visitor *visit, void *arg)
+{
+	MDB_cursor *cursor = store_cursor(txn, DB_CLIENTS);
+	struct client_record record;
+	bool more, go_on = true;
+	MDB_val name, value;
+	unsigned seen = 0;
+
+	if (!cursor)
+		return 0;
+	more = most > 0 && client_seek(txn, cursor, key, &name, &value);
+	while (client_next(txn, cursor, &name, &value, more)) {
+		memcpy(key, name.mv_data, sizeof(*key));
+		seen++;
+		if (client_record_check(value.mv_data, value.mv_size, &record))
+			go_on = visit(key, &record, arg);
+		else
+			store_bad_record(txn, "clients");
+		if (!go_on || seen >= most)
+			break;
+		more = txn->writing ? client_seek(txn, cursor, key, &name, &value)
+				    : store_step(txn, cursor, &name, &value, MDB_NEXT);
+	}
+	mdb_cursor_close(cursor);
+	return seen;
+}
