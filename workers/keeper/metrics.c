@@ -7,6 +7,7 @@
  * CONTRACT  reads pages only, no store; a step shows one metric name of all slots
  * LIMITS    none known
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,7 +103,7 @@ static void sample(struct request *request, json_t *object, const char *slot, co
 	json_t *of_slot;
 
 	if (!request->json) {
-		request_text(request, "shackd_%s{slot=\"%s\"%s%s} %.17g\n", name, slot,
+		request_text(request, "shackd_%s{slot=\"%s\"%s%s} %.15g\n", name, slot,
 			     labels[0] != '\0' ? "," : "", labels, value);
 		return;
 	}
@@ -112,7 +113,9 @@ static void sample(struct request *request, json_t *object, const char *slot, co
 		of_slot = json_object();
 		json_object_set_new(object, slot, of_slot);
 	}
-	json_object_set_new(of_slot, key, json_real(value));
+	json_object_set_new(of_slot, key,
+			    value == floor(value) ? json_integer((json_int_t)value)
+						  : json_real(value));
 }
 
 /* The samples of a name differ in their labels only; they stand together in the table. Returns the

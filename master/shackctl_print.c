@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      shackctl_print - answers for people
+ * PURPOSE   See shackctl_print.h.
+ * OWNER     shackctl
+ * CONTRACT  see shackctl_print.h
+ * LIMITS    see shackctl_print.h
+ */
+#include "master/shackctl_print.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define CELL_SIZE   64
+#define COLUMNS_MAX 16
+
+enum form {
+	FORM_TEXT,
+	FORM_NUMBER,
+	FORM_YES,   /* "yes" or nothing */
+	FORM_AGE,   /* seconds */
+	FORM_SINCE, /* seconds since the epoch, shown as an age */
+	FORM_UNTIL, /* seconds since the epoch; null is for ever */
+	FORM_DGID,  /* 0 is none */
+};
+
+struct column {
+	const char *title;
+	const char *key;
+	enum form form;
+};
+
+const char *print_age(double seconds, char buf[24])
+{
+	unsigned long s = seconds > 0 ? (unsigned long)seconds : 0;
+
+	if (s < 60)
+		snprintf(buf, 24, "%lus", s);
+	else if (s < 3600)
+		snprintf(buf, 24, "%lum%02lus", s / 60, s % 60);
+	else if (s < 86400)
+		snprintf(buf, 24, "%luh%02lum", s / 3600, s / 60 % 60);
+	else
+		snprintf(buf, 24, "%lud%02luh", s / 86400, s / 3600 % 24);
+	return buf;
+}
+
+/* What others chose as their name must not steer a terminal. */
+static void copy_printable(char cell[CELL_SIZE], const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < CELL_SIZE - 1 && text[i] != '\0'; i++)
+		cell[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	cell[i] = '\0';
+}
+
+static void print_until(char cell[CELL_SIZE], const json_t *value)
+{
+	time_t when = (time_t)json_integer_value(value);
+	struct tm tm;
+
+	if (json_is_null(value)) {
+		copy_printable(cell, "for ever");
+		return;
+	}
+	gmtime_r(&when, &tm);
+	strftime(cell, CELL_SIZE, "%Y-%m-%d %H:%M:%S UTC", &tm);
+}
+
+/* Any value in its plainest form. */
+static void print_plain(char cell[CELL_SIZE], const json_t *value)
+{
+	cell[0] = '\0';
+	if (json_is_string(value))
+		copy_printable(cell, json_string_value(value));
+	else if (json_is_integer(value))
+		snprintf(cell, CELL_SIZE, "%lld", (long long)json_integer_value(value));
+	else if (json_is_real(value))
+		snprintf(cell, CELL_SIZE, "%.3f", json_real_value(value));
+	else if (json_is_boolean(value))
+		copy_printable(cell, json_is_true(value) ? "yes" : "");
+}
+
+static void print_cell(char cell[CELL_SIZE], const json_t *value, enum form form, time_t now)
+{
+	char age[24];
+
+	switch (form) {
+	case FORM_AGE:
+		copy_printable(cell, print_age(json_number_value(value), age));
+		break;
+	case FORM_SINCE:
+		copy_printable(cell, print_age((double)now - json_number_value(value), age));
+		break;
+	case FORM_UNTIL:
+		print_until(cell, value);
+		break;
+	case FORM_DGID:
+		print_plain(cell, value);
+		if (json_integer_value(value) == 0)
+			copy_printable(cell, "-");
+		break;
+	default:
+		print_plain(cell, value);
+	}
+}
+
+static bool is_right(enum form form)
+{
+	return form != FORM_TEXT && form != FORM_YES && form != FORM_UNTIL;
+}
+
+static void put_cell(FILE *out, const char *cell, size_t width, enum form form, bool last)
+{
+	if (is_right(form))
+		fprintf(out, "%*s", (int)width, cell);
+	else if (last)
+		fputs(cell, out);
+	else
+		fprintf(out, "%-*s", (int)width, cell);
+	fputs(last ? "\n" : "  ", out);
+}
+
+static void print_table(FILE *out, const json_t *rows, const struct column columns[], size_t count,
+			const char *empty, time_t now)
+{
+	size_t width[COLUMNS_MAX], i, c;
+	char cell[CELL_SIZE];
+	json_t *row;
+
+	if (json_array_size(rows) == 0) {
+		fprintf(out, "%s\n", empty);
+		return;
+	}
+	for (c = 0; c < count; c++) {
+		width[c] = strlen(columns[c].title);
+		json_array_foreach(rows, i, row) {
+			print_cell(cell, json_object_get(row, columns[c].key), columns[c].form,
+				   now);
+			if (strlen(cell) > width[c])
+				width[c] = strlen(cell);
+		}
+	}
+	for (c = 0; c < count; c++)
+		put_cell(out, columns[c].title, width[c], columns[c].form, c + 1 == count);
+	json_array_foreach(rows, i, row) {
+		for (c = 0; c < count; c++) {
+			print_cell(cell, json_object_get(row, columns[c].key), columns[c].form,
+				   now);
+			put_cell(out, cell, width[c], columns[c].form, c + 1 == count);
+		}
+	}
+}
+
+#define PRINT_TABLE(out, rows, columns, empty, now)                                                \
+	print_table(out, rows, columns, sizeof(columns) / sizeof((columns)[0]), empty, now)
+
+void print_workers(FILE *out, const json_t *answer, time_t now)
+{
+	static const struct column columns[] = {
+		{"SLOT", "slot", FORM_TEXT},	      {"PID", "pid", FORM_NUMBER},
+		{"GENERATION", "generation", FORM_NUMBER}, {"STATE", "state", FORM_TEXT},
+		{"DOING", "doing", FORM_TEXT},	      {"RESTARTS", "restarts", FORM_NUMBER},
+		{"BEAT MS", "heartbeat_ms", FORM_NUMBER}, {"RSS KB", "rss_kb", FORM_NUMBER},
+		{"BREAKER", "breaker", FORM_TEXT},    {"LAST DEATH", "last_death", FORM_TEXT},
+	};
+
+	PRINT_TABLE(out, answer, columns, "no workers", now);
+}
+
+void print_clients(FILE *out, const json_t *answer, time_t now)
+{
+	static const struct column columns[] = {
+		{"ID", "id", FORM_TEXT},	  {"GATEWAY", "gateway", FORM_TEXT},
+		{"ADDRESS", "address", FORM_TEXT}, {"PORT", "port", FORM_NUMBER},
+		{"DG-ID", "dgid", FORM_DGID},	  {"FIXED", "fixed", FORM_YES},
+		{"HOME", "home_dgid", FORM_DGID}, {"LINKED", "connected", FORM_SINCE},
+		{"IDLE", "idle", FORM_AGE},	  {"MUTED", "muted", FORM_YES},
+		{"BLOCKED", "blocked", FORM_YES},
+	};
+
+	PRINT_TABLE(out, answer, columns, "no gateways are linked", now);
+}
+
+void print_streams(FILE *out, const json_t *answer, time_t now)
+{
+	static const struct column columns[] = {
+		{"ID", "id", FORM_TEXT},	 {"DG-ID", "dgid", FORM_DGID},
+		{"GATEWAY", "gateway", FORM_TEXT}, {"SOURCE", "source", FORM_TEXT},
+		{"DEST", "dest", FORM_TEXT},	 {"SINCE", "started", FORM_SINCE},
+		{"FRAMES", "frames", FORM_NUMBER}, {"LOST", "lost", FORM_NUMBER},
+		{"MUTED", "muted", FORM_YES},	 {"LOCAL", "local", FORM_YES},
+	};
+
+	PRINT_TABLE(out, answer, columns, "nobody is talking", now);
+}
+
+void print_blocked(FILE *out, const json_t *answer, time_t now)
+{
+	static const struct column columns[] = {
+		{"CALL", "call", FORM_TEXT},
+		{"REASON", "reason", FORM_TEXT},
+		{"BY", "by", FORM_TEXT},
+		{"UNTIL", "until", FORM_UNTIL},
+	};
+
+	PRINT_TABLE(out, answer, columns, "nobody is blocked", now);
+}
+
+/* ---- sentences ---- */
+
+/* A member as text, in one of CELLS that the caller lends. */
+static const char *member(const json_t *object, const char *key, char cell[CELL_SIZE])
+{
+	print_plain(cell, json_object_get(object, key));
+	return cell;
+}
+
+static void print_service(FILE *out, const char *name, const json_t *service)
+{
+	char ready[CELL_SIZE], workers[CELL_SIZE], listen[CELL_SIZE];
+	json_t *address;
+	size_t i;
+
+	fprintf(out, "%s: %s of %s workers ready, listening on", name,
+		member(service, "ready", ready), member(service, "workers", workers));
+	json_array_foreach(json_object_get(service, "listen"), i, address) {
+		print_plain(listen, address);
+		fprintf(out, "%s %s", i > 0 ? "," : "", listen);
+	}
+	fputc('\n', out);
+}
+
+void print_status(FILE *out, const json_t *answer, time_t now)
+{
+	char version[CELL_SIZE], date[CELL_SIZE], pid[CELL_SIZE], state[CELL_SIZE], age[24];
+	json_t *reason, *service;
+	const char *name;
+	size_t i;
+
+	(void)now;
+	fprintf(out, "shackd %s (%s), pid %s: %s\n", member(answer, "version", version),
+		member(answer, "date", date), member(answer, "pid", pid),
+		member(answer, "state", state));
+	fprintf(out, "up %s, configuration %s\n",
+		print_age(json_number_value(json_object_get(answer, "uptime")), age),
+		member(answer, "config_generation", version));
+	json_object_foreach(json_object_get(answer, "services"), name, service)
+		print_service(out, name, service);
+	json_array_foreach(json_object_get(answer, "reasons"), i, reason) {
+		print_plain(state, reason);
+		fprintf(out, "because: %s\n", state);
+	}
+}
+
+void print_block(FILE *out, const json_t *answer, time_t now)
+{
+	json_int_t closed = json_integer_value(json_object_get(answer, "closed"));
+	char call[CELL_SIZE], until[CELL_SIZE];
+	const json_t *end = json_object_get(answer, "until");
+
+	(void)now;
+	print_until(until, end);
+	fprintf(out, "%s is blocked %s%s", member(answer, "call", call),
+		json_is_null(end) ? "" : "until ", until);
+	if (closed > 0)
+		fprintf(out, ", %lld open call%s ended", (long long)closed, closed > 1 ? "s" : "");
+	fputc('\n', out);
+}
+
+void print_unblock(FILE *out, const json_t *answer, time_t now)
+{
+	char call[CELL_SIZE];
+
+	(void)now;
+	fprintf(out, "%s may transmit again\n", member(answer, "call", call));
+}
+
+void print_kick(FILE *out, const json_t *answer, time_t now)
+{
+	char id[CELL_SIZE], gateway[CELL_SIZE], address[CELL_SIZE], port[CELL_SIZE];
+
+	(void)now;
+	fprintf(out, "%s unlinked: %s at %s port %s\n", member(answer, "id", id),
+		member(answer, "gateway", gateway), member(answer, "address", address),
+		member(answer, "port", port));
+}
+
+static bool is_in(const char *key, const char *const keys[])
+{
+	for (; *keys != NULL; keys++)
+		if (strcmp(*keys, key) == 0)
+			return true;
+	return false;
+}
+
+/* Time, type, and whatever else is set. */
+void print_event(FILE *out, const json_t *answer, time_t now)
+{
+	static const char *const shown[] = {"id", "number", "type", "time", "generation", NULL};
+	char time[CELL_SIZE], type[CELL_SIZE], cell[CELL_SIZE];
+	const char *key;
+	json_t *value;
+
+	(void)now;
+	fprintf(out, "%s  %-14s", member(answer, "time", time), member(answer, "type", type));
+	json_object_foreach((json_t *)(uintptr_t)answer, key, value) {
+		if (is_in(key, shown) || json_is_false(value))
+			continue;
+		print_cell(cell, value, strcmp(key, "until") == 0 ? FORM_UNTIL : FORM_TEXT, 0);
+		if (cell[0] != '\0')
+			fprintf(out, " %s=%s", key, cell);
+	}
+	fputc('\n', out);
+}
