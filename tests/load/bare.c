@@ -13,8 +13,8 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,11 +24,14 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/load/lib_net.h"
+#include "tests/load/lib_slices.h"
 
 #define BARE_BATCH	64
+#define BARE_INBOXES	256
 #define BARE_SLOTS	(1u << 17)	/* of the hash; a power of two */
 #define BARE_CLIENTS	50000u
 #define BARE_CHUNK	1024		/* messages the kernel takes in one sendmmsg */
@@ -260,48 +263,69 @@ bare_pin(long cpu)
 		(void)sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* The receivers of --sendonly: count what comes, look at nothing. */
+/* Room for one datagram and all that the kernel says about it. */
+struct inbox {
+	struct sockaddr_storage from;
+	uint8_t data[256];
+	uint8_t control[128] __attribute__((aligned(8)));
+};
+
+/* The receivers of --sendonly: read as the simulator does, but only count. */
 static void
 bare_drain(int fd, volatile uint64_t *count)
 {
-	static uint8_t data[256][256];
-	static struct iovec iov[256];
-	static struct mmsghdr in[256];
+	static struct inbox box[BARE_INBOXES];
+	static struct iovec iov[BARE_INBOXES];
+	static struct mmsghdr in[BARE_INBOXES];
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	for (int i = 0; i < 256; i++) {
-		iov[i] = (struct iovec){ data[i], sizeof(data[i]) };
-		in[i].msg_hdr.msg_iov = &iov[i];
-		in[i].msg_hdr.msg_iovlen = 1;
-	}
 	for (;;) {
-		int n = recvmmsg(fd, in, 256, MSG_WAITFORONE, NULL);
+		int n;
 
+		for (int i = 0; i < BARE_INBOXES; i++) {
+			iov[i] = (struct iovec){ box[i].data, sizeof(box[i].data) };
+			in[i].msg_hdr = (struct msghdr){ .msg_name = &box[i].from,
+			    .msg_namelen = sizeof(box[i].from), .msg_iov = &iov[i],
+			    .msg_iovlen = 1, .msg_control = box[i].control,
+			    .msg_controllen = sizeof(box[i].control) };
+		}
+		(void)poll(&p, 1, -1);
+		n = recvmmsg(fd, in, BARE_INBOXES, MSG_DONTWAIT, NULL);
 		if (n > 0)
 			__atomic_add_fetch(count, (uint64_t)n, __ATOMIC_RELEASE);
 	}
 }
 
+/* What --sendonly measures. */
+struct pump {
+	uint64_t waited_ns;	/* for the receivers, with the window full */
+	struct slices slices;
+};
+
 /* Send to all receivers again and again while no more than window frames each are on their way. */
 static void
-bare_pump(struct bare *b, unsigned n, unsigned window, uint64_t end, volatile uint64_t *count)
+bare_pump(struct bare *b, unsigned n, unsigned window, uint64_t end, volatile uint64_t *count,
+    struct pump *p)
 {
 	static uint8_t frame[NET_FRAME] = "YSFD";
 	struct room *r = &b->room[BARE_DEFAULT];
-	uint64_t seen = 0, progress = net_now();
+	uint64_t seen = 0, now = net_now(), progress = now;
 
 	r->iov = (struct iovec){ frame, sizeof(frame) };
-	while (net_now() < end) {
+	while (now < end) {
 		uint64_t got = __atomic_load_n(count, __ATOMIC_ACQUIRE);
+		uint64_t before = now;
+		bool full = b->datagrams - got > (uint64_t)(window - 1) * n;
 
-		if (got != seen) {
-			seen = got;
-			progress = net_now();
-		}
-		if (b->datagrams - got > (uint64_t)(window - 1) * n &&
-		    net_now() - progress < NET_SECOND / 2)
-			continue;
-		bare_span(b, r->msg, n);
-		b->frames++;
+		if (got != seen)
+			progress = now;
+		seen = got;
+		if (!full || now - progress > NET_SECOND / 2)
+			bare_span(b, r->msg, n);
+		now = net_now();
+		if (full)
+			p->waited_ns += now - before;
+		slices_tick(&p->slices, now, b->datagrams);
 	}
 }
 
@@ -312,9 +336,10 @@ bare_receivers(struct sockaddr_in *addr_r, long cpu, volatile uint64_t *count)
 	struct sockaddr_storage any = { .ss_family = AF_INET };
 	socklen_t len = sizeof(*addr_r);
 	int fd = net_udp(&any, len);
+	int on = 1;
 	pid_t pid;
 
-	if (fd == -1 || fcntl(fd, F_SETFL, 0) == -1)
+	if (fd == -1 || setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) == -1)
 		return -1;
 	net_rcvbuf(fd, 64 << 20);
 	if (getsockname(fd, (struct sockaddr *)addr_r, &len) == -1)
@@ -329,6 +354,16 @@ bare_receivers(struct sockaddr_in *addr_r, long cpu, volatile uint64_t *count)
 	return pid;
 }
 
+/* Processor time of this process so far. */
+static double
+bare_cpu_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 static int
 bare_sendonly(unsigned n, unsigned window, unsigned seconds, long cpu)
 {
@@ -337,6 +372,7 @@ bare_sendonly(unsigned n, unsigned window, unsigned seconds, long cpu)
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct sockaddr_storage mine = { .ss_family = AF_INET };
 	struct sockaddr_in to;
+	static struct pump pump;
 	uint64_t start, end;
 	pid_t pid;
 
@@ -358,14 +394,16 @@ bare_sendonly(unsigned n, unsigned window, unsigned seconds, long cpu)
 		bare_join(&b, &b.client[i]);
 	}
 	start = net_now();
-	bare_pump(&b, n, window, start + seconds * NET_SECOND, count);
+	bare_pump(&b, n, window, start + seconds * NET_SECOND, count, &pump);
 	end = net_now();
 	kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
 	printf("{\"sendonly\":%u,\"window\":%u,\"datagrams\":%llu,\"received\":%llu,"
-	    "\"seconds\":%.3f,\"datagrams_per_s\":%.0f}\n", n, window,
+	    "\"seconds\":%.3f,\"waited_s\":%.3f,\"cpu_s\":%.3f,\"datagrams_per_s\":%.0f,"
+	    "\"slice_datagrams_per_s\":%.0f}\n", n, window,
 	    (unsigned long long)b.datagrams, (unsigned long long)*count,
-	    (double)(end - start) / 1e9, (double)b.datagrams / ((double)(end - start) / 1e9));
+	    (double)(end - start) / 1e9, (double)pump.waited_ns / 1e9, bare_cpu_s(),
+	    (double)b.datagrams / ((double)(end - start) / 1e9), slices_median(&pump.slices));
 	return 0;
 }
 

@@ -165,7 +165,7 @@ report_json_registration(const struct sim *s)
 }
 
 static void
-report_json(const struct sim *s, const struct report *r)
+report_json(struct sim *s, const struct report *r)
 {
 	const struct truth_faults *f = &s->faults;
 
@@ -199,6 +199,7 @@ report_json(const struct sim *s, const struct report *r)
 	report_json_number("sim_drops", fan_drops(s->fan));
 	report_json_number("sim_send_errors", fan_send_errors(s->fan));
 	report_json_number("sim_rcvbuf", (uint64_t)fan_rcvbuf(s->fan));
+	printf("\"slice_datagrams_per_s\":%.0f,", slices_median(&s->slices));
 	printf("\"talk_s\":%.6f,\"datagrams_per_s\":%.0f,", r->talk_s,
 	    r->talk_s > 0 ? (double)r->sum.delivered / r->talk_s : 0.0);
 	report_json_latency("latency_us", &r->latency);

@@ -16,6 +16,7 @@
 
 #include "tests/load/lib_fan.h"
 #include "tests/load/lib_call.h"
+#include "tests/load/lib_slices.h"
 #include "tests/load/lib_truth.h"
 
 #define SIM_ROOMS	99
@@ -91,7 +92,8 @@ struct sim {
 	uint64_t talk_start_ns, talk_end_ns, last_heard_ns;
 	bool stop;			/* finish the present calls */
 	bool deaf;			/* manual control: don't read */
-	uint64_t first_drops;
+	uint64_t heard;			/* frames, of whatever worth */
+	struct slices slices;
 };
 
 /* station: names, registration, keep-alive, and everything that comes in */

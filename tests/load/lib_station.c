@@ -198,6 +198,7 @@ station_heard(void *sim, const struct fan_datagram *d)
 		station_answered(s, &s->gate[d->gateway], d->at_ns);
 	} else if (d->len == NET_FRAME && memcmp(d->data, "YSFD", 4) == 0) {
 		s->last_heard_ns = d->at_ns;
+		s->heard++;
 		station_voice(s, d);
 	} else {
 		s->faults.malformed++;

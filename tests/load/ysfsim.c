@@ -339,6 +339,7 @@ sim_talk(struct sim *s, int sigfd)
 		uint64_t due = station_keep_due(s);
 
 		now = net_now();
+		slices_tick(&s->slices, now, s->heard);
 		station_keep_turn(s, now);
 		if (!s->o.manual) {
 			talk_turn(s, now);
