@@ -16,6 +16,7 @@
 
 #define FOLLOW_SLICE 256
 #define WALK_SLICE   1024
+#define FORGET_AFTER 2000
 #define SAY_RATE     20 /* log lines about links a second */
 #define SAY_BURST    100
 
@@ -247,6 +248,14 @@ enum store_error follow_rebuild(struct ysf *ysf)
 	return error;
 }
 
+void follow_forget_pages(struct ysf *ysf)
+{
+	if (ysf->events_read < FORGET_AFTER)
+		return;
+	ysf->events_read = 0;
+	store_forget_pages(ysf->voice);
+}
+
 void follow(struct ysf *ysf)
 {
 	struct store_generations generations;
@@ -257,10 +266,15 @@ void follow(struct ysf *ysf)
 	if (ysf->relay.active || !store_moved(ysf->voice, &ysf->seen))
 		return;
 	store_read(ysf->voice, &txn);
-	if (store_generations(&txn, &generations) == STORE_OK)
-		while (!lapped && ysf->cursor < generations.events &&
-		       events_follow(&txn, &ysf->cursor, FOLLOW_SLICE, &lapped, on_event, &f) > 0)
-			;
+	if (store_generations(&txn, &generations) == STORE_OK) {
+		unsigned read = 1;
+
+		while (!lapped && ysf->cursor < generations.events && read > 0) {
+			read = events_follow(&txn, &ysf->cursor, FOLLOW_SLICE, &lapped, on_event,
+					     &f);
+			ysf->events_read += read;
+		}
+	}
 	enum store_error error = store_end(&txn);
 	if (error == STORE_OK && lapped) {
 		page_count(ysf->page, COUNT_EVENTS_LAPPED);

@@ -103,6 +103,7 @@ static void ysf_tick(struct worker *worker)
 	register_keep_alive(ysf, false);
 	if (clock_age(ysf->now, ysf->counted) >= NS_PER_SEC) {
 		receive_count_drops(ysf);
+		follow_forget_pages(ysf);
 		ysf->counted = ysf->now;
 	}
 }

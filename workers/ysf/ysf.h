@@ -122,6 +122,7 @@ struct ysf {
 	uint64_t now;	   /* clock_mono of this turn */
 	uint64_t seen;	   /* transaction of the store that we know */
 	uint64_t cursor;   /* event that we know */
+	uint64_t events_read; /* since the pages of the map were given back */
 	uint64_t flushed;  /* when polls were last written */
 	uint64_t counted;  /* when the kernel's drops were last read */
 	int64_t clock_offset; /* real - mono, to tell a step of the clock */
@@ -225,6 +226,9 @@ void calls_mirror(struct ysf *ysf, uint32_t key, const struct stream_record *rec
 enum store_error follow_rebuild(struct ysf *ysf);
 /* Catches up with the event log; cheap when nothing was committed. */
 void follow(struct ysf *ysf);
+/* Every second: gives the store's pages that following a crowd has touched back, so that the memory
+ * of a worker is that of its tables. */
+void follow_forget_pages(struct ysf *ysf);
 
 /* Counts and logs a transaction that failed; ends the worker when the store is lost. */
 void ysf_store_failed(struct ysf *ysf, enum store_error error, const char *what);
