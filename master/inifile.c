@@ -32,7 +32,8 @@ struct reader {
 	size_t at; /* of the next line */
 	int line;
 	char section[INIFILE_LINE_MAX + 1];
-	bool section_known;
+	bool in_section;
+	bool section_known; /* keys of others, and of a broken line, are skipped */
 	bool after_key; /* inih would join an indented line to the key before it */
 	inifile_pair *pair;
 	void *context;
@@ -189,6 +190,9 @@ static bool check_section(struct reader *reader, const char *line)
 	const char *start = skip_blanks(line) + 1;
 	const char *end = find_char(start, "]"), *behind;
 
+	reader->in_section = true;
+	reader->section_known = false;
+	reader->section[0] = '\0';
 	if (end == NULL)
 		return reject(reader, line, "section without \"]\" (write [SECTION])");
 	snprintf(reader->section, sizeof(reader->section), "%.*s", (int)(end - start), start);
@@ -211,9 +215,8 @@ static bool check_key(struct reader *reader, const char *line)
 		return reject(reader, line, "neither a section nor a key (write KEY = VALUE)");
 	if (*key == '=' || *key == ':')
 		return reject(reader, line, "key without a name (write KEY = VALUE)");
-	if (reader->section[0] == '\0')
-		return reject(reader, line, "key before the first section (begin with [%s])",
-			      option_nearest("", key)->section);
+	if (!reader->in_section)
+		return reject(reader, line, "key before the first section (begin with a [SECTION])");
 	return true;
 }
 

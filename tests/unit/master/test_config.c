@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      test_config - tests of the effective configuration
+ * PURPOSE   who wins, what is resolved, what contradicts, where findings point
+ * OWNER     make check
+ * CONTRACT  exit 0 if all is well
+ * LIMITS    none known
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "master/config.h"
+
+static struct problems problems;
+
+/* NULL when it was refused. SETS ends with NULL. */
+static struct config *parse(const char *ini, const char *const *sets, bool foreground)
+{
+	struct config_request request = {.file = "etc/f.ini",
+					 .set = sets,
+					 .foreground = foreground,
+					 .directory = "/base"};
+	struct config *config;
+	int rc;
+
+	while (sets != NULL && sets[request.sets] != NULL)
+		request.sets++;
+	problems.count = 0;
+	rc = config_parse(&config, &request, ini, strlen(ini), &problems);
+	assert_int_equal(rc, config != NULL ? 0 : -1);
+	assert_int_equal(problems.count == 0, config != NULL);
+	return config;
+}
+
+static void text_is(const char *ini, const char *const *sets, enum conf_key key, const char *text)
+{
+	struct config *config = parse(ini, sets, false);
+
+	assert_non_null(config);
+	assert_string_equal(config_text(config, key), text);
+	config_destroy(&config);
+	assert_null(config);
+}
+
+static void refused(const char *ini, const char *const *sets, const char *problem)
+{
+	struct config *config = parse(ini, sets, false);
+
+	assert_null(config);
+	assert_int_equal(problems.count, 1);
+	assert_string_equal(problems.text[0], problem);
+}
+
+#define SET(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void test_defaults(void **state)
+{
+	struct config *config = parse("", NULL, false);
+	char host[256], text[ADDR_TEXT_MAX];
+	const struct addr *addr;
+	int64_t workers;
+	size_t count;
+
+	(void)state;
+	assert_non_null(config);
+	assert_int_equal(gethostname(host, sizeof(host)), 0);
+	assert_string_equal(config_text(config, CONF_SERVER_NAME), host);
+	host[16] = '\0';
+	assert_string_equal(config_text(config, CONF_YSF_NAME), host);
+	workers = config_number(config, CONF_WORKERS_YSF);
+	assert_true(workers >= 1 && workers <= 64);
+	assert_string_equal(config_text(config, CONF_SERVER_LOG), "syslog");
+	assert_int_equal(config_number(config, CONF_PROTECTION_TX_TIMEOUT), 240000000000);
+	assert_true(config_bool(config, CONF_YSF_ENABLED));
+	addr = config_listen(config, CONF_YSF_LISTEN, &count);
+	assert_int_equal(count, 2);
+	assert_string_equal(addr_text(&addr[0], text), "0.0.0.0:42000");
+	assert_string_equal(addr_text(&addr[1], text), "[::]:42000");
+	assert_true(config_has_file(config));
+	config_destroy(&config);
+}
+
+static void test_who_wins(void **state)
+{
+	struct config *config;
+
+	(void)state;
+	text_is("[server]\nname=file\n", NULL, CONF_SERVER_NAME, "file");
+	text_is("[server]\nname=file\n", SET("server.name=set"), CONF_SERVER_NAME, "set");
+	text_is("", SET("server.name=1", "server.name = 2 "), CONF_SERVER_NAME, "2");
+	text_is("", SET("server.name=a.b=c"), CONF_SERVER_NAME, "a.b=c");
+	text_is("", SET("server.user="), CONF_SERVER_USER, "");
+	config = parse("", NULL, true);
+	assert_string_equal(config_text(config, CONF_SERVER_LOG), "stderr");
+	config_destroy(&config);
+	config = parse("[server]\nlog = syslog\n", NULL, true);
+	assert_string_equal(config_text(config, CONF_SERVER_LOG), "syslog");
+	config_destroy(&config);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	text_is("[server]\nname=0123456789abcdefg\n", NULL, CONF_YSF_NAME, "0123456789abcdef");
+	text_is("[server]\nname=0123456789abcde fg\n", NULL, CONF_YSF_NAME, "0123456789abcde");
+	/* Never half a letter. */
+	text_is("[server]\nname=0123456789abcde\xc3\xbc\n", NULL, CONF_YSF_NAME,
+		"0123456789abcde");
+	text_is("[server]\nname=s\n[ysf]\nname=y\n", NULL, CONF_YSF_NAME, "y");
+	refused("[ysf]\nname=0123456789abcdefg\n", NULL,
+		"etc/f.ini:2: ysf.name: is 17 bytes long (at most 16)");
+	refused("[ysf]\ndescription=0123456789abcde\n", NULL,
+		"etc/f.ini:2: ysf.description: is 15 bytes long (at most 14)");
+}
+
+static void test_paths(void **state)
+{
+	char set[CONF_TEXT_MAX];
+
+	(void)state;
+	text_is("[server]\nrun_dir=run\n", NULL, CONF_SERVER_RUN_DIR, "/base/etc/run");
+	text_is("[server]\nrun_dir=./../run\n", NULL, CONF_SERVER_RUN_DIR, "/base/etc/../run");
+	text_is("[server]\nrun_dir=.\n", NULL, CONF_SERVER_RUN_DIR, "/base/etc");
+	text_is("[server]\nrun_dir=/run/x\n", NULL, CONF_SERVER_RUN_DIR, "/run/x");
+	text_is("", SET("server.run_dir=run"), CONF_SERVER_RUN_DIR, "/base/run");
+	text_is("[server]\nlog=l.log\n", NULL, CONF_SERVER_LOG, "/base/etc/l.log");
+	text_is("", SET("server.log=stderr"), CONF_SERVER_LOG, "stderr");
+	refused("[server]\nrun_dir=\n", NULL,
+		"etc/f.ini:2: server.run_dir: must not be empty (path)");
+	snprintf(set, sizeof(set), "server.run_dir=/%0188d", 0);
+	refused("", SET(set),
+		"-o server.run_dir: is too long (a line of 199 bytes when written out, at most "
+		"198)");
+}
+
+static void test_set_refused(void **state)
+{
+	char set[2 * CONF_TEXT_MAX + 20] = "server.name=";
+
+	(void)state;
+	refused("", SET("x"), "-o x: is not SECTION.KEY=VALUE");
+	refused("", SET("name=x"), "-o name=x: is not SECTION.KEY=VALUE");
+	refused("", SET("name=x.y"), "-o name=x.y: is not SECTION.KEY=VALUE");
+	refused("", SET("ysf.lisen=x"), "-o ysf.lisen: unknown key (nearest: ysf.listen)");
+	refused("", SET("yfs.listen=x"), "-o yfs.listen: unknown section (nearest: ysf.listen)");
+	refused("", SET("ysf.id=x"), "-o ysf.id: \"x\" is not a whole number");
+	refused("", SET("server.name=a ;b"),
+		"-o server.name: holds a blank and a semicolon (that begins a comment)");
+	memset(set + strlen(set), 'x', 2 * CONF_TEXT_MAX);
+	refused("", SET(set), "-o server.name=xxxxxxxxxxxxxxxxxxxxxxxxxxxx...: is too long");
+}
+
+static void test_file_refused(void **state)
+{
+	(void)state;
+	refused("[ysf]\nlisen=x\n", NULL,
+		"etc/f.ini:2: ysf.lisen: unknown key (nearest: ysf.listen)");
+	refused("[ysf]\nid=1\n[dgid]\n[ysf]\nid=1\n", NULL,
+		"etc/f.ini:5: ysf.id: given twice (first in line 2)");
+	refused("[ysf]\nid=100000\n", NULL,
+		"etc/f.ini:2: ysf.id: 100000 is out of range (0 to 99999)");
+	refused("[ysf]\nlisten=\n", NULL,
+		"etc/f.ini:2: ysf.listen: must not be empty (list of addresses)");
+	/* A good -o does not hide what is wrong with the file. */
+	refused("[ysf]\nid=x\n", SET("ysf.id=1"),
+		"etc/f.ini:2: ysf.id: \"x\" is not a whole number");
+}
+
+static void test_contradictions(void **state)
+{
+	struct config *config;
+
+	(void)state;
+	refused("[dgid]\nlist=1,2\n", NULL,
+		"etc/f.ini:2: dgid.default: 22 is not in dgid.list (add it there or choose another)");
+	refused("[dgid]\ndefault=2\n", NULL,
+		"etc/f.ini:2: dgid.default: 2 is not in dgid.list (add it there or choose another)");
+	refused("[dgid]\nlist=2,22\n", NULL,
+		"etc/f.ini:2: dgid.local: 1 is not in dgid.list (add it there, or 0 for none)");
+	refused("", SET("dgid.local=3"),
+		"-o dgid.local: 3 is not in dgid.list (add it there, or 0 for none)");
+	refused("[server]\nshm_dir=/x\n", SET("server.state_dir=/x"),
+		"-o server.state_dir: is the same directory as server.shm_dir (they need one each)");
+	config = parse("[dgid]\nlist=2,22\nlocal=0\n", NULL, false);
+	assert_non_null(config);
+	config_destroy(&config);
+	/* No noise about a key that is wrong already. */
+	refused("[dgid]\nlist=x\ndefault=70\n", NULL,
+		"etc/f.ini:2: dgid.list: \"x\" is neither a DG-ID nor a range (1 to 99, such as "
+		"40-49)");
+}
+
+static void test_all_at_once(void **state)
+{
+	(void)state;
+	assert_null(parse("[ysf]\nid=x\nbla\n[sever]\nx=y\n[dgid]\nlocal=77\n",
+			  SET("a.b=c", "ysf.enabled=2"), false));
+	assert_int_equal(problems.count, 6);
+}
+
+static void test_equal(void **state)
+{
+	struct config *a = parse("[server]\nname=0123456789abcdefX\n", NULL, false);
+	struct config *b = parse("[server]\nname=0123456789abcdefY\n[workers]\nysf=63\n", NULL,
+				 false);
+
+	(void)state;
+	assert_false(config_equal(a, b, CONF_SERVER_NAME));
+	assert_true(config_equal(a, b, CONF_YSF_NAME));
+	assert_true(config_equal(a, b, CONF_YSF_LISTEN));
+	config_destroy(&a);
+	config_destroy(&b);
+	config_destroy(&b);
+}
+
+static void test_load(void **state)
+{
+	char dir[] = "/tmp/test_config.XXXXXX", path[64];
+	struct config_request request = {.file = "f.ini", .directory = dir};
+	struct config *config = NULL;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	problems.count = 0;
+	/* A file that was asked for must be there, and -o is judged all the same. */
+	request.set = SET("ysf.id=x");
+	request.sets = 1;
+	assert_int_equal(config_load(&config, &request, &problems), -1);
+	assert_null(config);
+	assert_int_equal(problems.count, 2);
+	assert_string_equal(problems.text[0], "f.ini: can't be opened: No such file or directory");
+	request.sets = 0;
+	assert_int_equal(config_load(&config, &request, &problems), -1);
+	assert_null(config);
+
+	snprintf(path, sizeof(path), "%s/f.ini", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, "[server]\nrun_dir=r\n", 19), 19);
+	close(fd);
+	problems.count = 0;
+	assert_int_equal(config_load(&config, &request, &problems), 0);
+	assert_true(config_has_file(config));
+	snprintf(path, sizeof(path), "%s/r", dir);
+	assert_string_equal(config_text(config, CONF_SERVER_RUN_DIR), path);
+	config_destroy(&config);
+	snprintf(path, sizeof(path), "%s/f.ini", dir);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void test_no_file(void **state)
+{
+	struct config_request request = {.file = NULL};
+	struct config *config = NULL;
+
+	(void)state;
+	if (access(CONFIG_FILE_DEFAULT, F_OK) == 0)
+		skip(); /* this machine has one; not ours to touch */
+	problems.count = 0;
+	assert_int_equal(config_load(&config, &request, &problems), 0);
+	assert_false(config_has_file(config));
+	config_destroy(&config);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_who_wins),
+		cmocka_unit_test(test_names),	     cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_set_refused),  cmocka_unit_test(test_file_refused),
+		cmocka_unit_test(test_contradictions), cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_equal),	     cmocka_unit_test(test_load),
+		cmocka_unit_test(test_no_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
