@@ -29,7 +29,7 @@
 #include "shm/store/streams.h"
 
 struct lab {
-	char dir[64];
+	char dir[96];
 	char path[128];
 	int page_fd;
 	struct page *page;
