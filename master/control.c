@@ -35,7 +35,7 @@ struct connection {
 	struct msg *request; /* waits for keeper */
 	char *answer;
 	size_t length, sent;
-	bool answering, stop_after;
+	bool waiting, answering, stop_after;
 	struct msg_done done;
 };
 
@@ -134,6 +134,15 @@ static void answer_json(struct connection *c, json_t *json)
 
 /* ---- handing over to keeper ---- */
 
+static void wait_for_keeper(struct connection *c)
+{
+	if (c->waiting)
+		return; /* for the second time: the deadline stays */
+	c->waiting = true;
+	ev_io_stop(c->control->master->loop, &c->io);
+	arm(c, CONTROL_WAIT);
+}
+
 static void forward(struct connection *c)
 {
 	struct slot *keeper = c->control->master->keeper;
@@ -141,6 +150,8 @@ static void forward(struct connection *c)
 	if (msg_send(keeper->control, MSG_REQUEST, keeper->generation, c->request->body,
 		     c->request->length, c->fd) == 0)
 		drop(&c); /* keeper has a descriptor of its own now */
+	else if (errno == EPIPE || errno == ECONNRESET)
+		wait_for_keeper(c); /* dead, and we have not heard of it yet */
 	else
 		refuse(c, "keeper is busy, try again");
 }
@@ -159,12 +170,10 @@ static void forward_or_wait(struct connection *c, const struct msg *msg)
 		return;
 	}
 	*c->request = *msg;
-	if (master->keeper->state == SLOT_SERVING) {
+	if (master->keeper->state == SLOT_SERVING)
 		forward(c);
-		return;
-	}
-	ev_io_stop(master->loop, &c->io);
-	arm(c, CONTROL_WAIT);
+	else
+		wait_for_keeper(c);
 }
 
 void control_keeper_serves(struct master *master)
@@ -295,6 +304,9 @@ static void turn_away(struct control *control, int fd)
 		    CONTROL_CONNECTIONS);
 	if (msg_send(fd, MSG_DONE, 0, &done, sizeof(done), -1) != 0)
 		log_debug("it could not be told: %s", strerror(errno));
+	/* closing over unread words would reset the connection before the reason is read */
+	if (recv(fd, &done, sizeof(done), MSG_DONTWAIT) < 0)
+		errno = 0;
 	close(fd);
 }
 

@@ -19,16 +19,18 @@
 #include "master/place.h"
 #include "shm/log.h"
 
-static bool held_by_other(struct master *master)
+static void held_by_other(struct master *master)
 {
 	char text[32] = "";
 	ssize_t got = pread(master->pidfile, text, sizeof(text) - 1, 0);
 	long pid = got > 0 ? strtol(text, NULL, 10) : 0;
 
 	if (pid > 0)
-		return master_why(master, EXIT_START, "already running as pid %ld (%s is locked)", pid,
-				  master->pidfile_path);
-	return master_why(master, EXIT_START, "already running (%s is locked)", master->pidfile_path);
+		master_why(master, EXIT_START, "already running as pid %ld (%s is locked)", pid,
+			   master->pidfile_path);
+	else
+		master_why(master, EXIT_START, "already running (%s is locked)",
+			   master->pidfile_path);
 }
 
 /* Is what we have locked still what the name leads to? A daemon that stops removes its file. */
@@ -41,26 +43,42 @@ static bool still_there(const struct master *master)
 	       by_fd.st_dev == by_name.st_dev;
 }
 
-static bool open_and_lock(struct master *master)
+/* 1: it is ours; 0: try again; -1: after master_why. */
+static int open_and_lock(struct master *master)
 {
 	struct stat st;
 
-	for (int i = 0; i < 10; i++) {
-		master->pidfile = open(master->pidfile_path,
-				       O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
-		if (master->pidfile < 0 || fstat(master->pidfile, &st) != 0)
-			return master_why(master, EXIT_START, "can't open the pid file %s: %s",
-					  master->pidfile_path, strerror(errno));
-		if (!S_ISREG(st.st_mode) || st.st_nlink > 1 ||
-		    (st.st_uid != 0 && st.st_uid != geteuid()))
-			return master_why(master, EXIT_START,
-					  "the pid file %s is not a plain file of ours; remove it first",
-					  master->pidfile_path);
-		if (flock(master->pidfile, LOCK_EX | LOCK_NB) != 0)
-			return held_by_other(master);
-		if (still_there(master))
+	master->pidfile = open(master->pidfile_path,
+			       O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	if (master->pidfile < 0 || fstat(master->pidfile, &st) != 0) {
+		master_why(master, EXIT_START, "can't open the pid file %s: %s", master->pidfile_path,
+			   strerror(errno));
+		return -1;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || (st.st_uid != 0 && st.st_uid != geteuid())) {
+		master_why(master, EXIT_START,
+			   "the pid file %s is not a plain file of ours; remove it first",
+			   master->pidfile_path);
+		return -1;
+	}
+	if (flock(master->pidfile, LOCK_EX | LOCK_NB) != 0) {
+		held_by_other(master);
+		return -1;
+	}
+	return still_there(master);
+}
+
+static bool take_pidfile(struct master *master)
+{
+	int taken = 0;
+
+	for (int i = 0; i < 10 && taken == 0; i++) {
+		taken = open_and_lock(master);
+		if (taken == 1)
 			return true;
-		close(master->pidfile);
+		/* what is not locked is not ours to remove at the end */
+		if (master->pidfile >= 0)
+			close(master->pidfile);
 		master->pidfile = -1;
 	}
 	return master_why(master, EXIT_START, "the pid file %s does not stay in its place",
@@ -79,7 +97,7 @@ bool place_pidfile(struct master *master, const char *path)
 		master->pidfile_path = NULL;
 	if (master->pidfile_path == NULL)
 		return master_why(master, EXIT_START, "out of memory");
-	if (!open_and_lock(master))
+	if (!take_pidfile(master))
 		return false;
 	if (ftruncate(master->pidfile, 0) != 0 ||
 	    pwrite(master->pidfile, text, (size_t)length, 0) != length)
