@@ -25,7 +25,7 @@
 #define YSF_NAME_MAX 16
 #define WORKERS_MAX  64
 /* Room for "FILE:LINE" or "-o". */
-#define WHERE_MAX    (PATH_MAX + 16)
+#define WHERE_MAX (PATH_MAX + 16)
 
 /* Who set a value; later ones win. */
 enum source {
@@ -49,10 +49,10 @@ struct config {
 /* State of one load. */
 struct load {
 	struct config *config;
-	const char *file;		/* as the operator named it */
-	char directory[PATH_MAX];	/* of the process */
-	char file_directory[PATH_MAX];	/* of the file */
-	int first_line[CONF_KEYS];	/* where the file has a key, valid or not */
+	const char *file;	       /* as the operator named it */
+	char directory[PATH_MAX];      /* of the process */
+	char file_directory[PATH_MAX]; /* of the file */
+	int first_line[CONF_KEYS];     /* where the file has a key, valid or not */
 	struct problems *problems;
 };
 
@@ -109,8 +109,10 @@ static int read_value(const struct option_def *option, const char *text, const c
 	len = strlen(option->name) + strlen(" = ") + strlen(canonical);
 	if (len <= INIFILE_LINE_MAX)
 		return 0;
-	snprintf(why, VALUE_WHY_MAX, "is too long (a line of %zu bytes when written out, at most "
-		 "%d)", len, INIFILE_LINE_MAX);
+	snprintf(why, VALUE_WHY_MAX,
+		 "is too long (a line of %zu bytes when written out, at most "
+		 "%d)",
+		 len, INIFILE_LINE_MAX);
 	return -1;
 }
 
@@ -217,8 +219,8 @@ static bool sound(const struct load *load, enum conf_key a, enum conf_key b)
 }
 
 /* A finding about KEY in the light of OTHER, put where the operator wrote one of them. */
-static void __attribute__((format(printf, 4, 5))) clash(struct load *load, enum conf_key key,
-							enum conf_key other, const char *format, ...)
+static void __attribute__((format(printf, 4, 5)))
+clash(struct load *load, enum conf_key key, enum conf_key other, const char *format, ...)
 {
 	const struct slot *slot = &load->config->slot[key];
 	const struct option_def *option = &option_table[key];

@@ -25,9 +25,9 @@ struct config_request {
 	const char *file;	/* of -c; NULL: CONFIG_FILE_DEFAULT, which may be missing */
 	const char *const *set; /* of -o, SECTION.KEY=VALUE each */
 	size_t sets;
-	bool foreground;	/* of -f: server.log is stderr unless said otherwise */
-	const char *directory;	/* absolute; relative FILE and paths in SET start here. NULL: the
-				 * working directory. Remember it before chdir for a reload. */
+	bool foreground;       /* of -f: server.log is stderr unless said otherwise */
+	const char *directory; /* absolute; relative FILE and paths in SET start here. NULL: the
+				* working directory. Remember it before chdir for a reload. */
 };
 
 struct config;

@@ -97,7 +97,8 @@ void dump_sample(FILE *out)
 {
 	fputs("# shackd.ini - configuration of shackd(8); the format is told in shackd.ini(5)\n"
 	      "#\n"
-	      "# Every key stands here with its default. Remove the \"#\" before a key to change it,\n"
+	      "# Every key stands here with its default. Remove the \"#\" before a key to change "
+	      "it,\n"
 	      "# then look at the result with: shackd -t -c FILE\n",
 	      out);
 	for (int key = 0; key < CONF_KEYS; key++) {

@@ -26,7 +26,8 @@ static const struct flag flag_table[] = {
 	 "Configuration file. The default is " CONFIG_FILE_DEFAULT ", which may be missing: then "
 	 "every key has its default. A file that is named here must exist."},
 	{'o', "set", "SECTION.KEY=VALUE",
-	 "Set one key, over what the file says. May be repeated; of a key that is set twice the last "
+	 "Set one key, over what the file says. May be repeated; of a key that is set twice the "
+	 "last "
 	 "one counts. The same rules hold as in the file; relative paths start at the working "
 	 "directory. Kept over a reload."},
 	{'f', "foreground", NULL,
@@ -35,10 +36,10 @@ static const struct flag flag_table[] = {
 	 "Validate the configuration, print every problem and exit. The status is 0 when there is "
 	 "none, else 1."},
 	{'T', "dump-config", NULL,
-	 "As -t, then print the effective configuration. What is printed is a complete configuration "
+	 "As -t, then print the effective configuration. What is printed is a complete "
+	 "configuration "
 	 "file."},
-	{'p', "pidfile", "FILE",
-	 "Pid file. The default is shackd.pid in server.run_dir."},
+	{'p', "pidfile", "FILE", "Pid file. The default is shackd.pid in server.run_dir."},
 	{'V', "version", NULL, "Print version and build options."},
 	{'v', NULL, NULL,
 	 "Print the version line that YSF dashboards ask for. It carries the date of the last "
@@ -74,7 +75,7 @@ static void make_getopt_tables(char letters[2 * FLAGS + 3], struct option words[
 			continue;
 		words[count].name = flag->word;
 		words[count].has_arg = flag->argument != NULL ? required_argument : no_argument;
-		words[count].val = flag->letter;
+		words[count].val = (unsigned char)flag->letter;
 		count++;
 	}
 	*letters = '\0';

@@ -21,12 +21,12 @@ struct flags {
 	const char *pidfile; /* -p, NULL when not given */
 	const char **set;    /* -o, in order; the caller's (flags_destroy) */
 	size_t sets;
-	bool foreground;     /* -f */
-	bool test;	     /* -t, also set by -T */
-	bool dump;	     /* -T */
-	bool version;	     /* -V */
-	bool version_line;   /* -v */
-	bool help;	     /* -h */
+	bool foreground;   /* -f */
+	bool test;	   /* -t, also set by -T */
+	bool dump;	   /* -T */
+	bool version;	   /* -V */
+	bool version_line; /* -v */
+	bool help;	   /* -h */
 };
 
 /* Returns 0, or -1 with a sentence in ERROR (the caller adds usage and exits 1). FLAGS_R needs

@@ -34,7 +34,7 @@ struct reader {
 	char section[INIFILE_LINE_MAX + 1];
 	bool in_section;
 	bool section_known; /* keys of others, and of a broken line, are skipped */
-	bool after_key; /* inih would join an indented line to the key before it */
+	bool after_key;	    /* inih would join an indented line to the key before it */
 	inifile_pair *pair;
 	void *context;
 	struct problems *problems;
@@ -170,8 +170,8 @@ static void describe_place(const struct reader *reader, const char *line, char p
 }
 
 /* Always false, so that a check can say `return reject(...)`. */
-static bool __attribute__((format(printf, 3, 4))) reject(struct reader *reader, const char *line,
-							 const char *format, ...)
+static bool __attribute__((format(printf, 3, 4)))
+reject(struct reader *reader, const char *line, const char *format, ...)
 {
 	char place[PLACE_MAX], what[PROBLEM_TEXT_MAX];
 	va_list args;
@@ -216,7 +216,8 @@ static bool check_key(struct reader *reader, const char *line)
 	if (*key == '=' || *key == ':')
 		return reject(reader, line, "key without a name (write KEY = VALUE)");
 	if (!reader->in_section)
-		return reject(reader, line, "key before the first section (begin with a [SECTION])");
+		return reject(reader, line,
+			      "key before the first section (begin with a [SECTION])");
 	return true;
 }
 
@@ -233,12 +234,14 @@ static bool check_structure(struct reader *reader, const char *line)
 
 		reader->after_key = false;
 		return check_section(reader, line) &&
-		       (!joined || reject(reader, "", "section is indented below a key "
-						      "(begin it in the first column)"));
+		       (!joined || reject(reader, "",
+					  "section is indented below a key "
+					  "(begin it in the first column)"));
 	}
 	if (indented && reader->after_key)
-		return reject(reader, line, "continuation lines are not supported "
-					    "(begin keys in the first column)");
+		return reject(reader, line,
+			      "continuation lines are not supported "
+			      "(begin keys in the first column)");
 	return check_key(reader, line);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      options - the option table and how to find something in it
- * PURPOSE   What shm/options.def says, as data: for the parser, the dump, the sample and the manual.
- * OWNER     master; also the build-time program mkdoc
- * CONTRACT  read-only; entries stand in the order of enum conf_key, keys of a section are adjacent
- * LIMITS    sections without a name part only
+ * PURPOSE   What shm/options.def says, as data: for the parser, the dump, the sample and the
+ * manual. OWNER     master; also the build-time program mkdoc CONTRACT  read-only; entries stand in
+ * the order of enum conf_key, keys of a section are adjacent LIMITS    sections without a name part
+ * only
  */
 #ifndef SHACKD_MASTER_OPTIONS_H
 #define SHACKD_MASTER_OPTIONS_H

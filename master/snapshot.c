@@ -101,8 +101,8 @@ int snapshot_build(const struct config *config, uint64_t generation)
 		return -1;
 	size = lay_out(header, config, generation);
 	fd = memfd_create("shackd-conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd >= 0 && (write_all(fd, (const char *)header, size) < 0 ||
-			fcntl(fd, F_ADD_SEALS, SEALS) < 0)) {
+	if (fd >= 0 &&
+	    (write_all(fd, (const char *)header, size) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0)) {
 		error = errno;
 		close(fd);
 		errno = error;

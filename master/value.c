@@ -28,8 +28,8 @@ struct work {
 };
 
 /* Always -1, so that a parser can say `return fail(...)`. */
-static int __attribute__((format(printf, 2, 3))) fail(const struct work *work, const char *format,
-						      ...)
+static int __attribute__((format(printf, 2, 3)))
+fail(const struct work *work, const char *format, ...)
 {
 	va_list args;
 
@@ -120,8 +120,8 @@ static int parse_number(const struct work *work)
 		return 0;
 	if (number >= least && number <= most)
 		return 0;
-	return fail(work, "%.60s is out of range (%s to %s)", work->text,
-		    dgid ? "1" : option->min, dgid ? "99" : option->max);
+	return fail(work, "%.60s is out of range (%s to %s)", work->text, dgid ? "1" : option->min,
+		    dgid ? "99" : option->max);
 }
 
 /* ---- texts --------------------------------------------------------------------------------- */
@@ -154,8 +154,9 @@ static int parse_log(const struct work *work)
 		unsigned distance = text_distance(work->text, words[i]);
 
 		if (distance > 0 && distance <= 2 && strpbrk(work->text, "./") == NULL)
-			return fail(work, "\"%.60s\" is neither stderr, syslog nor a path (nearest: "
-					  "%s; a file of that name: ./%.60s)",
+			return fail(work,
+				    "\"%.60s\" is neither stderr, syslog nor a path (nearest: "
+				    "%s; a file of that name: ./%.60s)",
 				    work->text, words[i], work->text);
 	}
 	return parse_path(work);
@@ -220,7 +221,8 @@ static int add_dgids(const struct work *work, char *item)
 		*dash = '-';
 	}
 	if (!ok)
-		return fail(work, "\"%.60s\" is neither a DG-ID nor a range (1 to 99, such as 40-49)",
+		return fail(work,
+			    "\"%.60s\" is neither a DG-ID nor a range (1 to 99, such as 40-49)",
 			    item);
 	if (last < first)
 		return fail(work, "the range %.20s runs backwards", item);
@@ -265,7 +267,8 @@ static int add_listeners(const struct work *work, char *item)
 	int count = addr_parse_listen(item, default_port(work->option), addr);
 
 	if (count < 0)
-		return fail(work, "\"%.60s\" is not an address (ADDRESS:PORT, [IPV6]:PORT or *:PORT)",
+		return fail(work,
+			    "\"%.60s\" is not an address (ADDRESS:PORT, [IPV6]:PORT or *:PORT)",
 			    item);
 	for (int i = 0; i < count; i++)
 		if (add_listener(work, &addr[i]) < 0)
@@ -381,7 +384,8 @@ static void print_listens(const struct value *value, char *buf, size_t size)
 			i++;
 			continue;
 		}
-		len += (size_t)snprintf(buf + len, size - len, "%s%s", comma, addr_text(addr, text));
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", comma,
+					addr_text(addr, text));
 	}
 }
 

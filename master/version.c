@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      version - which build this is
- * PURPOSE   The only file that knows the generated header, so that a new commit rebuilds this alone.
- * OWNER     master
- * CONTRACT  see master/version.h
- * LIMITS    see master/version.h
+ * PURPOSE   The only file that knows the generated header, so that a new commit rebuilds this
+ * alone. OWNER     master CONTRACT  see master/version.h LIMITS    see master/version.h
  */
 #include "master/version.h"
 
@@ -50,10 +48,13 @@ const char *version_date(void)
 const char *version_build(void)
 {
 	return "compiler: " COMPILER "\n"
-	       "libraries: libev " VERSION2(EV_VERSION_MAJOR, EV_VERSION_MINOR)
-	       ", libsodium " SODIUM_VERSION_STRING
-	       ", libseccomp " VERSION3(SCMP_VER_MAJOR, SCMP_VER_MINOR, SCMP_VER_MICRO)
-	       ", jansson " JANSSON_VERSION ", inih";
+	       "libraries: libev " VERSION2(
+		       EV_VERSION_MAJOR,
+		       EV_VERSION_MINOR) ", libsodium " SODIUM_VERSION_STRING
+					 ", libseccomp " VERSION3(
+						 SCMP_VER_MAJOR, SCMP_VER_MINOR,
+						 SCMP_VER_MICRO) ", jansson " JANSSON_VERSION
+								 ", inih";
 }
 
 void version_print(FILE *out)

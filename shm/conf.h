@@ -16,9 +16,9 @@
 
 #include "shm/addr.h"
 
-#define CONF_MAGIC    0x53484b43U
-#define CONF_VERSION  1
-#define CONF_TEXT_MAX 512
+#define CONF_MAGIC	0x53484b43U
+#define CONF_VERSION	1
+#define CONF_TEXT_MAX	512
 #define CONF_LISTEN_MAX 64
 
 /* Every key, in the order of the sample file. */

@@ -27,10 +27,8 @@ static struct problems problems;
 /* NULL when it was refused. SETS ends with NULL. */
 static struct config *parse(const char *ini, const char *const *sets, bool foreground)
 {
-	struct config_request request = {.file = "etc/f.ini",
-					 .set = sets,
-					 .foreground = foreground,
-					 .directory = "/base"};
+	struct config_request request = {
+		.file = "etc/f.ini", .set = sets, .foreground = foreground, .directory = "/base"};
 	struct config *config;
 	int rc;
 
@@ -115,8 +113,7 @@ static void test_names(void **state)
 	text_is("[server]\nname=0123456789abcdefg\n", NULL, CONF_YSF_NAME, "0123456789abcdef");
 	text_is("[server]\nname=0123456789abcde fg\n", NULL, CONF_YSF_NAME, "0123456789abcde");
 	/* Never half a letter. */
-	text_is("[server]\nname=0123456789abcde\xc3\xbc\n", NULL, CONF_YSF_NAME,
-		"0123456789abcde");
+	text_is("[server]\nname=0123456789abcde\xc3\xbc\n", NULL, CONF_YSF_NAME, "0123456789abcde");
 	text_is("[server]\nname=s\n[ysf]\nname=y\n", NULL, CONF_YSF_NAME, "y");
 	refused("[ysf]\nname=0123456789abcdefg\n", NULL,
 		"etc/f.ini:2: ysf.name: is 17 bytes long (at most 16)");
@@ -183,15 +180,18 @@ static void test_contradictions(void **state)
 
 	(void)state;
 	refused("[dgid]\nlist=1,2\n", NULL,
-		"etc/f.ini:2: dgid.default: 22 is not in dgid.list (add it there or choose another)");
+		"etc/f.ini:2: dgid.default: 22 is not in dgid.list (add it there or choose "
+		"another)");
 	refused("[dgid]\ndefault=2\n", NULL,
-		"etc/f.ini:2: dgid.default: 2 is not in dgid.list (add it there or choose another)");
+		"etc/f.ini:2: dgid.default: 2 is not in dgid.list (add it there or choose "
+		"another)");
 	refused("[dgid]\nlist=2,22\n", NULL,
 		"etc/f.ini:2: dgid.local: 1 is not in dgid.list (add it there, or 0 for none)");
 	refused("", SET("dgid.local=3"),
 		"-o dgid.local: 3 is not in dgid.list (add it there, or 0 for none)");
 	refused("[server]\nshm_dir=/x\n", SET("server.state_dir=/x"),
-		"-o server.state_dir: is the same directory as server.shm_dir (they need one each)");
+		"-o server.state_dir: is the same directory as server.shm_dir (they need one "
+		"each)");
 	config = parse("[dgid]\nlist=2,22\nlocal=0\n", NULL, false);
 	assert_non_null(config);
 	config_destroy(&config);
@@ -212,8 +212,8 @@ static void test_all_at_once(void **state)
 static void test_equal(void **state)
 {
 	struct config *a = parse("[server]\nname=0123456789abcdefX\n", NULL, false);
-	struct config *b = parse("[server]\nname=0123456789abcdefY\n[workers]\nysf=63\n", NULL,
-				 false);
+	struct config *b =
+		parse("[server]\nname=0123456789abcdefY\n[workers]\nysf=63\n", NULL, false);
 
 	(void)state;
 	assert_false(config_equal(a, b, CONF_SERVER_NAME));
@@ -277,11 +277,11 @@ static void test_no_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_who_wins),
-		cmocka_unit_test(test_names),	     cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_set_refused),  cmocka_unit_test(test_file_refused),
+		cmocka_unit_test(test_defaults),       cmocka_unit_test(test_who_wins),
+		cmocka_unit_test(test_names),	       cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_set_refused),    cmocka_unit_test(test_file_refused),
 		cmocka_unit_test(test_contradictions), cmocka_unit_test(test_all_at_once),
-		cmocka_unit_test(test_equal),	     cmocka_unit_test(test_load),
+		cmocka_unit_test(test_equal),	       cmocka_unit_test(test_load),
 		cmocka_unit_test(test_no_file),
 	};
 

@@ -63,10 +63,11 @@ static void test_round_trip(void **state)
 {
 	(void)state;
 	round_trip("");
-	round_trip("[server]\nname = a; b = c # d\nuser =\ngroup =\nlog = l.log\nwatchdog = 1100ms\n"
-		   "log_level = fatal\nrespawn_tokens = 3/s\nsandbox = off\n[workers]\nysf = 1\n"
-		   "[ysf]\nlisten = 127.0.0.1:0, [::1], [fe80::1%2]:5\ndescription = x\n"
-		   "max_age = 0\n[dgid]\nlist = 5-99\ndefault = 5\nlocal = 0\n");
+	round_trip(
+		"[server]\nname = a; b = c # d\nuser =\ngroup =\nlog = l.log\nwatchdog = 1100ms\n"
+		"log_level = fatal\nrespawn_tokens = 3/s\nsandbox = off\n[workers]\nysf = 1\n"
+		"[ysf]\nlisten = 127.0.0.1:0, [::1], [fe80::1%2]:5\ndescription = x\n"
+		"max_age = 0\n[dgid]\nlist = 5-99\ndefault = 5\nlocal = 0\n");
 }
 
 /* Every key is there once, below its section. */

@@ -69,8 +69,7 @@ static void test_long(void **state)
 	assert_true(flags.foreground && flags.dump && flags.test);
 	flags_destroy(&flags);
 	assert_int_equal(parse(ARGS("--test", "--version", "--help", "-v"), &flags), 0);
-	assert_true(flags.test && !flags.dump && flags.version && flags.help &&
-		    flags.version_line);
+	assert_true(flags.test && !flags.dump && flags.version && flags.help && flags.version_line);
 	flags_destroy(&flags);
 	assert_int_equal(parse(ARGS("-V", "-h", "-T"), &flags), 0);
 	assert_true(flags.version && flags.help && flags.dump);
@@ -116,7 +115,7 @@ static char *written(void (*write)(FILE *out))
 
 static void test_texts(void **state)
 {
-	static const char *const words[] = {"config", "set",	 "foreground", "test",
+	static const char *const words[] = {"config",	   "set",     "foreground", "test",
 					    "dump-config", "pidfile", "version",    "help"};
 	char *usage = written(flags_usage), *manual = written(flags_manual), part[64];
 
@@ -156,8 +155,8 @@ static void test_version(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_short),  cmocka_unit_test(test_long),
-		cmocka_unit_test(test_misuse), cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_short),	cmocka_unit_test(test_long),
+		cmocka_unit_test(test_misuse),	cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_version),
 	};
 

@@ -83,8 +83,8 @@ static void test_faults(void **state)
 	bad("[ysf\nid=1", "f:1: section without \"]\" (write [SECTION])", "");
 	bad("[ysf] x\nid=1", "f:1: ysf: text behind the section's name (one thing a line)",
 	    "2:ysf.id=1|");
-	bad("[ysf]\nrubbish\nid=1",
-	    "f:2: ysf: neither a section nor a key (write KEY = VALUE)", "3:ysf.id=1|");
+	bad("[ysf]\nrubbish\nid=1", "f:2: ysf: neither a section nor a key (write KEY = VALUE)",
+	    "3:ysf.id=1|");
 	bad("[ysf]\nid ;=1\n", "f:2: ysf: neither a section nor a key (write KEY = VALUE)", "");
 	bad("[ysf]\n= 1\n", "f:2: ysf: key without a name (write KEY = VALUE)", "");
 	bad("[ysf]\nname = a\n  b\nid=1",
@@ -227,10 +227,10 @@ static void test_load(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	      cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_good),	       cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_after_rejected), cmocka_unit_test(test_nul),
-		cmocka_unit_test(test_line_length),   cmocka_unit_test(test_all_reported),
-		cmocka_unit_test(test_printable),     cmocka_unit_test(test_load),
+		cmocka_unit_test(test_line_length),    cmocka_unit_test(test_all_reported),
+		cmocka_unit_test(test_printable),      cmocka_unit_test(test_load),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

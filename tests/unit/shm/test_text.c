@@ -46,8 +46,9 @@ static void test_from_field(void **state)
 	assert_string_equal(buf, "DB0ABC");
 	assert_int_equal(text_from_field(buf, "DB0\0\0\0\0\0\0\0", 10), 3);
 	assert_string_equal(buf, "DB0");
-	assert_int_equal(text_from_field(buf, "\x01 A\xff"
-					      "B\n ",
+	assert_int_equal(text_from_field(buf,
+					 "\x01 A\xff"
+					 "B\n ",
 					 7),
 			 3);
 	assert_string_equal(buf, "A B");
@@ -69,9 +70,19 @@ static void test_trim(void **state)
 
 static void test_number(void **state)
 {
-	static const char *const bad[] = {"",   "-",	 "+",  " 1",  "1 ", "1x", "0x1",
-					  "--1", "1.0", "1e3", "9223372036854775808",
-					  "-9223372036854775809", "99999999999999999999999"};
+	static const char *const bad[] = {"",
+					  "-",
+					  "+",
+					  " 1",
+					  "1 ",
+					  "1x",
+					  "0x1",
+					  "--1",
+					  "1.0",
+					  "1e3",
+					  "9223372036854775808",
+					  "-9223372036854775809",
+					  "99999999999999999999999"};
 	int64_t value;
 
 	(void)state;
@@ -96,13 +107,19 @@ static void test_duration(void **state)
 		int64_t ns;
 		const char *shortest;
 	} good[] = {
-		{"0", 0, "0"},		    {"60", 60 * SEC, "1m"},	{"90s", 90 * SEC, "90s"},
-		{"200ms", SEC / 5, "200ms"}, {"1000ms", SEC, "1s"},	{"15m", 900 * SEC, "15m"},
-		{"2h", 7200 * SEC, "2h"},    {"7d", 604800 * SEC, "7d"}, {"0h", 0, "0"},
+		{"0", 0, "0"},
+		{"60", 60 * SEC, "1m"},
+		{"90s", 90 * SEC, "90s"},
+		{"200ms", SEC / 5, "200ms"},
+		{"1000ms", SEC, "1s"},
+		{"15m", 900 * SEC, "15m"},
+		{"2h", 7200 * SEC, "2h"},
+		{"7d", 604800 * SEC, "7d"},
+		{"0h", 0, "0"},
 		{"9223372036s", 9223372036 * SEC, "9223372036s"},
 	};
-	static const char *const bad[] = {"",	"s",   "-1", "1.5s", "1 s", "1M", "1sec", "1w",
-					  "ms", "+1s", "9223372037", "106752d", "1ms "};
+	static const char *const bad[] = {"",	"s",  "-1",  "1.5s",	   "1 s",     "1M",  "1sec",
+					  "1w", "ms", "+1s", "9223372037", "106752d", "1ms "};
 	int64_t ns;
 	char buf[32];
 
@@ -123,8 +140,12 @@ static void test_size(void **state)
 		int64_t bytes;
 		const char *shortest;
 	} good[] = {
-		{"0", 0, "0"},		     {"512", 512, "512"}, {"4k", 4096, "4k"},
-		{"4K", 4096, "4k"},	     {"4096", 4096, "4k"}, {"16M", 16 << 20, "16M"},
+		{"0", 0, "0"},
+		{"512", 512, "512"},
+		{"4k", 4096, "4k"},
+		{"4K", 4096, "4k"},
+		{"4096", 4096, "4k"},
+		{"16M", 16 << 20, "16M"},
 		{"1g", INT64_C(1) << 30, "1G"},
 	};
 	static const char *const bad[] = {"", "k", "-1", "1kB", "1T", "1 k", "8589934592G"};
@@ -180,12 +201,24 @@ static void test_distance(void **state)
 
 static void test_utf8(void **state)
 {
-	static const char *const good[] = {"", "abc", "\xc3\xbc", "\xe2\x82\xac",
-					   "\xf0\x9f\x93\xbb", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf"};
-	static const char *const bad[] = {
-		"\x80",		"\xc3",		    "\xc0\xaf",		"\xe0\x80\xaf",
-		"\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80", "\xff",
-		"a\xe2\x82",	"\xc3x",	    "\xf0\x80\x80\x80"};
+	static const char *const good[] = {"",
+					   "abc",
+					   "\xc3\xbc",
+					   "\xe2\x82\xac",
+					   "\xf0\x9f\x93\xbb",
+					   "\xf4\x8f\xbf\xbf",
+					   "\xed\x9f\xbf"};
+	static const char *const bad[] = {"\x80",
+					  "\xc3",
+					  "\xc0\xaf",
+					  "\xe0\x80\xaf",
+					  "\xed\xa0\x80",
+					  "\xf4\x90\x80\x80",
+					  "\xf8\x88\x80\x80",
+					  "\xff",
+					  "a\xe2\x82",
+					  "\xc3x",
+					  "\xf0\x80\x80\x80"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
