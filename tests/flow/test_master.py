@@ -297,6 +297,39 @@ def test_shm_dir_beside_tmpfs_is_a_warning():
         eventually(lambda: "not on tmpfs" in daemon.log(), 5, "the warning")
 
 
+def test_keeper_says_why_it_cannot_serve():
+    for foreground in (True, False):
+        with Daemon(start=False, foreground=foreground) as daemon:
+            (daemon.shm_dir / "voice").write_text("not a directory")
+            if IS_ROOT:
+                os.chown(daemon.shm_dir, 65534, 65534)
+            started = time.monotonic()
+            status, said = failing_start(daemon)
+            expect(status == 2, f"{status}")
+            expect_text(r"(?m)^shackd: keeper can't serve: .*voice", said)
+            expect(time.monotonic() - started < 5 * SLOW, "took too long to say so")
+            expect(os.listdir(daemon.run_dir) == [], f"left: {os.listdir(daemon.run_dir)}")
+
+
+def test_closed_standard_streams():
+    with Daemon(start=False, foreground=False) as daemon:
+        daemon.wrapper = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+        daemon.start()
+        expect(all_ready(daemon), "does not serve")
+
+
+def test_parent_that_ignores_children():
+    with Daemon(start=False) as daemon:
+        daemon.wrapper = [sys.executable, "-c", "import os, signal, sys; "
+                          "signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+                          "os.execv(sys.argv[1], sys.argv[1:])"]
+        daemon.start()
+        before = daemon.workers()["ysf.0"]
+        os.kill(before["pid"], signal.SIGKILL)
+        after = eventually(replaced(daemon, "ysf.0", before), 3, "a new ysf.0")
+        expect(after["last_death"].startswith("signal 9"), f"{after}")
+
+
 # ---- stop and signals ----
 
 def stop_leaves_nothing(number):
