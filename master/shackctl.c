@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <jansson.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,27 +30,28 @@ struct command {
 	const char *name;
 	const char *args;
 	int least, most; /* arguments */
+	bool reads;	     /* and changes nothing */
 	print_answer *print; /* NULL: the answer is text, or none */
 	const char *help;
 };
 
 /* clang-format off */
 static const struct command commands[] = {
-	{"status",  "",               0, 0, print_status,  "is it ready, and if not, why"},
-	{"workers", "",               0, 0, print_workers, "every process: state, restarts, heartbeat"},
-	{"clients", "",               0, 0, print_clients, "linked gateways"},
-	{"streams", "",               0, 0, print_streams, "open calls"},
-	{"blocked", "",               0, 0, print_blocked, "callers that may not transmit"},
-	{"events",  "[-f] [N]",       0, 2, print_event,   "the last N events (100); -f: and those to come"},
-	{"metrics", "",               0, 0, NULL,          "all counters, in Prometheus' text form"},
-	{"block",   "CALL [SECONDS]", 1, 2, print_block,   "end the calls of CALL and take no more; without SECONDS for ever"},
-	{"unblock", "CALL",           1, 1, print_unblock, "take calls of CALL again"},
-	{"kick",    "ID",             1, 1, print_kick,    "unlink the gateway with that id, such as c12"},
-	{"stop",    "",               0, 0, NULL,          "stop the daemon and wait until it is gone"},
-	{"reload",  "",               0, 0, NULL,          "read the configuration again"},
-	{"reopen",  "",               0, 0, NULL,          "open the log file anew"},
-	{"upgrade", "[BINARY]",       0, 1, NULL,          "replace the running program"},
-	{"drain",   "",               0, 0, NULL,          "stop when the last call is over"},
+	{"status",  "",               0, 0, true,  print_status,  "is it ready, and if not, why"},
+	{"workers", "",               0, 0, true,  print_workers, "every process: state, restarts, heartbeat"},
+	{"clients", "",               0, 0, true,  print_clients, "linked gateways"},
+	{"streams", "",               0, 0, true,  print_streams, "open calls"},
+	{"blocked", "",               0, 0, true,  print_blocked, "callers that may not transmit"},
+	{"events",  "[-f] [N]",       0, 2, true,  print_event,   "the last N events (100); -f: and those to come"},
+	{"metrics", "",               0, 0, true,  NULL,          "all counters, in Prometheus' text form"},
+	{"block",   "CALL [SECONDS]", 1, 2, false, print_block,   "end the calls of CALL and take no more; without SECONDS for ever"},
+	{"unblock", "CALL",           1, 1, false, print_unblock, "take calls of CALL again"},
+	{"kick",    "ID",             1, 1, false, print_kick,    "unlink the gateway with that id, such as c12"},
+	{"stop",    "",               0, 0, false, NULL,          "stop the daemon and wait until it is gone"},
+	{"reload",  "",               0, 0, false, NULL,          "read the configuration again"},
+	{"reopen",  "",               0, 0, false, NULL,          "open the log file anew"},
+	{"upgrade", "[BINARY]",       0, 1, false, NULL,          "replace the running program"},
+	{"drain",   "",               0, 0, false, NULL,          "stop when the last call is over"},
 };
 /* clang-format on */
 
@@ -224,7 +226,12 @@ static int run_raw(struct ctl *ctl, const char *const words[], int count, bool f
 {
 	bool complete = true;
 	struct talk request = {
-		.socket = ctl->socket, .follows = follows, .piece = pass_on, .arg = &complete};
+		.socket = ctl->socket,
+		.follows = follows,
+		.repeatable = ctl->command->reads,
+		.piece = pass_on,
+		.arg = &complete,
+	};
 	int code = talk(&request, words, count);
 
 	if (!complete)
@@ -270,7 +277,12 @@ static int print_document(const struct ctl *ctl, const char *text, size_t length
 /* For people: the whole document first. */
 static int run_document(struct ctl *ctl, const char *const words[], int count)
 {
-	struct talk request = {.socket = ctl->socket, .piece = collect, .arg = ctl};
+	struct talk request = {
+		.socket = ctl->socket,
+		.repeatable = ctl->command->reads,
+		.piece = collect,
+		.arg = ctl,
+	};
 	int code = talk(&request, words, count);
 
 	if (code == EXIT_DONE && ctl->length > 0)
@@ -297,7 +309,12 @@ static bool print_lines(const char *text, size_t length, void *arg)
 static int run_lines(struct ctl *ctl, const char *const words[], int count, bool follows)
 {
 	struct talk request = {
-		.socket = ctl->socket, .follows = follows, .piece = print_lines, .arg = ctl};
+		.socket = ctl->socket,
+		.follows = follows,
+		.repeatable = true,
+		.piece = print_lines,
+		.arg = ctl,
+	};
 
 	return talk(&request, words, count);
 }

@@ -20,6 +20,10 @@
 #include "shm/msg.h"
 #include "shm/text.h"
 
+/* A worker is replaced within milliseconds. */
+#define ATTEMPTS   10
+#define ATTEMPT_MS 50
+
 static int silent(const struct talk *talk, const char *why)
 {
 	fprintf(stderr, "shackctl: the daemon does not answer at %s: %s\n", talk->socket, why);
@@ -96,9 +100,13 @@ static int finish(const struct msg *msg)
 	return done.exit <= EXIT_SILENT ? (int)done.exit : EXIT_REFUSED;
 }
 
+/* Stands for an answer that broke off before its first piece. */
+#define EXIT_NOTHING (-1)
+
 static int receive(const struct talk *talk, int sock)
 {
 	struct pollfd wait = {.fd = sock, .events = POLLIN};
+	bool nothing = true;
 	struct msg msg;
 
 	for (;;) {
@@ -111,6 +119,8 @@ static int receive(const struct talk *talk, int sock)
 						       : strerror(errno));
 		switch (msg_recv(sock, &msg)) {
 		case 0:
+			if (nothing)
+				return EXIT_NOTHING;
 			return silent(talk, "it hung up before the answer was complete");
 		case 1:
 			break;
@@ -123,13 +133,14 @@ static int receive(const struct talk *talk, int sock)
 			close(msg.fd);
 		if (msg.type == MSG_DONE)
 			return finish(&msg);
+		nothing = false;
 		if (msg.type == MSG_DATA &&
 		    !talk->piece((const char *)msg.body, msg.length, talk->arg))
 			return EXIT_REFUSED;
 	}
 }
 
-int talk(const struct talk *talk, const char *const words[], int count)
+static int ask(const struct talk *talk, const char *const words[], int count)
 {
 	int sock, code = open_socket(talk, &sock);
 
@@ -139,5 +150,18 @@ int talk(const struct talk *talk, const char *const words[], int count)
 	if (code == EXIT_DONE)
 		code = receive(talk, sock);
 	close(sock);
+	return code;
+}
+
+int talk(const struct talk *talk, const char *const words[], int count)
+{
+	int code = ask(talk, words, count);
+
+	for (int i = 1; i < ATTEMPTS && code == EXIT_NOTHING && talk->repeatable; i++) {
+		poll(NULL, 0, ATTEMPT_MS);
+		code = ask(talk, words, count);
+	}
+	if (code == EXIT_NOTHING)
+		code = silent(talk, "it hung up without an answer");
 	return code;
 }
