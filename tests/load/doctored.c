@@ -4,7 +4,7 @@
  * PURPOSE   The truth-keeper is believed only after it has reported the faults of this one exactly:
  *           every Nth relayed datagram lost, doubled, swapped with the next one to the same
  *           receiver, damaged, delayed; every Nth frame echoed or heard in a wrong room; every Nth
- *           keep-alive unanswered.
+ *           keep-alive unanswered; calls refused whole, or cut off after some frames.
  * OWNER     tests/load/test_truth.py; one process, one thread
  * CONTRACT  prints "ready ysf=ADDRESS:PORT" once it serves; on TERM prints what it really did as
  *           one JSON object. "Nth" counts, for each fault by itself, all datagrams (or frames, or
@@ -59,6 +59,7 @@ struct doctored {
 	unsigned did[FAULTS];
 	unsigned relayed, frames;
 	uint64_t delay_ns;
+	unsigned cut;			/* relay only so many frames of each call; 0: all */
 	struct delayed later[DOC_DELAYED];
 	unsigned later_head, later_tail;
 };
@@ -159,6 +160,8 @@ doc_frame(struct doctored *d, int talker, const uint8_t *frame)
 		d->did[REFUSE]++;
 		return;
 	}
+	if (d->cut != 0 && (unsigned)frame[34] >> 1 >= d->cut)
+		return;
 	for (int i = 0; i < d->nclients; i++) {
 		if (i != talker && d->client[i].dgid == t->dgid)
 			doc_relay_one(d, i, frame);
@@ -258,18 +261,21 @@ doc_report(const struct doctored *d)
 static bool
 doc_arguments(struct doctored *d, int argc, char **argv, struct sockaddr_storage *addr_r)
 {
-	struct option options[FAULTS + 2] = { { NULL, 0, NULL, 0 } };
+	struct option options[FAULTS + 3] = { { NULL, 0, NULL, 0 } };
 	long n;
 	int opt;
 
 	for (int f = 0; f < FAULTS; f++)
 		options[f] = (struct option){ doc_names[f], required_argument, NULL, 256 + f };
 	options[FAULTS] = (struct option){ "delay-ms", required_argument, NULL, 256 + FAULTS };
+	options[FAULTS + 1] = (struct option){ "cut", required_argument, NULL, 256 + FAULTS + 1 };
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt < 256 || !net_number(optarg, 1, 1000000, &n))
 			return false;
 		if (opt == 256 + FAULTS)
 			d->delay_ns = (uint64_t)n * 1000000;
+		else if (opt == 256 + FAULTS + 1)
+			d->cut = (unsigned)n;
 		else
 			d->every[opt - 256] = (unsigned)n;
 	}
@@ -300,7 +306,7 @@ main(int argc, char **argv)
 	sigset_t set;
 
 	if (!doc_arguments(&d, argc, argv, &listen)) {
-		fputs("usage: doctored [--FAULT N]... [--delay-ms MS] HOST:PORT\n"
+		fputs("usage: doctored [--FAULT N]... [--delay-ms MS] [--cut FRAMES] HOST:PORT\n"
 		    "faults: lose double swap damage delay echo cross mute-poll refuse-call\n",
 		    stderr);
 		return 2;

@@ -186,6 +186,9 @@ report_json(struct sim *s, const struct report *r)
 	report_json_number("frames_complete", r->sum.complete);
 	report_json_number("frames_partial", r->sum.partial);
 	report_json_number("frames_unheard", r->sum.unheard);
+	report_json_number("calls_mute", r->sum.calls_mute);
+	report_json_number("calls_cut", r->sum.calls_cut);
+	report_json_number("longest_gap", r->sum.longest_gap);
 	report_json_number("given_up", r->sum.given_up);
 	report_json_number("echoes", f->echoes);
 	report_json_number("wrong_room", f->wrong_room);
@@ -268,6 +271,9 @@ report_table(const struct sim *s, const struct report *r)
 	report_line("unknown", f->alien + f->malformed + f->wrong_source);
 	report_line("headers missing", r->sum.headers_missing);
 	report_line("ends missing", r->sum.ends_missing);
+	printf("calls cut off       %llu, and %llu not heard at all; longest gap %llu frames\n",
+	    (unsigned long long)r->sum.calls_cut, (unsigned long long)r->sum.calls_mute,
+	    (unsigned long long)r->sum.longest_gap);
 	printf("latency             p50 %.0f  p90 %.0f  p99 %.0f  p99.9 %.0f  max %.0f us\n",
 	    report_us(hist_quantile(h, 0.5)), report_us(hist_quantile(h, 0.9)),
 	    report_us(hist_quantile(h, 0.99)), report_us(hist_quantile(h, 0.999)),

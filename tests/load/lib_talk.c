@@ -237,10 +237,12 @@ talk_loop(struct sim *s, struct room *room, uint64_t now)
 static void
 talk_closing(struct sim *s, struct room *room, uint64_t now)
 {
-	struct truth_talker *truth = s->talker[talk_holder(room)].truth;
+	const struct talker *t = &s->talker[talk_holder(room)];
+	struct truth_talker *truth = t->truth;
 
 	if (truth_outstanding(truth) > 0 && !talk_stalled(s, room, truth, now))
 		return;
+	truth_call_over(truth, t->frames.call[(truth->calls - 1) % 2].first_seq);
 	report_demo_call(s, talk_holder(room), true);
 	room->calls++;
 	room->state = ROOM_QUIET;

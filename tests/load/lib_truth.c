@@ -128,6 +128,25 @@ truth_give_up(struct truth_talker *t)
 }
 
 void
+truth_call_over(struct truth_talker *t, uint32_t first_seq)
+{
+	uint32_t seq = t->sent - first_seq > TRUTH_RING ? t->sent - TRUTH_RING : first_seq;
+	uint32_t silent = 0;
+	bool heard = false;
+
+	for (; seq < t->sent && t->receivers > 0; seq++) {
+		if (t->flight[seq % TRUTH_RING].got > 0) {
+			heard = true;
+			silent = 0;
+		} else if (++silent > t->longest_gap) {
+			t->longest_gap = silent;
+		}
+	}
+	t->calls_mute += !heard && silent > 0;
+	t->calls_cut += heard && silent >= TRUTH_CUT;
+}
+
+void
 truth_close(struct truth_talker *t, struct truth_sum *sum, uint32_t self)
 {
 	uint32_t from = t->sent > TRUTH_RING ? t->sent - TRUTH_RING : 0;
@@ -155,4 +174,8 @@ truth_close(struct truth_talker *t, struct truth_sum *sum, uint32_t self)
 	sum->unheard += t->unheard;
 	sum->given_up += t->given_up;
 	sum->late += t->late;
+	sum->calls_mute += t->calls_mute;
+	sum->calls_cut += t->calls_cut;
+	if (t->longest_gap > sum->longest_gap)
+		sum->longest_gap = t->longest_gap;
 }

@@ -17,6 +17,7 @@
 
 #include "tests/load/lib_hist.h"
 
+#define TRUTH_CUT	3	/* unheard frames at the end that make a call a cut one */
 #define TRUTH_RING	4096	/* newest frames of a talker that are followed one by one */
 
 /* One receiver of one talker. */
@@ -50,6 +51,9 @@ struct truth_talker {
 	uint64_t partial;		/* frames some receivers got */
 	uint64_t unheard;		/* frames nobody got */
 	uint64_t late;			/* deliveries above the limit of lateness */
+	uint32_t calls_mute;		/* calls of which nobody heard anything */
+	uint32_t calls_cut;		/* calls that were heard, but not to their end */
+	uint32_t longest_gap;		/* most frames in a row that nobody heard */
 	struct truth_flight flight[TRUTH_RING];
 	struct hist latency;
 };
@@ -68,7 +72,7 @@ struct truth_faults {
 struct truth_sum {
 	uint64_t calls, frames, expected, delivered, lost, doubled, reordered, stale, late;
 	uint64_t headers_missing, ends_missing;
-	uint64_t complete, partial, unheard, given_up;
+	uint64_t complete, partial, unheard, given_up, calls_mute, calls_cut, longest_gap;
 };
 
 /* Book one sequence number to a pair. */
@@ -90,6 +94,9 @@ uint32_t truth_outstanding(struct truth_talker *t);
 
 /* Stop waiting for the oldest outstanding frame. */
 void truth_give_up(struct truth_talker *t);
+
+/* The call whose header was first_seq is over: look for silence in it. Once a call. */
+void truth_call_over(struct truth_talker *t, uint32_t first_seq);
 
 /* Add the books of a talker to the sum; ends those frames that are still followed. Call once. */
 void truth_close(struct truth_talker *t, struct truth_sum *sum, uint32_t self);

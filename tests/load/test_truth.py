@@ -182,6 +182,18 @@ def case_refused_calls():
     same("refused frames", truth["refuse-call"], calls * 22)
     only(report, lost=calls * 22 * 5, headers_missing=calls * 5, terminators_missing=calls * 5)
     same("unheard", report["frames_unheard"], calls * 22)
+    same("mute calls", report["calls_mute"], calls)
+    same("cut calls", report["calls_cut"], 0)
+
+
+def case_cut_calls():
+    # Frames 11 to 21 of each call (its last are 20 voice frames and a terminator) reach nobody.
+    status, report, _ = faulty(["--cut", "11"])
+    same("exit", status, 1)
+    same("cut calls", report["calls_cut"], 30)
+    same("mute calls", report["calls_mute"], 0)
+    same("longest gap", report["longest_gap"], 11)
+    only(report, lost=30 * 11 * 5, terminators_missing=30 * 5)
 
 
 def case_all_at_once():
