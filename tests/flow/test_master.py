@@ -298,11 +298,13 @@ def test_shm_dir_beside_tmpfs_is_a_warning():
 
 
 def test_keeper_says_why_it_cannot_serve():
+    need_root()
     for foreground in (True, False):
         with Daemon(start=False, foreground=foreground) as daemon:
-            (daemon.shm_dir / "voice").write_text("not a directory")
-            if IS_ROOT:
-                os.chown(daemon.shm_dir, 65534, 65534)
+            # a store of root's that can't be set aside either
+            (daemon.shm_dir / "voice").mkdir()
+            (daemon.shm_dir / "voice.old" / "full").mkdir(parents=True)
+            os.chown(daemon.shm_dir, 65534, 65534)
             started = time.monotonic()
             status, said = failing_start(daemon)
             expect(status == 2, f"{status}")
