@@ -21,7 +21,7 @@
 #include "shm/clock.h"
 
 #define PAGE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
-#define PAGE_BYTES  (sizeof(struct page) + PAGE_LANES_MAX * sizeof(struct page_lane))
+#define PAGE_BYTES (sizeof(struct page) + PAGE_LANES_MAX * sizeof(struct page_lane))
 
 static const struct page_counter_info counter_table[] = {
 #define COUNTER(number, id, name, labels, help) {number, name, labels, help},
@@ -126,12 +126,9 @@ void page_set_state(struct page *page, enum page_state state)
 const char *page_state_name(uint32_t state)
 {
 	static const char *const names[] = {
-		[PAGE_EMPTY] = "empty",
-		[PAGE_STARTING] = "starting",
-		[PAGE_READY] = "ready",
-		[PAGE_IDLE] = "idle",
-		[PAGE_BUSY] = "busy",
-		[PAGE_LMDB_HOLD] = "lmdb-hold",
+		[PAGE_EMPTY] = "empty",	      [PAGE_STARTING] = "starting",
+		[PAGE_READY] = "ready",	      [PAGE_IDLE] = "idle",
+		[PAGE_BUSY] = "busy",	      [PAGE_LMDB_HOLD] = "lmdb-hold",
 		[PAGE_STOPPING] = "stopping",
 	};
 

@@ -25,8 +25,8 @@ static bool file_system_is_full(const struct store *store)
 	struct statvfs fs;
 	int fd;
 
-	return mdb_env_get_fd(store->env, &fd) == 0 && fstatvfs(fd, &fs) == 0 &&
-	       fs.f_blocks > 0 && (uint64_t)fs.f_bavail * fs.f_frsize < SHORT_WRITE_ROOM;
+	return mdb_env_get_fd(store->env, &fd) == 0 && fstatvfs(fd, &fs) == 0 && fs.f_blocks > 0 &&
+	       (uint64_t)fs.f_bavail * fs.f_frsize < SHORT_WRITE_ROOM;
 }
 
 static enum store_error classify(struct store *store, int mdb_error)

@@ -152,13 +152,13 @@ static bool block_seek(struct store_txn *txn, MDB_cursor *cursor, const char *ca
 		       MDB_val *value_r)
 {
 	struct block_key key;
+	MDB_val at = {sizeof(key), &key};
 
 	if (!block_key_make(&key, call))
 		return store_step(txn, cursor, name_r, value_r, MDB_FIRST);
-	name_r->mv_size = sizeof(key);
-	name_r->mv_data = &key;
-	if (!store_step(txn, cursor, name_r, value_r, MDB_SET_RANGE))
+	if (!store_step(txn, cursor, &at, value_r, MDB_SET_RANGE))
 		return false;
+	*name_r = at;
 	if (name_r->mv_size != sizeof(key) || memcmp(name_r->mv_data, &key, sizeof(key)) != 0)
 		return true;
 	return store_step(txn, cursor, name_r, value_r, MDB_NEXT);

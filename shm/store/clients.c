@@ -171,10 +171,12 @@ enum store_error clients_unlink(struct store_txn *txn, const struct client_key *
 
 /* Stores RECORD, whose DG-ID was OLD_DGID, and tells of the move. */
 static enum store_error client_moved(struct store_txn *txn, const struct client_key *key,
-				     struct client_record *record, uint8_t old_dgid,
+				     const struct client_record *record, uint8_t old_dgid,
 				     enum event_reason reason)
 {
-	if (!client_record_check(record, sizeof(*record), record))
+	struct client_record checked;
+
+	if (!client_record_check(record, sizeof(*record), &checked))
 		return store_fail(txn, STORE_BAD_RECORD);
 	client_store(txn, key, record);
 	client_tell(txn, EVENT_CLIENT_DGID, reason, key, record, old_dgid);
@@ -208,15 +210,15 @@ enum store_error clients_home(struct store_txn *txn, const struct client_key *ke
 	if (error)
 		return error;
 	if (record.home_dgid != 0)
-		return STORE_EXISTS;
+		return store_fail(txn, STORE_EXISTS);
 	old_dgid = record.dgid;
 	record.dgid = record.home_dgid = dgid;
 	record.home_time = seconds;
 	return client_moved(txn, key, &record, old_dgid, REASON_OPTIONS);
 }
 
-enum store_error clients_touch(struct store_txn *txn, const struct client_key *key,
-			       uint64_t polled, bool proven)
+enum store_error clients_touch(struct store_txn *txn, const struct client_key *key, uint64_t polled,
+			       bool proven)
 {
 	struct client_record record;
 	enum store_error error;

@@ -37,6 +37,11 @@ enum store_error clients_unlink(struct store_txn *txn, const struct client_key *
 enum store_error clients_move(struct store_txn *txn, const struct client_key *key, uint8_t dgid,
 			      enum event_reason reason);
 
+/* Makes DGID the home of a gateway, to which it goes back SECONDS after its last transmission, and
+ * moves it there; writes client.dgid. STORE_EXISTS when it has a home already. */
+enum store_error clients_home(struct store_txn *txn, const struct client_key *key, uint8_t dgid,
+			      uint32_t seconds);
+
 /* Notes a poll at time POLLED (never backwards) and, when PROVEN, that the gateway is no forgery.
  * No event: only times changed. */
 enum store_error clients_touch(struct store_txn *txn, const struct client_key *key,

@@ -20,7 +20,8 @@ static double seconds(uint64_t real)
 
 static json_t *json_until(uint64_t until)
 {
-	return until == BLOCK_FOREVER ? json_null() : json_integer((json_int_t)(until / NS_PER_SEC));
+	return until == BLOCK_FOREVER ? json_null()
+				      : json_integer((json_int_t)(until / NS_PER_SEC));
 }
 
 /* Takes both references; NULL when memory was short for either. */

@@ -14,7 +14,8 @@
 #define DGID_MAX 127
 
 static_assert(sizeof(struct client_key) == 20, "part of the file format");
-static_assert(sizeof(struct client_record) == 64, "every worker maps the whole table: keep it small");
+static_assert(sizeof(struct client_record) == 64,
+	      "every worker maps the whole table: keep it small");
 static_assert(sizeof(struct stream_record) <= RECORD_MAX, "records are small");
 static_assert(sizeof(struct block_record) <= RECORD_MAX, "records are small");
 static_assert(sizeof(struct event_record) <= RECORD_MAX, "records are small");
@@ -171,19 +172,13 @@ const char *event_type_name(unsigned type)
 const char *event_reason_name(unsigned reason)
 {
 	static const char *const names[] = {
-		[REASON_NONE] = "none",
-		[REASON_UNLINK] = "unlink",
-		[REASON_EXPIRED] = "expired",
-		[REASON_EVICTED] = "evicted",
-		[REASON_KICK] = "kick",
-		[REASON_REBOUND] = "rebound",
-		[REASON_LISTENERS] = "listeners",
-		[REASON_TERMINATOR] = "terminator",
-		[REASON_WATCHDOG] = "watchdog",
-		[REASON_TIMEOUT] = "timeout",
-		[REASON_BLOCKED] = "blocked",
-		[REASON_RADIO] = "radio",
-		[REASON_DATA] = "data",
+		[REASON_NONE] = "none",		  [REASON_UNLINK] = "unlink",
+		[REASON_EXPIRED] = "expired",	  [REASON_EVICTED] = "evicted",
+		[REASON_KICK] = "kick",		  [REASON_REBOUND] = "rebound",
+		[REASON_LISTENERS] = "listeners", [REASON_TERMINATOR] = "terminator",
+		[REASON_WATCHDOG] = "watchdog",	  [REASON_TIMEOUT] = "timeout",
+		[REASON_BLOCKED] = "blocked",	  [REASON_RADIO] = "radio",
+		[REASON_OPTIONS] = "options",	  [REASON_DATA] = "data",
 		[REASON_CALL] = "call",
 	};
 

@@ -142,7 +142,8 @@ enum event_reason {
 	REASON_WATCHDOG = 11,
 	REASON_TIMEOUT = 12,
 	REASON_BLOCKED = 13,
-	REASON_RADIO = 20, /* DG-ID changed by radio */
+	REASON_RADIO = 20,   /* DG-ID changed by radio */
+	REASON_OPTIONS = 21, /* DG-ID changed by the gateway's options */
 	REASON_DATA = 30,  /* access: Wires-X query */
 	REASON_CALL = 31,  /* access: callsign rule or block */
 };

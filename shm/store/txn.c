@@ -76,7 +76,8 @@ static bool gate_enter(struct store *store, struct store_txn *txn_r)
 		return true;
 	case GATE_RECOVERED:
 		store_count(store, COUNT_STORE_RECOVERED);
-		log_limited(LOG_LEVEL_WARNING, "%s: a writer died inside a transaction; nothing of it counts",
+		log_limited(LOG_LEVEL_WARNING,
+			    "%s: a writer died inside a transaction; nothing of it counts",
 			    store->path);
 		return true;
 	case GATE_BUSY:
@@ -260,8 +261,8 @@ bool store_moved(struct store *store, uint64_t *seen)
 
 	if (mdb_env_info(store->env, &info) || info.me_last_txnid == *seen)
 		return false;
-	/* A commit shows in the header a moment before readers get it; a writer that dies right there
-	 * leaves it so until the next one. What counts is what a reader would see. */
+	/* A commit shows in the header a moment before readers get it; a writer that dies right
+	 * there leaves it so until the next one. What counts is what a reader would see. */
 	if (store->reading) {
 		id = mdb_txn_id(store->reader);
 	} else {

@@ -409,11 +409,11 @@ static void test_lost_reader_slot(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_make_and_reuse),	  cmocka_unit_test(test_set_aside),
-		cmocka_unit_test(test_truncated),	  cmocka_unit_test(test_durable_over_boot),
-		cmocka_unit_test(test_limits_and_room),	  cmocka_unit_test(test_transactions),
-		cmocka_unit_test(test_errors),		  cmocka_unit_test(test_forget_pages),
-		cmocka_unit_test(test_readers),		  cmocka_unit_test(test_lost_reader_slot),
+		cmocka_unit_test(test_make_and_reuse),	cmocka_unit_test(test_set_aside),
+		cmocka_unit_test(test_truncated),	cmocka_unit_test(test_durable_over_boot),
+		cmocka_unit_test(test_limits_and_room), cmocka_unit_test(test_transactions),
+		cmocka_unit_test(test_errors),		cmocka_unit_test(test_forget_pages),
+		cmocka_unit_test(test_readers),		cmocka_unit_test(test_lost_reader_slot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,10 +21,10 @@
 #include "shm/log.h"
 #include "tests/unit/shm/store/lab.h"
 
-#define KILLS	  320
-#define GATEWAYS  60
-#define DEADLINE  (60 * NS_PER_SEC)
-#define PATIENCE  (2 * NS_PER_SEC)
+#define KILLS	 320
+#define GATEWAYS 60
+#define DEADLINE (60 * NS_PER_SEC)
+#define PATIENCE (2 * NS_PER_SEC)
 
 /* What writers tell the test, in memory that all of them have. */
 struct board {
@@ -275,8 +275,8 @@ static void test_kills(void **state)
 		audit_store(&lab, &ledger);
 	}
 	recovered = (unsigned)gate->recovered;
-	print_message("%u kills, %u inside a transaction, %llu commits, %llu events\n", i, recovered,
-		      (unsigned long long)board->commits,
+	print_message("%u kills, %u inside a transaction, %llu commits, %llu events\n", i,
+		      recovered, (unsigned long long)board->commits,
 		      (unsigned long long)ledger.generations.events);
 	assert_true(recovered > KILLS / 20);
 	gate_unmap(&gate);

@@ -124,6 +124,38 @@ static void test_clients(void **state)
 	lab_leave(&lab);
 }
 
+/* Options give a home once; the gateway goes there. */
+static void test_client_home(void **state)
+{
+	struct client_key key = lab_key(1, PORT);
+	struct heard heard = {.count = 0};
+	struct client_record found;
+	struct store_txn txn;
+	uint64_t cursor = 1;
+	struct lab lab;
+	bool lapped;
+
+	(void)state;
+	lab_enter(&lab);
+	lab_open(&lab);
+	begin(&lab, &txn);
+	assert_int_equal(clients_home(&txn, &key, 9, 900), STORE_NOT_FOUND);
+	link_one(&txn, 1, PORT);
+	assert_int_equal(clients_home(&txn, &key, 128, 900), STORE_BAD_RECORD);
+	assert_int_equal(clients_home(&txn, &key, 9, 900), STORE_OK);
+	assert_int_equal(clients_home(&txn, &key, 50, 900), STORE_EXISTS);
+	assert_int_equal(clients_get(&txn, &key, &found), STORE_OK);
+	assert_int_equal(found.dgid, 9);
+	assert_int_equal(found.home_dgid, 9);
+	assert_int_equal(found.home_time, 900);
+	assert_int_equal(events_follow(&txn, &cursor, 10, &lapped, hear, &heard), 1);
+	assert_int_equal(heard.event.type, EVENT_CLIENT_DGID);
+	assert_int_equal(heard.event.old_dgid, 22);
+	assert_int_equal(heard.event.reason, REASON_OPTIONS);
+	commit(&txn);
+	lab_leave(&lab);
+}
+
 static void test_client_bounds(void **state)
 {
 	struct client_record record = lab_client("DB0ABC");
@@ -621,11 +653,12 @@ static void test_hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_clients),	      cmocka_unit_test(test_client_bounds),
-		cmocka_unit_test(test_client_walk),   cmocka_unit_test(test_streams),
-		cmocka_unit_test(test_stream_bounds), cmocka_unit_test(test_unlink_closes),
-		cmocka_unit_test(test_blocks),	      cmocka_unit_test(test_durable_blocks),
-		cmocka_unit_test(test_events),	      cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_clients),	       cmocka_unit_test(test_client_home),
+		cmocka_unit_test(test_client_bounds),  cmocka_unit_test(test_client_walk),
+		cmocka_unit_test(test_streams),	       cmocka_unit_test(test_stream_bounds),
+		cmocka_unit_test(test_unlink_closes),  cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_durable_blocks), cmocka_unit_test(test_events),
+		cmocka_unit_test(test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

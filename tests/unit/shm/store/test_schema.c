@@ -143,8 +143,8 @@ static void test_keys_and_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_client), cmocka_unit_test(test_stream),
-		cmocka_unit_test(test_block),  cmocka_unit_test(test_event),
+		cmocka_unit_test(test_client),	       cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_block),	       cmocka_unit_test(test_event),
 		cmocka_unit_test(test_keys_and_names),
 	};
 
