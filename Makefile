@@ -75,7 +75,8 @@ $(B)/%.o: %.c Makefile | $(B)/version.h
 
 $(B)/version.h: FORCE
 	@mkdir -p $(B)
-	@printf '#define SHACKD_VERSION "%s"\n#define SHACKD_DATE "%s"\n' $(VERSION) $(DATE) >$@.new
+	@printf '#define SHACKD_VERSION "%s"\n#define SHACKD_DATE "%s"\n#define SHACKD_SANITIZERS "%s"\n' \
+	    $(VERSION) $(DATE) "$(SAN)" >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # The simulator is another program: its truth must not be made of the product's own parts.

@@ -181,6 +181,13 @@ class Daemon:
         text = done.stdout.strip()
         return json.loads(text) if text else None
 
+    def ctl_lines(self, *args):
+        """The same for an answer of one JSON object a line."""
+        status, out, err = self.ctl(*args, check=False)
+        if status != 0:
+            raise AssertionError(f"shackctl {' '.join(args)}: {status}: {err}")
+        return [json.loads(line) for line in out.splitlines()]
+
     def connect(self):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sock.settimeout(20 * SLOW)

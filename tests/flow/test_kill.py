@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+#
+# NAME      test_kill - workers are disposable
+# PURPOSE   SIGKILL of random workers under voice, and a worker stopped while it holds the gate of the
+#           store: no registration, no stream, no gateway is lost; the simulator, outside the
+#           daemon, decides.
+# OWNER     tests
+# CONTRACT  KILLS=n in the environment for more kills (default 150; the README's row says 1000)
+# LIMITS    a datagram that the victim had read may be lost: counted and bounded
+
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from lib.shackd import Daemon, SLOW, eventually, main, process_state  # noqa: E402
+from lib.sim import Simulator  # noqa: E402
+
+KILLS = int(os.environ.get("KILLS", "150"))
+ROOMS = 10
+GATEWAYS = 1000 if SLOW == 1 else 200
+OPTIONS = ("dgid.list=1-99", "dgid.local=0", "ysf.max_age=0", "limits.clients=2000",
+           "server.log_level=warning")
+
+
+def slots_of(daemon):
+    """{slot: pid} of the ysf workers alive, read from /proc: asking the daemon would be too slow."""
+    found = {}
+    children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
+    for pid in children:
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if len(words) > 2 and words[2].startswith(b"ysf.") and process_state(pid) not in "ZX":
+            found[words[2].decode()] = int(pid)
+    return found
+
+
+def kill_random_workers(daemon, count, sim, rate=40):
+    """Kills COUNT times, never the same process twice, not above RATE a second."""
+    last, killed = {}, 0
+    rng = random.Random(20261121)
+    while killed < count and sim.running():
+        slots = slots_of(daemon)
+        fresh = [slot for slot, pid in slots.items() if last.get(slot) != pid]
+        if fresh:
+            slot = rng.choice(fresh)
+            os.kill(slots[slot], signal.SIGKILL)
+            last[slot] = slots[slot]
+            killed += 1
+        time.sleep(rng.random() * 2 / rate)  # spreads the kills, nothing waits for it
+    return killed
+
+
+def footprint(daemon):
+    """Size of the store, descriptors and memory of the master and the keeper."""
+    pids = {"master": daemon.pid, "keeper": daemon.worker_pids()["keeper"]}
+    size = {"store": (daemon.shm_dir / "voice/data.mdb").stat().st_size}
+    for name, pid in pids.items():
+        size[f"fds of {name}"] = len(os.listdir(f"/proc/{pid}/fd"))
+        status = Path(f"/proc/{pid}/status").read_text()
+        size[f"memory of {name}"] = int(status.split("VmRSS:")[1].split()[0])
+    return size
+
+
+def assert_flat(daemon, before):
+    """A request that is just being answered has a descriptor of its own: hence looks, not one look."""
+    slack = {"store": 256 * 1024, "fds": 0, "memory": 1024}
+
+    def grown():
+        now = footprint(daemon)
+        return [f"{name} grew from {value} to {now[name]}" for name, value in before.items()
+                if now[name] > value + slack[name.split()[0]]]
+
+    try:
+        eventually(lambda: not grown(), 5)
+    except AssertionError as error:
+        raise AssertionError("; ".join(grown())) from error
+
+
+def ids(daemon):
+    return {client["gateway"]: client["id"] for client in daemon.ctl("clients")}
+
+
+def test_kills_lose_no_registration_and_no_stream():
+    with Daemon("workers.ysf=2", "server.respawn_tokens=6000/m", *OPTIONS,
+                listen="127.0.0.1:0") as daemon:
+        with Simulator(daemon, "--gateways", GATEWAYS, "--rooms", f"1-{ROOMS}:{GATEWAYS // ROOMS}",
+                       "--talkers", ROOMS, "--frames", 50, "--calls", 0, "--poll", 0,
+                       "--no-unlink") as sim:
+            sim.wait("talking")
+            before = ids(daemon)
+            killed = kill_random_workers(daemon, max(KILLS // 10, 20), sim)
+            first = footprint(daemon)
+            killed += kill_random_workers(daemon, KILLS - killed, sim)
+            eventually(lambda: all(w["state"] == "ready" for w in daemon.workers().values()),
+                       10, "all workers ready")
+            after = ids(daemon)
+            assert_flat(daemon, first)
+            sim.finish()
+            report = sim.report()
+        print(f"# {killed} kills, {report['frames']} frames, {report['expected']} datagrams expected, "
+              f"{report['lost']} lost, {report['duplicates']} doubled, "
+              f"latency p99.9 {report['latency_us']['p999']} us")
+        assert killed >= KILLS, f"only {killed} kills"
+        assert len(before) == GATEWAYS and before == after, "registrations were lost or made anew"
+        assert report["wrong_room"] == 0 and report["echoes"] == 0 and report["alien"] == 0
+        assert report["headers_missing"] + report["terminators_missing"] <= report["lost"]
+        # a call that lost its header would be a stream lost: then none of its frames arrive
+        assert report["frames_unheard"] <= killed, f"{report['frames_unheard']} frames unheard"
+        assert report["lost"] <= killed * 2 * GATEWAYS // ROOMS, f"{report['lost']} lost"
+        ended = [event for event in daemon.ctl_lines("events", "100000")
+                 if event["type"] == "stream.end"]
+        wrong = [e for e in ended if e["reason"] not in ("terminator", "watchdog")]
+        assert not wrong, f"streams ended for {wrong[0]['reason']}"
+
+
+def stop_inside_a_transaction(daemon, deadline=30):
+    """Stops a ysf worker at a moment when it holds the gate; returns its slot and pid."""
+    end = time.monotonic() + deadline * SLOW
+    rng = random.Random(5)
+    while time.monotonic() < end:
+        slot, pid = rng.choice(list(slots_of(daemon).items()))
+        os.kill(pid, signal.SIGSTOP)
+        eventually(lambda: process_state(pid) in ("T", None), 2, "the stop")
+        worker = daemon.workers().get(slot, {})
+        if worker.get("pid") == pid and worker.get("doing") == "lmdb-hold":
+            return slot, pid
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(rng.random() * 0.005)
+    raise AssertionError("no worker was caught inside a transaction")
+
+
+def test_a_holder_that_stops_is_replaced_and_others_go_on():
+    with Daemon("workers.ysf=2", "limits.clients_per_ip=2000", *OPTIONS,
+                listen="127.0.0.1:0") as daemon:
+        with Simulator(daemon, "--gateways", 100, "--rooms", f"1-{ROOMS}:10", "--talkers", ROOMS,
+                       "--frames", 0, "--calls", 1, "--poll", 0) as sim:
+            sim.wait("talking")
+            # something that writes all the time: gateways that link and unlink
+            with Simulator(daemon, "--gateways", 400, "--first", 5001, "--rooms", "50:400",
+                           "--talkers", 8, "--frames", 1, "--calls", 0, "--pause", 10,
+                           "--seconds", 60, "--no-suffix") as churn:
+                churn.wait("talking")
+                slot, pid = stop_inside_a_transaction(daemon)
+                stopped = time.monotonic()
+                eventually(lambda: daemon.workers()[slot]["pid"] not in (0, pid)
+                           and daemon.workers()[slot]["state"] == "ready", 5, "the replacement")
+                replaced = time.monotonic() - stopped
+                churn.finish()
+                churn.report()
+            sim.finish()
+            report = sim.report()
+        served = {event["gateway"]: event["slot"] for event in daemon.ctl_lines("events", "100000")
+                  if event["type"] == "stream.start"}
+        others = [t for t in report["talker"] if served.get(t["name"]) != slot]
+        late = sum(talker["late"] for talker in others)
+        print(f"# {slot} replaced after {replaced:.2f} s; {len(others)} talkers on other slots, "
+              f"{late} of their frames later than 20 ms")
+        assert replaced < 2 * SLOW, f"replaced after {replaced:.2f} s"
+        assert others, "all talkers were on the stopped slot"
+        assert sum(talker["lost"] for talker in others) == 0
+        assert late == 0 or SLOW > 1, f"{late} frames late"
+
+
+if __name__ == "__main__":
+    main(globals())
