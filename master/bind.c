@@ -54,9 +54,10 @@ static void set_buffers(struct master *master, int fd)
 	granted /= 2; /* the kernel doubles what it is asked for */
 	if (granted < BUFFER_BYTES && !master->buffer_told) {
 		master->buffer_told = true;
-		log_warning("the receive buffers have %d KiB instead of %d KiB; raise the limit with: "
-			    "sysctl net.core.rmem_max=%d",
-			    granted / 1024, BUFFER_BYTES / 1024, BUFFER_BYTES);
+		log_warning(
+			"the receive buffers have %d KiB instead of %d KiB; raise the limit with: "
+			"sysctl net.core.rmem_max=%d",
+			granted / 1024, BUFFER_BYTES / 1024, BUFFER_BYTES);
 	}
 }
 
@@ -71,8 +72,8 @@ static bool set_options(int fd, const struct addr *addr, struct failure *failure
 		return fail(failure, "MTU_DISCOVER");
 	if (!set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1))
 		return fail(failure, "SO_TIMESTAMPNS");
-	if (addr_is_any(addr) && !set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
-				      v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1))
+	if (addr_is_any(addr) &&
+	    !set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1))
 		return fail(failure, "PKTINFO");
 	return true;
 }
@@ -158,10 +159,12 @@ static bool refuse(struct master *master, const struct addr *addr, const struct 
 				  portuser_text(addr->port, user, sizeof(user)));
 	if (failure->error == EADDRNOTAVAIL)
 		return master_why(master, EXIT_START,
-				  "ysf.listen: can't bind %s: this machine has no such address", text);
+				  "ysf.listen: can't bind %s: this machine has no such address",
+				  text);
 	if (failure->error == EACCES && addr->port < 1024)
 		return master_why(master, EXIT_START,
-				  "ysf.listen: can't bind %s: only root may use ports below 1024", text);
+				  "ysf.listen: can't bind %s: only root may use ports below 1024",
+				  text);
 	return master_why(master, EXIT_START, "ysf.listen: can't bind %s: %s: %s", text,
 			  failure->what, strerror(failure->error));
 }
@@ -188,8 +191,8 @@ static bool bind_pair(struct master *master, const struct addr pair[2])
 			return true;
 		}
 		if (has_no_ipv6(failure.error)) {
-			log_warning("ysf.listen: no IPv6 at port %u: %s: %s", second.port, failure.what,
-				    strerror(failure.error));
+			log_warning("ysf.listen: no IPv6 at port %u: %s: %s", second.port,
+				    failure.what, strerror(failure.error));
 			master->listeners++;
 			return true;
 		}

@@ -4,9 +4,8 @@
  * PURPOSE   One UDP socket for each listener and ysf slot, bound before anybody is forked and held
  *           for the life of the daemon.
  * OWNER     master
- * CONTRACT  the group of a port has exactly as many members as there are slots; somebody else on the
- *           port is noticed, not joined
- * LIMITS    CONF_LISTEN_MAX listeners
+ * CONTRACT  the group of a port has exactly as many members as there are slots; somebody else on
+ * the port is noticed, not joined LIMITS    CONF_LISTEN_MAX listeners
  */
 #ifndef SHACKD_MASTER_BIND_H
 #define SHACKD_MASTER_BIND_H

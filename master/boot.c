@@ -92,7 +92,8 @@ static bool open_log(struct master *master)
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
-		return master_why(master, EXIT_START, "can't make the log queue: %s", strerror(errno));
+		return master_why(master, EXIT_START, "can't make the log queue: %s",
+				  strerror(errno));
 	master->log_read = pair[0];
 	master->log_write = pair[1];
 	if (setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0)
@@ -123,8 +124,9 @@ static bool make_gates(struct master *master)
 		master->gate_fd[i] = gate_create(names[i]);
 		master->gate[i] = master->gate_fd[i] >= 0 ? gate_map(master->gate_fd[i]) : NULL;
 		if (master->gate[i] == NULL)
-			return master_why(master, EXIT_START, "can't make the gate of the %s store: %s",
-					  names[i], strerror(errno));
+			return master_why(master, EXIT_START,
+					  "can't make the gate of the %s store: %s", names[i],
+					  strerror(errno));
 	}
 	return true;
 }
@@ -226,7 +228,8 @@ void boot_slot_died(struct slot *slot)
 	if (slot->failed[0] == '\0' && slot->tries < BOOT_TRIES)
 		return;
 	if (slot->failed[0] != '\0')
-		master_why(slot->master, EXIT_START, "%s can't serve: %s", slot->name, slot->failed);
+		master_why(slot->master, EXIT_START, "%s can't serve: %s", slot->name,
+			   slot->failed);
 	else
 		master_why(slot->master, EXIT_START, "%s died %u times while starting, last: %s",
 			   slot->name, slot->tries, slot->last_death);

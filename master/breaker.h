@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      breaker - how soon a dead worker's slot is filled again
- * PURPOSE   The first respawn is immediate; a slot that keeps dying is slowed down, so that it costs
- *           neither the machine nor the log, but is never given up.
- * OWNER     master
- * CONTRACT  pure: the clock (clock_mono, ns) is passed in
- * LIMITS    none known
+ * PURPOSE   The first respawn is immediate; a slot that keeps dying is slowed down, so that it
+ * costs neither the machine nor the log, but is never given up. OWNER     master CONTRACT  pure:
+ * the clock (clock_mono, ns) is passed in LIMITS    none known
  */
 #ifndef SHACKD_MASTER_BREAKER_H
 #define SHACKD_MASTER_BREAKER_H

@@ -76,7 +76,8 @@ static void arm(struct connection *c, double seconds)
 static bool send_pieces(struct connection *c)
 {
 	while (c->sent < c->length) {
-		size_t piece = c->length - c->sent < MSG_BODY_MAX ? c->length - c->sent : MSG_BODY_MAX;
+		size_t piece =
+			c->length - c->sent < MSG_BODY_MAX ? c->length - c->sent : MSG_BODY_MAX;
 
 		if (msg_send(c->fd, MSG_DATA, 0, c->answer + c->sent, piece, -1) != 0)
 			return errno != EAGAIN;
@@ -364,13 +365,14 @@ static bool make_socket(struct master *master, struct control *control)
 
 	if (strlen(path) >= sizeof(name.sun_path))
 		return master_why(master, EXIT_START,
-				  "server.run_dir: %s is too long for a socket (%zu bytes at most)", path,
-				  sizeof(name.sun_path) - 1);
+				  "server.run_dir: %s is too long for a socket (%zu bytes at most)",
+				  path, sizeof(name.sun_path) - 1);
 	text_copy(name.sun_path, sizeof(name.sun_path), path);
 	control->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	/* we hold the lock of the pid file: a socket that lies there is nobody's */
 	if (unlink(path) != 0 && errno != ENOENT)
-		return master_why(master, EXIT_START, "can't replace %s: %s", path, strerror(errno));
+		return master_why(master, EXIT_START, "can't replace %s: %s", path,
+				  strerror(errno));
 	before = umask(0177);
 	bound = bind(control->fd, (struct sockaddr *)&name, sizeof(name));
 	umask(before);
@@ -391,9 +393,8 @@ bool control_open(struct master *master)
 {
 	struct control *control = calloc(1, sizeof(*control));
 
-	if (control == NULL ||
-	    asprintf(&master->socket_path, "%s/control.sock",
-		     config_text(master->config, CONF_SERVER_RUN_DIR)) < 0) {
+	if (control == NULL || asprintf(&master->socket_path, "%s/control.sock",
+					config_text(master->config, CONF_SERVER_RUN_DIR)) < 0) {
 		free(control);
 		return master_why(master, EXIT_START, "out of memory");
 	}

@@ -99,11 +99,12 @@ static bool check_old(struct master *master, const struct wanted *wanted, int fd
 		return true;
 	if (st.st_uid == geteuid() && is_empty(fd))
 		return give_away(master, wanted, fd);
-	return master_why(master, EXIT_START,
-			  "%s: %s belongs to uid %u, not to uid %u; if it is meant to be used here: "
-			  "chown -R %u %s",
-			  wanted->key, wanted->path, (unsigned)st.st_uid, (unsigned)owner,
-			  (unsigned)owner, wanted->path);
+	return master_why(
+		master, EXIT_START,
+		"%s: %s belongs to uid %u, not to uid %u; if it is meant to be used here: "
+		"chown -R %u %s",
+		wanted->key, wanted->path, (unsigned)st.st_uid, (unsigned)owner, (unsigned)owner,
+		wanted->path);
 }
 
 static int prepare(struct master *master, const struct wanted *wanted)
@@ -140,7 +141,8 @@ static void warn_unless_tmpfs(const char *path, int fd)
 	struct statfs fs;
 
 	if (fstatfs(fd, &fs) == 0 && (unsigned long)fs.f_type != TMPFS_MAGIC)
-		log_warning("server.shm_dir: %s is not on tmpfs: the volatile stores will be slow", path);
+		log_warning("server.shm_dir: %s is not on tmpfs: the volatile stores will be slow",
+			    path);
 }
 
 bool place_directories(struct master *master)
@@ -150,8 +152,10 @@ bool place_directories(struct master *master)
 	const struct wanted wanted[] = {
 		{"server.run_dir", config_text(master->config, CONF_SERVER_RUN_DIR), (uid_t)-1,
 		 (gid_t)master->control_gid, 0750},
-		{"server.shm_dir", config_text(master->config, CONF_SERVER_SHM_DIR), uid, gid, 0750},
-		{"server.state_dir", config_text(master->config, CONF_SERVER_STATE_DIR), uid, gid, 0750},
+		{"server.shm_dir", config_text(master->config, CONF_SERVER_SHM_DIR), uid, gid,
+		 0750},
+		{"server.state_dir", config_text(master->config, CONF_SERVER_STATE_DIR), uid, gid,
+		 0750},
 	};
 	struct stat run, other;
 
@@ -169,9 +173,10 @@ bool place_directories(struct master *master)
 		close(fd);
 		/* workers own the other two; the control socket must not lie in their hands */
 		if (same && uid != (uid_t)-1)
-			return master_why(master, EXIT_START,
-					  "%s: %s is server.run_dir too; they need different owners",
-					  wanted[i].key, wanted[i].path);
+			return master_why(
+				master, EXIT_START,
+				"%s: %s is server.run_dir too; they need different owners",
+				wanted[i].key, wanted[i].path);
 	}
 	return true;
 }

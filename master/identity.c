@@ -27,9 +27,10 @@ static bool find_group(struct master *master, const char *name)
 	}
 	if (!master->privileged)
 		return true; /* nobody to hand anything to */
-	return master_why(master, EXIT_START,
-			  "server.group: there is no group '%s'; create it with: addgroup --system %s",
-			  name, name);
+	return master_why(
+		master, EXIT_START,
+		"server.group: there is no group '%s'; create it with: addgroup --system %s", name,
+		name);
 }
 
 /* Without root there is nothing to switch to: the workers stay what we are. */
@@ -38,7 +39,8 @@ static void note_unprivileged(const char *user)
 	struct passwd *own = getpwuid(geteuid());
 
 	if (own == NULL || strcmp(own->pw_name, user) != 0)
-		log_debug("not started as root: the workers stay uid %u, server.user '%s' is not obeyed",
+		log_debug("not started as root: the workers stay uid %u, server.user '%s' is not "
+			  "obeyed",
 			  (unsigned)geteuid(), user);
 }
 
@@ -63,10 +65,11 @@ bool place_identity(struct master *master)
 	}
 	found = getpwnam(user);
 	if (found == NULL)
-		return master_why(master, EXIT_START,
-				  "server.user: there is no user '%s'; create it with: adduser --system "
-				  "--group --no-create-home %s",
-				  user, user);
+		return master_why(
+			master, EXIT_START,
+			"server.user: there is no user '%s'; create it with: adduser --system "
+			"--group --no-create-home %s",
+			user, user);
 	if (found->pw_uid == 0)
 		log_warning("server.user is '%s': the workers run as root", user);
 	master->worker_uid = found->pw_uid;

@@ -27,7 +27,8 @@ static int explain(pid_t pid)
 	if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status))
 		fprintf(stderr, "shackd: killed by signal %d while starting\n", WTERMSIG(status));
 	else
-		fprintf(stderr, "shackd: ended while starting, with status %d\n", WEXITSTATUS(status));
+		fprintf(stderr, "shackd: ended while starting, with status %d\n",
+			WEXITSTATUS(status));
 	return EXIT_START;
 }
 

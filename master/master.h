@@ -30,8 +30,8 @@
 #define MASTER_EVENTS	 256 /* slot.up and slot.down that wait for keeper */
 #define MASTER_ZOMBIES	 256
 
-#define EXIT_USAGE 1 /* bad usage or configuration */
-#define EXIT_START 2 /* could not start */
+#define EXIT_USAGE   1 /* bad usage or configuration */
+#define EXIT_START   2 /* could not start */
 #define EXIT_GAVE_UP 3 /* could not go on */
 
 enum phase {
@@ -70,7 +70,7 @@ struct slot {
 	pid_t pid;
 	int pidfd, control;
 	ev_io pid_watch, control_watch;
-	ev_timer timer; /* WAITING: the respawn; STARTING: another try to pass descriptors */
+	ev_timer timer;	 /* WAITING: the respawn; STARTING: another try to pass descriptors */
 	unsigned passed; /* messages of the start sequence that are sent */
 	bool want_go, want_stop;
 	bool condemned; /* our watchdog sent it a signal */
@@ -112,7 +112,7 @@ struct master {
 
 	bool privileged;
 	uint32_t worker_uid, worker_gid; /* UINT32_MAX: stay */
-	uint32_t control_gid;		 /* group with rights on the control socket; UINT32_MAX: none */
+	uint32_t control_gid; /* group with rights on the control socket; UINT32_MAX: none */
 
 	int pidfile;
 	char *pidfile_path;

@@ -38,9 +38,8 @@ static bool still_there(const struct master *master)
 {
 	struct stat by_name, by_fd;
 
-	return fstat(master->pidfile, &by_fd) == 0 &&
-	       lstat(master->pidfile_path, &by_name) == 0 && by_fd.st_ino == by_name.st_ino &&
-	       by_fd.st_dev == by_name.st_dev;
+	return fstat(master->pidfile, &by_fd) == 0 && lstat(master->pidfile_path, &by_name) == 0 &&
+	       by_fd.st_ino == by_name.st_ino && by_fd.st_dev == by_name.st_dev;
 }
 
 /* 1: it is ours; 0: try again; -1: after master_why. */
@@ -51,8 +50,8 @@ static int open_and_lock(struct master *master)
 	master->pidfile = open(master->pidfile_path,
 			       O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
 	if (master->pidfile < 0 || fstat(master->pidfile, &st) != 0) {
-		master_why(master, EXIT_START, "can't open the pid file %s: %s", master->pidfile_path,
-			   strerror(errno));
+		master_why(master, EXIT_START, "can't open the pid file %s: %s",
+			   master->pidfile_path, strerror(errno));
 		return -1;
 	}
 	if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || (st.st_uid != 0 && st.st_uid != geteuid())) {

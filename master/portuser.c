@@ -88,15 +88,18 @@ const char *portuser_text(unsigned port, char *buf, size_t size)
 		inode = find_inode("/proc/net/udp6", port);
 	pid = inode != 0 ? find_pid(inode) : 0;
 	if (pid == 0) {
-		snprintf(buf, size, "in use by another program (which one is not visible from here)");
+		snprintf(buf, size,
+			 "in use by another program (which one is not visible from here)");
 		return buf;
 	}
 	proc_name(pid, name, sizeof(name));
 	if (pid == getpid())
 		snprintf(buf, size, "in use by this daemon itself: the address is listed twice");
 	else if (strncmp(name, "shackd-", 7) == 0)
-		snprintf(buf, size, "in use by pid %d (%s), a stray worker of an earlier shackd; end "
-			 "it with: kill %d", (int)pid, name, (int)pid);
+		snprintf(buf, size,
+			 "in use by pid %d (%s), a stray worker of an earlier shackd; end "
+			 "it with: kill %d",
+			 (int)pid, name, (int)pid);
 	else if (strcmp(name, "shackd") == 0)
 		snprintf(buf, size, "in use by pid %d (shackd), another daemon", (int)pid);
 	else

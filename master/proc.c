@@ -47,8 +47,9 @@ bool proc_times(pid_t pid, char *task_r, uint64_t *cpu_r)
 		return false;
 	/* the name is in brackets and may hold anything, brackets too */
 	after = strrchr(buf, ')');
-	if (after == NULL || sscanf(after + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-				    task_r, &user, &system) != 3)
+	if (after == NULL ||
+	    sscanf(after + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", task_r, &user,
+		   &system) != 3)
 		return false;
 	*cpu_r = (user + system) * (NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
 	if (slurp(pid, "schedstat", buf, sizeof(buf)) && sscanf(buf, "%llu", &ran) == 1)

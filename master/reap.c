@@ -93,9 +93,11 @@ static void lay_out(struct slot *slot)
 		reap_oldest(master);
 	master->zombie[master->zombies++] =
 		(struct zombie){slot->pid, slot->pidfd, check.serial, clock_mono()};
-	/* a keeper that is not there yet looks before it is READY; one that does not listen has 200 ms */
+	/* a keeper that is not there yet looks before it is READY; one that does not listen has 200
+	 * ms */
 	if (keeper != slot && keeper->state == SLOT_SERVING &&
-	    msg_send(keeper->control, MSG_CHECK, keeper->generation, &check, sizeof(check), -1) != 0)
+	    msg_send(keeper->control, MSG_CHECK, keeper->generation, &check, sizeof(check), -1) !=
+		    0)
 		log_debug("keeper can't be asked for a check: %s", strerror(errno));
 	reap_arm(master);
 }
@@ -137,8 +139,8 @@ static enum breaker_death classify(const struct slot *slot, const siginfo_t *inf
 
 static void tell_log(struct slot *slot, uint64_t wait)
 {
-	enum log_level level = slot->master->phase == PHASE_STOPPING ? LOG_LEVEL_DEBUG
-								     : LOG_LEVEL_WARNING;
+	enum log_level level =
+		slot->master->phase == PHASE_STOPPING ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
 
 	if (wait == 0)
 		log_write(level, 0, "%s (pid %d) died: %s", slot->name, (int)slot->pid,

@@ -41,8 +41,9 @@ static json_t *reasons(const struct master *master)
 		if (slot->state == SLOT_SERVING)
 			continue;
 		snprintf(text, sizeof(text), "%s is %s%s%s%s", slot->name,
-			 slot_state_name(slot->state), slot->last_death[0] != '\0' ? " (died: " : "",
-			 slot->last_death, slot->last_death[0] != '\0' ? ")" : "");
+			 slot_state_name(slot->state),
+			 slot->last_death[0] != '\0' ? " (died: " : "", slot->last_death,
+			 slot->last_death[0] != '\0' ? ")" : "");
 		json_array_append_new(array, json_string(text));
 	}
 	return array;
@@ -89,8 +90,9 @@ json_t *report_status(const struct master *master)
 			 version_text(), "date", version_date(), "pid", (int)getpid(), "uptime",
 			 (json_int_t)(clock_age(clock_mono(), master->started) / NS_PER_SEC),
 			 "generation", (json_int_t)1, "config_generation",
-			 (json_int_t)master->conf_generation, "last_reload", "state", state, "reasons",
-			 why, "services", services(master), "counters", odd_things(master));
+			 (json_int_t)master->conf_generation, "last_reload", "state", state,
+			 "reasons", why, "services", services(master), "counters",
+			 odd_things(master));
 }
 
 static json_t *report_slot(const struct slot *slot)
@@ -99,17 +101,17 @@ static json_t *report_slot(const struct slot *slot)
 	uint64_t beat = atomic_load(&slot->page->beat);
 	bool alive = slot_alive(slot);
 
-	return json_pack(
-		"{s:s, s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:s}", "slot",
-		slot->name, "kind", slot_kind_name(slot->kind), "pid", (int)slot->pid, "generation",
-		(json_int_t)slot->generation, "state", slot_state_name(slot->state), "doing",
-		page_state_name(atomic_load(&slot->page->state)), "restarts",
-		(json_int_t)slot->restarts, "heartbeat_ms",
-		(json_int_t)(alive && beat != 0 ? clock_age(now, beat) / NS_PER_MS : 0), "rss_kb",
-		(json_int_t)(alive ? proc_rss_kb(slot->pid) : 0), "breaker",
-		breaker_open(&slot->breaker, now) ? "open" : "closed", "ready_us",
-		(json_int_t)(slot->ready_ns / 1000), "deaths", (json_int_t)slot->deaths,
-		"last_death", slot->last_death);
+	return json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:s}",
+			 "slot", slot->name, "kind", slot_kind_name(slot->kind), "pid",
+			 (int)slot->pid, "generation", (json_int_t)slot->generation, "state",
+			 slot_state_name(slot->state), "doing",
+			 page_state_name(atomic_load(&slot->page->state)), "restarts",
+			 (json_int_t)slot->restarts, "heartbeat_ms",
+			 (json_int_t)(alive && beat != 0 ? clock_age(now, beat) / NS_PER_MS : 0),
+			 "rss_kb", (json_int_t)(alive ? proc_rss_kb(slot->pid) : 0), "breaker",
+			 breaker_open(&slot->breaker, now) ? "open" : "closed", "ready_us",
+			 (json_int_t)(slot->ready_ns / 1000), "deaths", (json_int_t)slot->deaths,
+			 "last_death", slot->last_death);
 }
 
 json_t *report_workers(const struct master *master)

@@ -34,8 +34,8 @@ const char *slot_kind_name(enum slot_kind kind)
 const char *slot_state_name(enum slot_state state)
 {
 	/* operators ask whether it serves: READY without GO is still "starting" for them */
-	static const char *const names[] = {"empty", "waiting", "starting",
-					    "starting", "ready", "stopping"};
+	static const char *const names[] = {"empty",	"waiting", "starting",
+					    "starting", "ready",   "stopping"};
 
 	return names[state];
 }
@@ -204,7 +204,8 @@ void slot_flush(struct slot *slot)
 		return;
 	}
 	if (errno == ETOOMANYREFS) {
-		/* too many descriptors in flight, of all workers together: the socket looks writable */
+		/* too many descriptors in flight, of all workers together: the socket looks
+		 * writable */
 		slot_watch(slot, EV_READ);
 		ev_timer_stop(slot->master->loop, &slot->timer);
 		ev_timer_set(&slot->timer, RETRY_SECONDS, 0);
@@ -293,7 +294,8 @@ void slot_read(struct slot *slot)
 			slot->master->messages_bad++;
 			log_limited(LOG_LEVEL_WARNING, "%s sent a broken message", slot->name);
 		} else {
-			/* end of file: it closed its end, its death follows; don't spin until then */
+			/* end of file: it closed its end, its death follows; don't spin until then
+			 */
 			if (got == 0)
 				ev_io_stop(slot->master->loop, &slot->control_watch);
 			return;

@@ -110,7 +110,8 @@ void spawn_start(const struct slot *slot, struct msg_start *start_r)
 static void become(const struct slot *slot, int control)
 {
 	const struct master *master = slot->master;
-	char *argv[] = {(char[]){"shackd"}, (char[]){ROLE_FLAG}, (char *)(uintptr_t)slot->name, NULL};
+	char *argv[] = {(char[]){"shackd"}, (char[]){ROLE_FLAG}, (char *)(uintptr_t)slot->name,
+			NULL};
 	sigset_t none;
 
 	/* a session of its own: Ctrl-C at a terminal is for the master alone */

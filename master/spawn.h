@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      spawn - one worker process
- * PURPOSE   fork and execveat of the master's own executable, and the list of what a worker is given.
- * OWNER     master
- * CONTRACT  the child has 0, 1 (/dev/null), 2 and ROLE_CONTROL_FD, everything else comes by message
- * LIMITS    SPAWN_ITEMS descriptors
+ * PURPOSE   fork and execveat of the master's own executable, and the list of what a worker is
+ * given. OWNER     master CONTRACT  the child has 0, 1 (/dev/null), 2 and ROLE_CONTROL_FD,
+ * everything else comes by message LIMITS    SPAWN_ITEMS descriptors
  */
 #ifndef SHACKD_MASTER_SPAWN_H
 #define SHACKD_MASTER_SPAWN_H

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      watchdog - finds hung workers and ends them
- * PURPOSE   Looks at every slot and gate a few times in each watchdog time and does what watch_judge
- *           says; the death is then handled like any other.
- * OWNER     master
- * CONTRACT  a gate's memory is shared with workers: its words are believed only when they name one
- *           of our own
- * LIMITS    none known
+ * PURPOSE   Looks at every slot and gate a few times in each watchdog time and does what
+ * watch_judge says; the death is then handled like any other. OWNER     master CONTRACT  a gate's
+ * memory is shared with workers: its words are believed only when they name one of our own LIMITS
+ * none known
  */
 #include <signal.h>
 
@@ -31,7 +29,8 @@ static void look_at_slot(struct slot *slot)
 	bool starting = slot->state == SLOT_STARTING;
 	struct watch_sample sample = {0};
 
-	/* READY without GO has nothing to do yet; who was asked to stop has a deadline of its own */
+	/* READY without GO has nothing to do yet; who was asked to stop has a deadline of its own
+	 */
 	if (!starting && slot->state != SLOT_SERVING)
 		return;
 	sample.turns = starting ? 0 : atomic_load(&slot->page->turns);

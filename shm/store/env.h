@@ -134,6 +134,10 @@ void store_size(struct store *store, uint64_t *pages_r, uint64_t *bytes_r);
 /* Keeps room for small commits in the file system even when others fill it (keeper, every second). */
 void store_reserve(struct store *store, uint64_t bytes);
 
+/* True when another store lies at the path by now (a damaged one was set aside): the process must
+ * end, its successor opens the new one. */
+bool store_replaced(struct store *store);
+
 /* Gives the pages of the map that a whole scan touched back (our page table entries only). */
 void store_forget_pages(struct store *store);
 

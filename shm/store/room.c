@@ -58,6 +58,18 @@ void store_forget_pages(struct store *store)
 		madvise(store->map, store->map_length, MADV_DONTNEED);
 }
 
+bool store_replaced(struct store *store)
+{
+	char file[sizeof(store->path) + 16];
+	struct stat ours, theirs;
+	int fd;
+
+	snprintf(file, sizeof(file), "%s/data.mdb", store->path);
+	if (mdb_env_get_fd(store->env, &fd) || fstat(fd, &ours) || stat(file, &theirs))
+		return false; /* the next maker of a store will tell */
+	return ours.st_ino != theirs.st_ino || ours.st_dev != theirs.st_dev;
+}
+
 int store_check_readers(struct store *store)
 {
 	int dead = 0, rc;

@@ -30,23 +30,23 @@
 #include "tests/load/lib_net.h"
 #include "tests/load/lib_slices.h"
 
-#define BARE_BATCH	64
-#define BARE_INBOXES	256
-#define BARE_SLOTS	(1u << 17)	/* of the hash; a power of two */
-#define BARE_CLIENTS	50000u
-#define BARE_CHUNK	1024		/* messages the kernel takes in one sendmmsg */
-#define BARE_DEFAULT	22
-#define BARE_RCVBUF	(4 << 20)
-#define BARE_DRAIN	0x7F400000u	/* receivers of --sendonly: 127.64.0.0 plus n */
+#define BARE_BATCH   64
+#define BARE_INBOXES 256
+#define BARE_SLOTS   (1u << 17) /* of the hash; a power of two */
+#define BARE_CLIENTS 50000u
+#define BARE_CHUNK   1024 /* messages the kernel takes in one sendmmsg */
+#define BARE_DEFAULT 22
+#define BARE_RCVBUF  (4 << 20)
+#define BARE_DRAIN   0x7F400000u /* receivers of --sendonly: 127.64.0.0 plus n */
 
 struct client {
 	struct sockaddr_storage addr;
 	int dgid;
-	unsigned index;		/* in the array of the DG-ID */
+	unsigned index; /* in the array of the DG-ID */
 };
 
 struct room {
-	struct iovec iov;	/* shared by all messages: the datagram in hand */
+	struct iovec iov; /* shared by all messages: the datagram in hand */
 	struct mmsghdr *msg;
 	unsigned n, room;
 };
@@ -56,47 +56,44 @@ struct bare {
 	socklen_t addr_len;
 	struct client *client;
 	unsigned nclients;
-	uint32_t *slot;		/* client number + 1 */
+	uint32_t *slot; /* client number + 1 */
 	struct room room[100];
 	uint64_t frames, datagrams;
 };
 
 static volatile sig_atomic_t bare_stop;
 
-static void
-bare_on_term(int sig)
+static void bare_on_term(int sig)
 {
 	(void)sig;
 	bare_stop = 1;
 }
 
-static uint32_t
-bare_hash(const struct sockaddr_storage *a)
+static uint32_t bare_hash(const struct sockaddr_storage *a)
 {
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a;
 	const struct sockaddr_in *in = (const struct sockaddr_in *)a;
-	uint64_t h = a->ss_family == AF_INET ?
-	    (uint64_t)in->sin_addr.s_addr << 16 | in->sin_port :
-	    (uint64_t)in6->sin6_addr.s6_addr32[3] << 16 | in6->sin6_port;
+	uint64_t h = a->ss_family == AF_INET
+			     ? (uint64_t)in->sin_addr.s_addr << 16 | in->sin_port
+			     : (uint64_t)in6->sin6_addr.s6_addr32[3] << 16 | in6->sin6_port;
 
 	return (uint32_t)(h * 0x9E3779B97F4A7C15ull >> 40);
 }
 
-static bool
-bare_equal(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+static bool bare_equal(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
 	const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)a;
 	const struct sockaddr_in6 *b6 = (const struct sockaddr_in6 *)b;
 
 	if (a->ss_family == AF_INET)
-		return memcmp(a, b, 8) == 0;	/* family, port, address */
+		return memcmp(a, b, 8) == 0; /* family, port, address */
 	return a6->sin6_port == b6->sin6_port &&
-	    memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
+	       memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
 }
 
 /* The client of an address, or NULL; slot_r is where it is or would be. */
-static struct client *
-bare_find(struct bare *b, const struct sockaddr_storage *addr, uint32_t *slot_r)
+static struct client *bare_find(struct bare *b, const struct sockaddr_storage *addr,
+				uint32_t *slot_r)
 {
 	uint32_t i = bare_hash(addr) & (BARE_SLOTS - 1);
 
@@ -112,8 +109,7 @@ bare_find(struct bare *b, const struct sockaddr_storage *addr, uint32_t *slot_r)
 	return NULL;
 }
 
-static void
-bare_join(struct bare *b, struct client *c)
+static void bare_join(struct bare *b, struct client *c)
 {
 	struct room *r = &b->room[c->dgid];
 	struct mmsghdr *m;
@@ -133,8 +129,7 @@ bare_join(struct bare *b, struct client *c)
 	m->msg_hdr.msg_iovlen = 1;
 }
 
-static void
-bare_poll(struct bare *b, const struct sockaddr_storage *from, const uint8_t *data)
+static void bare_poll(struct bare *b, const struct sockaddr_storage *from, const uint8_t *data)
 {
 	uint32_t slot;
 	struct client *c = bare_find(b, from, &slot);
@@ -151,22 +146,20 @@ bare_poll(struct bare *b, const struct sockaddr_storage *from, const uint8_t *da
 	(void)sendto(b->fd, NET_ANSWER, NET_POLL, 0, (const struct sockaddr *)from, b->addr_len);
 }
 
-static void
-bare_span(struct bare *b, struct mmsghdr *msg, unsigned n)
+static void bare_span(struct bare *b, struct mmsghdr *msg, unsigned n)
 {
 	while (n > 0) {
 		int sent = sendmmsg(b->fd, msg, n < BARE_CHUNK ? n : BARE_CHUNK, 0);
 
 		if (sent <= 0)
-			sent = 1;	/* one receiver's trouble is not the others' */
+			sent = 1; /* one receiver's trouble is not the others' */
 		msg += sent;
 		n -= (unsigned)sent;
 		b->datagrams += (unsigned)sent;
 	}
 }
 
-static void
-bare_frame(struct bare *b, const struct sockaddr_storage *from, uint8_t *data)
+static void bare_frame(struct bare *b, const struct sockaddr_storage *from, uint8_t *data)
 {
 	uint32_t slot;
 	struct client *c = bare_find(b, from, &slot);
@@ -175,14 +168,14 @@ bare_frame(struct bare *b, const struct sockaddr_storage *from, uint8_t *data)
 	if (c == NULL)
 		return;
 	r = &b->room[c->dgid];
-	r->iov = (struct iovec){ data, NET_FRAME };
+	r->iov = (struct iovec){data, NET_FRAME};
 	b->frames++;
 	bare_span(b, r->msg, c->index);
 	bare_span(b, r->msg + c->index + 1, r->n - c->index - 1);
 }
 
-static void
-bare_handle(struct bare *b, const struct sockaddr_storage *from, uint8_t *data, unsigned len)
+static void bare_handle(struct bare *b, const struct sockaddr_storage *from, uint8_t *data,
+			unsigned len)
 {
 	if (len == NET_FRAME && memcmp(data, "YSFD", 4) == 0)
 		bare_frame(b, from, data);
@@ -191,8 +184,7 @@ bare_handle(struct bare *b, const struct sockaddr_storage *from, uint8_t *data, 
 }
 
 /* Wait, take a batch, serve it. */
-static void
-bare_loop(struct bare *b, int ep)
+static void bare_loop(struct bare *b, int ep)
 {
 	static uint8_t data[BARE_BATCH][256];
 	static struct sockaddr_storage from[BARE_BATCH];
@@ -201,7 +193,7 @@ bare_loop(struct bare *b, int ep)
 	struct epoll_event ev;
 
 	for (int i = 0; i < BARE_BATCH; i++) {
-		iov[i] = (struct iovec){ data[i], sizeof(data[i]) };
+		iov[i] = (struct iovec){data[i], sizeof(data[i])};
 		in[i].msg_hdr.msg_name = &from[i];
 		in[i].msg_hdr.msg_iov = &iov[i];
 		in[i].msg_hdr.msg_iovlen = 1;
@@ -219,12 +211,11 @@ bare_loop(struct bare *b, int ep)
 	}
 }
 
-static int
-bare_serve(const char *listen)
+static int bare_serve(const char *listen)
 {
 	static struct bare b;
-	struct epoll_event ev = { .events = EPOLLIN };
-	struct sigaction sa = { .sa_handler = bare_on_term };
+	struct epoll_event ev = {.events = EPOLLIN};
+	struct sigaction sa = {.sa_handler = bare_on_term};
 	struct sockaddr_storage addr;
 	char text[64];
 	int ep = epoll_create1(EPOLL_CLOEXEC);
@@ -247,13 +238,12 @@ bare_serve(const char *listen)
 	fflush(stdout);
 	bare_loop(&b, ep);
 	printf("{\"frames\":%llu,\"datagrams\":%llu,\"clients\":%u,\"drops\":%u}\n",
-	    (unsigned long long)b.frames, (unsigned long long)b.datagrams, b.nclients,
-	    net_drops(b.fd));
+	       (unsigned long long)b.frames, (unsigned long long)b.datagrams, b.nclients,
+	       net_drops(b.fd));
 	return 0;
 }
 
-static void
-bare_pin(long cpu)
+static void bare_pin(long cpu)
 {
 	cpu_set_t set;
 
@@ -271,23 +261,24 @@ struct inbox {
 };
 
 /* The receivers of --sendonly: read as the simulator does, but only count. */
-static void
-bare_drain(int fd, volatile uint64_t *count)
+static void bare_drain(int fd, volatile uint64_t *count)
 {
 	static struct inbox box[BARE_INBOXES];
 	static struct iovec iov[BARE_INBOXES];
 	static struct mmsghdr in[BARE_INBOXES];
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	for (;;) {
 		int n;
 
 		for (int i = 0; i < BARE_INBOXES; i++) {
-			iov[i] = (struct iovec){ box[i].data, sizeof(box[i].data) };
-			in[i].msg_hdr = (struct msghdr){ .msg_name = &box[i].from,
-			    .msg_namelen = sizeof(box[i].from), .msg_iov = &iov[i],
-			    .msg_iovlen = 1, .msg_control = box[i].control,
-			    .msg_controllen = sizeof(box[i].control) };
+			iov[i] = (struct iovec){box[i].data, sizeof(box[i].data)};
+			in[i].msg_hdr = (struct msghdr){.msg_name = &box[i].from,
+							.msg_namelen = sizeof(box[i].from),
+							.msg_iov = &iov[i],
+							.msg_iovlen = 1,
+							.msg_control = box[i].control,
+							.msg_controllen = sizeof(box[i].control)};
 		}
 		(void)poll(&p, 1, -1);
 		n = recvmmsg(fd, in, BARE_INBOXES, MSG_DONTWAIT, NULL);
@@ -298,13 +289,12 @@ bare_drain(int fd, volatile uint64_t *count)
 
 /* What --sendonly measures. */
 struct pump {
-	double waited_s;	/* processor time spent on waiting, with the window full */
+	double waited_s; /* processor time spent on waiting, with the window full */
 	struct slices slices;
 };
 
 /* Processor time of this process so far. */
-static double
-bare_cpu_s(void)
+static double bare_cpu_s(void)
 {
 	struct timespec ts;
 
@@ -313,8 +303,7 @@ bare_cpu_s(void)
 }
 
 /* Until the receivers have got on, or for a good while; returns the processor time it took. */
-static double
-bare_spin(const volatile uint64_t *count, uint64_t got)
+static double bare_spin(const volatile uint64_t *count, uint64_t got)
 {
 	double start = bare_cpu_s();
 
@@ -324,15 +313,14 @@ bare_spin(const volatile uint64_t *count, uint64_t got)
 }
 
 /* Send to all receivers again and again while no more than window frames each are on their way. */
-static void
-bare_pump(struct bare *b, unsigned n, unsigned window, uint64_t end, volatile uint64_t *count,
-    struct pump *p)
+static void bare_pump(struct bare *b, unsigned n, unsigned window, uint64_t end,
+		      volatile uint64_t *count, struct pump *p)
 {
 	static uint8_t frame[NET_FRAME] = "YSFD";
 	struct room *r = &b->room[BARE_DEFAULT];
 	uint64_t seen = 0, now = net_now(), progress = now;
 
-	r->iov = (struct iovec){ frame, sizeof(frame) };
+	r->iov = (struct iovec){frame, sizeof(frame)};
 	while (now < end) {
 		uint64_t got = __atomic_load_n(count, __ATOMIC_ACQUIRE);
 		bool full = b->datagrams - got > (uint64_t)(window - 1) * n;
@@ -352,10 +340,9 @@ bare_pump(struct bare *b, unsigned n, unsigned window, uint64_t end, volatile ui
 }
 
 /* A socket bound to every address at once, read by a process of its own. */
-static pid_t
-bare_receivers(struct sockaddr_in *addr_r, long cpu, volatile uint64_t *count)
+static pid_t bare_receivers(struct sockaddr_in *addr_r, long cpu, volatile uint64_t *count)
 {
-	struct sockaddr_storage any = { .ss_family = AF_INET };
+	struct sockaddr_storage any = {.ss_family = AF_INET};
 	socklen_t len = sizeof(*addr_r);
 	int fd = net_udp(&any, len);
 	int on = 1;
@@ -376,13 +363,12 @@ bare_receivers(struct sockaddr_in *addr_r, long cpu, volatile uint64_t *count)
 	return pid;
 }
 
-static int
-bare_sendonly(unsigned n, unsigned window, unsigned seconds, long cpu)
+static int bare_sendonly(unsigned n, unsigned window, unsigned seconds, long cpu)
 {
-	static struct bare b;	/* too big for the stack */
-	volatile uint64_t *count = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct sockaddr_storage mine = { .ss_family = AF_INET };
+	static struct bare b; /* too big for the stack */
+	volatile uint64_t *count =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct sockaddr_storage mine = {.ss_family = AF_INET};
 	struct sockaddr_in to;
 	static struct pump pump;
 	uint64_t start, end;
@@ -411,24 +397,23 @@ bare_sendonly(unsigned n, unsigned window, unsigned seconds, long cpu)
 	kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
 	printf("{\"sendonly\":%u,\"window\":%u,\"datagrams\":%llu,\"received\":%llu,"
-	    "\"seconds\":%.3f,\"waited_s\":%.3f,\"cpu_s\":%.3f,\"datagrams_per_s\":%.0f,"
-	    "\"slice_datagrams_per_s\":%.0f}\n", n, window,
-	    (unsigned long long)b.datagrams, (unsigned long long)*count,
-	    (double)(end - start) / 1e9, pump.waited_s, bare_cpu_s(),
-	    (double)b.datagrams / ((double)(end - start) / 1e9), slices_median(&pump.slices));
+	       "\"seconds\":%.3f,\"waited_s\":%.3f,\"cpu_s\":%.3f,\"datagrams_per_s\":%.0f,"
+	       "\"slice_datagrams_per_s\":%.0f}\n",
+	       n, window, (unsigned long long)b.datagrams, (unsigned long long)*count,
+	       (double)(end - start) / 1e9, pump.waited_s, bare_cpu_s(),
+	       (double)b.datagrams / ((double)(end - start) / 1e9), slices_median(&pump.slices));
 	return 0;
 }
 
-static int
-bare_usage(void)
+static int bare_usage(void)
 {
 	fputs("usage: bare HOST:PORT\n"
-	    "       bare --sendonly RECEIVERS WINDOW SECONDS DRAIN_CPU\n", stderr);
+	      "       bare --sendonly RECEIVERS WINDOW SECONDS DRAIN_CPU\n",
+	      stderr);
 	return 2;
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	long n, window, seconds, cpu;
 	int status;

@@ -24,22 +24,21 @@
 
 #include "tests/load/lib_net.h"
 
-#define DOC_CLIENTS	512
-#define DOC_DELAYED	65536
-#define DOC_DEFAULT	22
+#define DOC_CLIENTS 512
+#define DOC_DELAYED 65536
+#define DOC_DEFAULT 22
 
 enum fault { LOSE, DOUBLE, SWAP, DAMAGE, DELAY, ECHO_BACK, CROSS, MUTE, REFUSE, FAULTS };
 
-static const char *const doc_names[FAULTS] = {
-	"lose", "double", "swap", "damage", "delay", "echo", "cross", "mute-poll", "refuse-call"
-};
+static const char *const doc_names[FAULTS] = {"lose", "double", "swap",	     "damage",	   "delay",
+					      "echo", "cross",	"mute-poll", "refuse-call"};
 
 struct client {
 	struct sockaddr_storage addr;
 	int dgid;
-	uint8_t held[NET_FRAME];	/* waits for the next one, to be overtaken */
+	uint8_t held[NET_FRAME]; /* waits for the next one, to be overtaken */
 	bool holds;
-	bool refused;			/* his present call is not relayed */
+	bool refused; /* his present call is not relayed */
 	bool answered;
 };
 
@@ -54,32 +53,29 @@ struct doctored {
 	socklen_t addr_len;
 	struct client client[DOC_CLIENTS];
 	int nclients;
-	unsigned every[FAULTS];		/* 0: never */
+	unsigned every[FAULTS]; /* 0: never */
 	unsigned seen[FAULTS];
 	unsigned did[FAULTS];
 	unsigned relayed, frames;
 	uint64_t delay_ns;
-	unsigned cut;			/* relay only so many frames of each call; 0: all */
+	unsigned cut; /* relay only so many frames of each call; 0: all */
 	struct delayed later[DOC_DELAYED];
 	unsigned later_head, later_tail;
 };
 
 /* Is it the turn of this fault? */
-static bool
-doc_hit(struct doctored *d, enum fault f)
+static bool doc_hit(struct doctored *d, enum fault f)
 {
 	return d->every[f] != 0 && ++d->seen[f] % d->every[f] == 0;
 }
 
-static void
-doc_out(struct doctored *d, const struct client *c, const void *data, size_t len)
+static void doc_out(struct doctored *d, const struct client *c, const void *data, size_t len)
 {
 	(void)sendto(d->fd, data, len, 0, (const struct sockaddr *)&c->addr, d->addr_len);
 }
 
 /* Put a frame aside; all delays are equal, so the queue is in order. */
-static void
-doc_later(struct doctored *d, int client, const uint8_t *frame)
+static void doc_later(struct doctored *d, int client, const uint8_t *frame)
 {
 	struct delayed *l = &d->later[d->later_head % DOC_DELAYED];
 
@@ -93,8 +89,7 @@ doc_later(struct doctored *d, int client, const uint8_t *frame)
 }
 
 /* One datagram to one receiver, with whatever is to happen to it. */
-static void
-doc_relay_one(struct doctored *d, int client, const uint8_t *frame)
+static void doc_relay_one(struct doctored *d, int client, const uint8_t *frame)
 {
 	struct client *c = &d->client[client];
 	uint8_t bad[NET_FRAME];
@@ -122,7 +117,7 @@ doc_relay_one(struct doctored *d, int client, const uint8_t *frame)
 	}
 	if (doc_hit(d, DAMAGE)) {
 		memcpy(bad, frame, NET_FRAME);
-		bad[NET_FRAME - 1] ^= 0x10;	/* a voice or second-CSD column in any frame */
+		bad[NET_FRAME - 1] ^= 0x10; /* a voice or second-CSD column in any frame */
 		doc_out(d, c, bad, NET_FRAME);
 		d->did[DAMAGE]++;
 		return;
@@ -135,8 +130,7 @@ doc_relay_one(struct doctored *d, int client, const uint8_t *frame)
 }
 
 /* Somebody who should not hear this. */
-static void
-doc_cross(struct doctored *d, int talker, const uint8_t *frame)
+static void doc_cross(struct doctored *d, int talker, const uint8_t *frame)
 {
 	for (int i = 0; i < d->nclients; i++) {
 		if (d->client[i].dgid == d->client[talker].dgid)
@@ -147,8 +141,7 @@ doc_cross(struct doctored *d, int talker, const uint8_t *frame)
 	}
 }
 
-static void
-doc_frame(struct doctored *d, int talker, const uint8_t *frame)
+static void doc_frame(struct doctored *d, int talker, const uint8_t *frame)
 {
 	struct client *t = &d->client[talker];
 
@@ -174,8 +167,7 @@ doc_frame(struct doctored *d, int talker, const uint8_t *frame)
 		doc_cross(d, talker, frame);
 }
 
-static void
-doc_poll(struct doctored *d, int client)
+static void doc_poll(struct doctored *d, int client)
 {
 	struct client *c = &d->client[client];
 
@@ -188,8 +180,7 @@ doc_poll(struct doctored *d, int client)
 	doc_out(d, c, NET_ANSWER, NET_POLL);
 }
 
-static int
-doc_find(const struct doctored *d, const struct sockaddr_storage *from)
+static int doc_find(const struct doctored *d, const struct sockaddr_storage *from)
 {
 	/* Family, port and address come first in either kind of address. */
 	size_t len = from->ss_family == AF_INET6 ? 24 : 8;
@@ -201,10 +192,9 @@ doc_find(const struct doctored *d, const struct sockaddr_storage *from)
 	return -1;
 }
 
-static void
-doc_read(struct doctored *d)
+static void doc_read(struct doctored *d)
 {
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = {0};
 	socklen_t len;
 	uint8_t data[256];
 	ssize_t n;
@@ -215,7 +205,7 @@ doc_read(struct doctored *d)
 		n = recvfrom(d->fd, data, sizeof(data), 0, (struct sockaddr *)&from, &len);
 		if (n == -1)
 			return;
-		i = doc_find(d, &from);
+		i = n > 0 ? doc_find(d, &from) : -1;
 		if (n == NET_FRAME && memcmp(data, "YSFD", 4) == 0 && i >= 0) {
 			doc_frame(d, i, data);
 		} else if (n >= NET_POLL && memcmp(data, "YSFP", 4) == 0) {
@@ -233,8 +223,7 @@ doc_read(struct doctored *d)
 }
 
 /* Send what is due; returns milliseconds until the next, or -1. */
-static int
-doc_due(struct doctored *d)
+static int doc_due(struct doctored *d)
 {
 	while (d->later_tail != d->later_head) {
 		struct delayed *l = &d->later[d->later_tail % DOC_DELAYED];
@@ -248,8 +237,7 @@ doc_due(struct doctored *d)
 	return -1;
 }
 
-static void
-doc_report(const struct doctored *d)
+static void doc_report(const struct doctored *d)
 {
 	printf("{\"frames\":%u,\"relayed\":%u", d->frames, d->relayed);
 	for (int f = 0; f < FAULTS; f++)
@@ -258,17 +246,17 @@ doc_report(const struct doctored *d)
 	fflush(stdout);
 }
 
-static bool
-doc_arguments(struct doctored *d, int argc, char **argv, struct sockaddr_storage *addr_r)
+static bool doc_arguments(struct doctored *d, int argc, char **argv,
+			  struct sockaddr_storage *addr_r)
 {
-	struct option options[FAULTS + 3] = { { NULL, 0, NULL, 0 } };
+	struct option options[FAULTS + 3] = {{NULL, 0, NULL, 0}};
 	long n;
 	int opt;
 
 	for (int f = 0; f < FAULTS; f++)
-		options[f] = (struct option){ doc_names[f], required_argument, NULL, 256 + f };
-	options[FAULTS] = (struct option){ "delay-ms", required_argument, NULL, 256 + FAULTS };
-	options[FAULTS + 1] = (struct option){ "cut", required_argument, NULL, 256 + FAULTS + 1 };
+		options[f] = (struct option){doc_names[f], required_argument, NULL, 256 + f};
+	options[FAULTS] = (struct option){"delay-ms", required_argument, NULL, 256 + FAULTS};
+	options[FAULTS + 1] = (struct option){"cut", required_argument, NULL, 256 + FAULTS + 1};
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt < 256 || !net_number(optarg, 1, 1000000, &n))
 			return false;
@@ -282,8 +270,7 @@ doc_arguments(struct doctored *d, int argc, char **argv, struct sockaddr_storage
 	return optind + 1 == argc && net_parse(argv[optind], addr_r, &d->addr_len);
 }
 
-static int
-doc_open(struct doctored *d, const struct sockaddr_storage *listen)
+static int doc_open(struct doctored *d, const struct sockaddr_storage *listen)
 {
 	struct sockaddr_storage addr = *listen;
 	char text[64];
@@ -297,30 +284,29 @@ doc_open(struct doctored *d, const struct sockaddr_storage *listen)
 	return 0;
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
-	static struct doctored d = { .delay_ns = 50000000 };
+	static struct doctored d = {.delay_ns = 50000000};
 	struct sockaddr_storage listen;
 	struct pollfd p[2];
 	sigset_t set;
 
 	if (!doc_arguments(&d, argc, argv, &listen)) {
 		fputs("usage: doctored [--FAULT N]... [--delay-ms MS] [--cut FRAMES] HOST:PORT\n"
-		    "faults: lose double swap damage delay echo cross mute-poll refuse-call\n",
-		    stderr);
+		      "faults: lose double swap damage delay echo cross mute-poll refuse-call\n",
+		      stderr);
 		return 2;
 	}
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	p[1] = (struct pollfd){ .fd = signalfd(-1, &set, SFD_CLOEXEC), .events = POLLIN };
+	p[1] = (struct pollfd){.fd = signalfd(-1, &set, SFD_CLOEXEC), .events = POLLIN};
 	if (doc_open(&d, &listen) == -1 || p[1].fd == -1) {
 		fprintf(stderr, "doctored: %s\n", strerror(errno));
 		return 1;
 	}
-	p[0] = (struct pollfd){ .fd = d.fd, .events = POLLIN };
+	p[0] = (struct pollfd){.fd = d.fd, .events = POLLIN};
 	do {
 		p[0].revents = p[1].revents = 0;
 		(void)poll(p, 2, doc_due(&d));

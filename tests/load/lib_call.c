@@ -13,18 +13,19 @@
 
 #include "tests/load/lib_code.h"
 
-#define AT_TAG		4
-#define AT_SOURCE	14
-#define AT_DEST		24
-#define AT_COUNTER	34
-#define AT_SYNC		35
-#define AT_FICH		40
-#define AT_PAYLOAD	65
-#define ROW		18	/* bytes in a payload row */
-#define VOICE		5	/* first voice column of a row */
-#define AT_STAMP	(AT_PAYLOAD + VOICE)
+#define AT_TAG	   4
+#define AT_SOURCE  14
+#define AT_DEST	   24
+#define AT_COUNTER 34
+#define AT_SYNC	   35
+#define AT_FICH	   40
+#define AT_PAYLOAD 65
+#define ROW	   18 /* bytes in a payload row */
+#define VOICE	   5  /* first voice column of a row */
+#define AT_STAMP   (AT_PAYLOAD + VOICE)
 
-static const uint8_t call_sync[5] = { 0xD4, 0x71, 0xC9, 0x63, 0x4D };
+static const uint8_t call_sync[5] = {0xD4, 0x71, 0xC9, 0x63, 0x4D};
+static const uint8_t call_all[3] = {'A', 'L', 'L'};
 
 /* Thirteen bytes each fit into the voice columns of rows 0 and 1. */
 struct call_row0 {
@@ -42,28 +43,25 @@ struct call_row1 {
  * A source like Q0001AAB: passes the usual call sign pattern, belongs to nobody (no country has Q),
  * and changes with each call, so that short calls are not taken for a wild PTT.
  */
-static void
-call_source(uint32_t gateway, uint32_t call, uint8_t out[10])
+static void call_source(uint32_t gateway, uint32_t call, uint8_t out[10])
 {
 	char text[16];
 
-	snprintf(text, sizeof(text), "Q%04u%c%c%c  ", gateway % 10000,
-	    'A' + (int)(call / 676 % 26), 'A' + (int)(call / 26 % 26), 'A' + (int)(call % 26));
+	snprintf(text, sizeof(text), "Q%04u%c%c%c  ", gateway % 10000, 'A' + (int)(call / 676 % 26),
+		 'A' + (int)(call / 26 % 26), 'A' + (int)(call % 26));
 	memcpy(out, text, 10);
 }
 
 /* Put a coded block into columns of the five payload rows. */
-static void
-call_columns(uint8_t *frame, int column, int width, const uint8_t *block)
+static void call_columns(uint8_t *frame, int column, int width, const uint8_t *block)
 {
 	for (int row = 0; row < 5; row++)
 		memcpy(frame + AT_PAYLOAD + row * ROW + column, block + row * width, (size_t)width);
 }
 
-static void
-call_common(const struct call_talker *t, uint32_t call, int kind, uint8_t *frame)
+static void call_common(const struct call_talker *t, uint32_t call, int kind, uint8_t *frame)
 {
-	struct code_fich fich = { .fi = 1, .ft = CALL_FT, .dt = 2, .sq = (uint8_t)t->dgid };
+	struct code_fich fich = {.fi = 1, .ft = CALL_FT, .dt = 2, .sq = (uint8_t)t->dgid};
 	uint8_t info[4];
 
 	if (kind == CALL_HEADER)
@@ -75,21 +73,22 @@ call_common(const struct call_talker *t, uint32_t call, int kind, uint8_t *frame
 	memcpy(frame, "YSFD", 4);
 	memcpy(frame + AT_TAG, t->tag, 10);
 	call_source(t->gateway, call, frame + AT_SOURCE);
-	memcpy(frame + AT_DEST, "ALL       ", 10);
+	memset(frame + AT_DEST, ' ', 10);
+	memcpy(frame + AT_DEST, call_all, sizeof(call_all));
 	frame[AT_COUNTER] = 0;
 	memcpy(frame + AT_SYNC, call_sync, sizeof(call_sync));
 	code_fich_info(&fich, info);
 	code_fich(info, frame + AT_FICH);
 }
 
-static void
-call_callsigns(const struct call_talker *t, uint32_t call, uint8_t *frame)
+static void call_callsigns(const struct call_talker *t, uint32_t call, uint8_t *frame)
 {
 	uint8_t block[CODE_CSD_SIZE];
 	uint8_t text[20];
 	char number[32];
 
-	memcpy(text, "ALL       ", 10);
+	memset(text, ' ', sizeof(text));
+	memcpy(text, call_all, sizeof(call_all));
 	memcpy(text + 10, frame + AT_SOURCE, 10);
 	code_csd(text, block);
 	call_columns(frame, 0, 9, block);
@@ -98,16 +97,15 @@ call_callsigns(const struct call_talker *t, uint32_t call, uint8_t *frame)
 	call_columns(frame, 9, 9, block);
 }
 
-static void
-call_voice(const struct call_talker *t, uint32_t call, int kind, uint8_t *frame)
+static void call_voice(const struct call_talker *t, uint32_t call, int kind, uint8_t *frame)
 {
-	struct call_row0 id = { .run = t->run, .gateway = t->gateway, .call = call };
+	struct call_row0 id = {.run = t->run, .gateway = t->gateway, .call = call};
 	uint8_t block[CODE_DCH_SIZE];
 	uint8_t text[10];
 
 	memset(text, ' ', sizeof(text));
 	if (kind == CALL_VOICE)
-		memcpy(text, "ALL", 3);
+		memcpy(text, call_all, sizeof(call_all));
 	else if (kind == CALL_VOICE + 1)
 		memcpy(text, frame + AT_SOURCE, 10);
 	else if (kind == CALL_VOICE + 2)
@@ -119,8 +117,7 @@ call_voice(const struct call_talker *t, uint32_t call, int kind, uint8_t *frame)
 	memcpy(frame + AT_STAMP, &id, sizeof(id));
 }
 
-void
-call_begin(struct call_talker *t, uint32_t call, uint32_t first_seq)
+void call_begin(struct call_talker *t, uint32_t call, uint32_t first_seq)
 {
 	struct call_frames *c = &t->call[call % 2];
 
@@ -139,20 +136,19 @@ call_begin(struct call_talker *t, uint32_t call, uint32_t first_seq)
 }
 
 /* The fields that differ between two voice frames of equal FN. */
-static void
-call_vary(uint8_t *frame, uint32_t place, uint32_t seq, uint64_t sent_ns)
+static void call_vary(uint8_t *frame, uint32_t place, uint32_t seq, uint64_t sent_ns)
 {
-	struct call_row1 row = { .seq = seq, .sent_ns = sent_ns };
+	struct call_row1 row = {.seq = seq, .sent_ns = sent_ns};
 
 	frame[AT_COUNTER] = (uint8_t)((place & 127) << 1);
 	memcpy(frame + AT_STAMP + ROW, &row, sizeof(row));
 }
 
-const uint8_t *
-call_make(struct call_talker *t, uint32_t call, uint32_t seq, bool end, uint64_t now_ns)
+const uint8_t *call_make(struct call_talker *t, uint32_t call, uint32_t seq, bool end,
+			 uint64_t now_ns)
 {
 	struct call_frames *c = &t->call[call % 2];
-	struct call_stamp stamp = { t->gateway, call, seq, now_ns };
+	struct call_stamp stamp = {t->gateway, call, seq, now_ns};
 	uint32_t place = seq - c->first_seq;
 	uint8_t *frame;
 
@@ -170,8 +166,7 @@ call_make(struct call_talker *t, uint32_t call, uint32_t seq, bool end, uint64_t
 	return frame;
 }
 
-long
-call_gateway(const uint8_t frame[NET_FRAME])
+long call_gateway(const uint8_t frame[NET_FRAME])
 {
 	long n = 0;
 
@@ -188,8 +183,7 @@ call_gateway(const uint8_t frame[NET_FRAME])
 }
 
 /* Equal but for columns 0..width-1 of the payload rows, which a reflector may rewrite. */
-static bool
-call_same_outside(const uint8_t *a, const uint8_t *b, int width)
+static bool call_same_outside(const uint8_t *a, const uint8_t *b, int width)
 {
 	if (memcmp(a, b, AT_PAYLOAD) != 0)
 		return false;
@@ -203,9 +197,8 @@ call_same_outside(const uint8_t *a, const uint8_t *b, int width)
 }
 
 /* A header or terminator is the very one that was sent, at most with another CSD1. */
-static enum call_verdict
-call_judge_once(const struct call_talker *t, const uint8_t *frame, int kind,
-    struct call_stamp *stamp_r)
+static enum call_verdict call_judge_once(const struct call_talker *t, const uint8_t *frame,
+					 int kind, struct call_stamp *stamp_r)
 {
 	enum call_verdict verdict = CALL_ALIEN;
 
@@ -225,9 +218,8 @@ call_judge_once(const struct call_talker *t, const uint8_t *frame, int kind,
 	return verdict;
 }
 
-enum call_verdict
-call_judge(const struct call_talker *t, const uint8_t frame[NET_FRAME],
-    struct call_stamp *stamp_r, bool *header_r, bool *end_r)
+enum call_verdict call_judge(const struct call_talker *t, const uint8_t frame[NET_FRAME],
+			     struct call_stamp *stamp_r, bool *header_r, bool *end_r)
 {
 	const struct call_frames *c;
 	uint8_t mine[NET_FRAME];
@@ -251,7 +243,7 @@ call_judge(const struct call_talker *t, const uint8_t frame[NET_FRAME],
 		return CALL_DAMAGED;
 	memcpy(mine, c->frame[CALL_VOICE + (place - 1) % (CALL_FT + 1)], NET_FRAME);
 	call_vary(mine, place, row.seq, row.sent_ns);
-	*stamp_r = (struct call_stamp){ id.gateway, id.call, row.seq, row.sent_ns };
+	*stamp_r = (struct call_stamp){id.gateway, id.call, row.seq, row.sent_ns};
 	if (memcmp(frame, mine, NET_FRAME) == 0)
 		return CALL_OK;
 	return call_same_outside(frame, mine, 5) ? CALL_REWRITTEN : CALL_DAMAGED;

@@ -18,24 +18,24 @@
 
 #include "tests/load/lib_net.h"
 
-#define CALL_FT	6			/* frame total: FN runs 0..6 */
-#define CALL_HEADER	0			/* kinds: header, seven frame numbers, terminator */
-#define CALL_VOICE	1
-#define CALL_END	(CALL_VOICE + CALL_FT + 1)
-#define CALL_KINDS	(CALL_END + 1)
+#define CALL_FT	    6 /* frame total: FN runs 0..6 */
+#define CALL_HEADER 0 /* kinds: header, seven frame numbers, terminator */
+#define CALL_VOICE  1
+#define CALL_END    (CALL_VOICE + CALL_FT + 1)
+#define CALL_KINDS  (CALL_END + 1)
 
 /* What identifies one frame: who sent it, in which call, and its place among all of his. */
 struct call_stamp {
-	uint32_t talker;	/* number of the gateway */
+	uint32_t talker; /* number of the gateway */
 	uint32_t call;
-	uint32_t seq;		/* counts through all calls of the talker */
-	uint64_t sent_ns;	/* CLOCK_MONOTONIC */
+	uint32_t seq;	  /* counts through all calls of the talker */
+	uint64_t sent_ns; /* CLOCK_MONOTONIC */
 };
 
 struct call_frames {
 	bool used;
 	uint32_t call;
-	uint32_t first_seq;	/* sequence number of the header */
+	uint32_t first_seq; /* sequence number of the header */
 	struct call_stamp header;
 	struct call_stamp end;
 	uint8_t frame[CALL_KINDS][NET_FRAME];
@@ -43,18 +43,18 @@ struct call_frames {
 
 /* The two latest calls of one talker; number n is in call[n % 2]. */
 struct call_talker {
-	uint32_t run;		/* tells two simulators apart */
+	uint32_t run; /* tells two simulators apart */
 	uint32_t gateway;
 	uint8_t tag[10];
-	int dgid;		/* what the FICH says; 0 for none */
+	int dgid; /* what the FICH says; 0 for none */
 	struct call_frames call[2];
 };
 
 enum call_verdict {
-	CALL_OK,		/* bit for bit what was sent */
-	CALL_REWRITTEN,	/* data channel changed, voice and network header whole */
+	CALL_OK,	/* bit for bit what was sent */
+	CALL_REWRITTEN, /* data channel changed, voice and network header whole */
 	CALL_DAMAGED,
-	CALL_ALIEN,		/* not ours, or too old to judge */
+	CALL_ALIEN, /* not ours, or too old to judge */
 };
 
 /* Prepare call number call, whose header will have sequence number first_seq. */
@@ -62,13 +62,13 @@ void call_begin(struct call_talker *t, uint32_t call, uint32_t first_seq);
 
 /* The frame of seq within the call, stamped; end makes it the terminator. Valid until the next. */
 const uint8_t *call_make(struct call_talker *t, uint32_t call, uint32_t seq, bool end,
-    uint64_t now_ns);
+			 uint64_t now_ns);
 
 /* The gateway number in the tag of a frame ("G00001-22" is 1), or -1. */
 long call_gateway(const uint8_t frame[NET_FRAME]);
 
 /* Judge a frame said to be of talker t; the stamp is set unless it is alien or damaged. */
 enum call_verdict call_judge(const struct call_talker *t, const uint8_t frame[NET_FRAME],
-    struct call_stamp *stamp_r, bool *header_r, bool *end_r);
+			     struct call_stamp *stamp_r, bool *header_r, bool *end_r);
 
 #endif

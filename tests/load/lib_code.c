@@ -10,23 +10,20 @@
 
 #include <string.h>
 
-#define GOLAY_POLY	0xC75u	/* x^11 + x^10 + x^6 + x^5 + x^4 + x^2 + 1 */
-#define TAIL_BITS	4	/* zeros that bring the convolutional encoder home */
+#define GOLAY_POLY 0xC75u /* x^11 + x^10 + x^6 + x^5 + x^4 + x^2 + 1 */
+#define TAIL_BITS  4	  /* zeros that bring the convolutional encoder home */
 
-static unsigned
-code_bit(const uint8_t *data, unsigned i)
+static unsigned code_bit(const uint8_t *data, unsigned i)
 {
 	return (data[i / 8] >> (7 - i % 8)) & 1u;
 }
 
-static void
-code_set(uint8_t *data, unsigned i, unsigned bit)
+static void code_set(uint8_t *data, unsigned i, unsigned bit)
 {
 	data[i / 8] |= (uint8_t)(bit << (7 - i % 8));
 }
 
-uint16_t
-code_crc16(const uint8_t *data, size_t len)
+uint16_t code_crc16(const uint8_t *data, size_t len)
 {
 	uint32_t crc = 0;
 
@@ -39,8 +36,7 @@ code_crc16(const uint8_t *data, size_t len)
 	return (uint16_t)(crc ^ 0xFFFFu);
 }
 
-uint32_t
-code_golay(uint32_t data)
+uint32_t code_golay(uint32_t data)
 {
 	uint32_t rest = (data & 0xFFFu) << 11;
 	uint32_t word;
@@ -54,10 +50,9 @@ code_golay(uint32_t data)
 }
 
 /* Convolve nbits of data plus the tail and spread the symbol pairs over rows * 20 columns. */
-static void
-code_block(const uint8_t *data, unsigned nbits, unsigned rows, uint8_t *block)
+static void code_block(const uint8_t *data, unsigned nbits, unsigned rows, uint8_t *block)
 {
-	unsigned past[5] = { 0 };
+	unsigned past[5] = {0};
 
 	memset(block, 0, rows * 5);
 	for (unsigned i = 0; i < nbits + TAIL_BITS; i++) {
@@ -71,10 +66,9 @@ code_block(const uint8_t *data, unsigned nbits, unsigned rows, uint8_t *block)
 }
 
 /* Exclusive-or with the sequence s[i] = s[i-5] ^ s[i-9]. */
-static void
-code_whiten(uint8_t *data, size_t len)
+static void code_whiten(uint8_t *data, size_t len)
 {
-	uint8_t s[9 + 20 * 8] = { 1, 0, 0, 1, 0, 0, 1, 1, 1 };
+	uint8_t s[9 + 20 * 8] = {1, 0, 0, 1, 0, 0, 1, 1, 1};
 
 	for (size_t i = 9; i < sizeof(s); i++)
 		s[i] = s[i - 5] ^ s[i - 9];
@@ -82,8 +76,7 @@ code_whiten(uint8_t *data, size_t len)
 		data[i / 8] ^= (uint8_t)(s[i] << (7 - i % 8));
 }
 
-void
-code_fich_info(const struct code_fich *f, uint8_t info_r[4])
+void code_fich_info(const struct code_fich *f, uint8_t info_r[4])
 {
 	info_r[0] = (uint8_t)(f->fi << 6 | 2 << 4);
 	info_r[1] = (uint8_t)(f->fn << 3 | f->ft);
@@ -91,18 +84,16 @@ code_fich_info(const struct code_fich *f, uint8_t info_r[4])
 	info_r[3] = f->sq & 0x7F;
 }
 
-void
-code_fich(const uint8_t info[4], uint8_t block_r[CODE_FICH_SIZE])
+void code_fich(const uint8_t info[4], uint8_t block_r[CODE_FICH_SIZE])
 {
 	uint16_t crc = code_crc16(info, 4);
-	uint8_t b[6] = { info[0], info[1], info[2], info[3],
-	    (uint8_t)(crc >> 8), (uint8_t)crc };
+	uint8_t b[6] = {info[0], info[1], info[2], info[3], (uint8_t)(crc >> 8), (uint8_t)crc};
 	uint8_t coded[12];
 
 	for (int i = 0; i < 4; i++) {
 		const uint8_t *p = b + i / 2 * 3;
-		uint32_t word = i % 2 == 0 ? (uint32_t)p[0] << 4 | p[1] >> 4 :
-		    (uint32_t)(p[1] & 0xF) << 8 | p[2];
+		uint32_t word = i % 2 == 0 ? (uint32_t)p[0] << 4 | p[1] >> 4
+					   : (uint32_t)(p[1] & 0xF) << 8 | p[2];
 		uint32_t golay = code_golay(word);
 
 		coded[3 * i] = (uint8_t)(golay >> 16);
@@ -113,8 +104,7 @@ code_fich(const uint8_t info[4], uint8_t block_r[CODE_FICH_SIZE])
 }
 
 /* Text of len bytes: whiten, append the CRC of the whitened bytes, convolve, interleave. */
-static void
-code_text(const uint8_t *text, size_t len, unsigned rows, uint8_t *block)
+static void code_text(const uint8_t *text, size_t len, unsigned rows, uint8_t *block)
 {
 	uint8_t data[22];
 	uint16_t crc;
@@ -127,14 +117,12 @@ code_text(const uint8_t *text, size_t len, unsigned rows, uint8_t *block)
 	code_block(data, (unsigned)(len + 2) * 8, rows, block);
 }
 
-void
-code_csd(const uint8_t text[20], uint8_t block_r[CODE_CSD_SIZE])
+void code_csd(const uint8_t text[20], uint8_t block_r[CODE_CSD_SIZE])
 {
 	code_text(text, 20, 9, block_r);
 }
 
-void
-code_dch(const uint8_t text[10], uint8_t block_r[CODE_DCH_SIZE])
+void code_dch(const uint8_t text[10], uint8_t block_r[CODE_DCH_SIZE])
 {
 	code_text(text, 10, 5, block_r);
 }

@@ -14,17 +14,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CODE_FICH_SIZE	25
-#define CODE_CSD_SIZE	45
-#define CODE_DCH_SIZE	25
+#define CODE_FICH_SIZE 25
+#define CODE_CSD_SIZE  45
+#define CODE_DCH_SIZE  25
 
 /* The fields of a FICH that a simulated radio sets (YSF protocol, FICH table). */
 struct code_fich {
-	uint8_t fi;	/* 0 header, 1 communication, 2 terminator, 3 test */
-	uint8_t fn;	/* frame number 0..7 */
-	uint8_t ft;	/* frame total: the highest FN */
-	uint8_t dt;	/* data type; 2 is V/D mode 2 */
-	uint8_t sq;	/* DG-ID 0..127 */
+	uint8_t fi; /* 0 header, 1 communication, 2 terminator, 3 test */
+	uint8_t fn; /* frame number 0..7 */
+	uint8_t ft; /* frame total: the highest FN */
+	uint8_t dt; /* data type; 2 is V/D mode 2 */
+	uint8_t sq; /* DG-ID 0..127 */
 };
 
 /* CRC-16, polynomial 0x1021, initial 0, no reflection, final exclusive-or 0xFFFF. */

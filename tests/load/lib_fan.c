@@ -17,10 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FAN_BASE	0x7F100000u	/* 127.16.0.0; gateway number n is this plus n */
-#define FAN_OUT		64
-#define FAN_DATA	200		/* what a stock gateway reads at most */
-#define FAN_CONTROL	128
+#define FAN_BASE    0x7F100000u /* 127.16.0.0; gateway number n is this plus n */
+#define FAN_OUT	    64
+#define FAN_DATA    200 /* what a stock gateway reads at most */
+#define FAN_CONTROL 128
 
 struct fan_slot {
 	struct sockaddr_storage from;
@@ -30,12 +30,12 @@ struct fan_slot {
 
 struct fan {
 	struct fan_options o;
-	bool wildcard;			/* addresses by IP_PKTINFO */
+	bool wildcard; /* addresses by IP_PKTINFO */
 	uint32_t nsock;
 	struct pollfd *poll;
 	int rcvbuf;
 	uint64_t send_errors;
-	uint32_t out_sock;		/* the socket of the batch in the making */
+	uint32_t out_sock; /* the socket of the batch in the making */
 	unsigned nout;
 	struct mmsghdr out[FAN_OUT];
 	struct iovec out_iov[FAN_OUT];
@@ -45,44 +45,43 @@ struct fan {
 	struct fan_slot in_slot[FAN_BATCH];
 };
 
-static int
-fan_socket(struct fan *f, uint32_t i)
+static int fan_socket(struct fan *f, uint32_t i)
 {
-	struct sockaddr_storage any = { .ss_family = f->o.peer.ss_family };
+	struct sockaddr_storage any = {.ss_family = f->o.peer.ss_family};
 	int on = 1;
 	int fd;
 
 	fd = net_udp(&any, f->o.peer_len);
 	if (fd == -1)
 		return -1;
-	f->poll[i] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	f->poll[i] = (struct pollfd){.fd = fd, .events = POLLIN};
 	f->rcvbuf = net_rcvbuf(fd, f->o.rcvbuf);
 	if (f->wildcard && setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) == -1)
 		return -1;
-	if (f->o.kernel_time &&
-	    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) == -1)
+	if (f->o.kernel_time && setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) == -1)
 		return -1;
 	return 0;
 }
 
-static void
-fan_prepare(struct fan *f)
+static void fan_prepare(struct fan *f)
 {
 	for (unsigned i = 0; i < FAN_OUT; i++) {
 		f->out_iov[i].iov_base = f->out_slot[i].data;
-		f->out[i].msg_hdr = (struct msghdr){ .msg_name = &f->o.peer,
-		    .msg_namelen = f->o.peer_len, .msg_iov = &f->out_iov[i], .msg_iovlen = 1 };
+		f->out[i].msg_hdr = (struct msghdr){.msg_name = &f->o.peer,
+						    .msg_namelen = f->o.peer_len,
+						    .msg_iov = &f->out_iov[i],
+						    .msg_iovlen = 1};
 	}
 	for (unsigned i = 0; i < FAN_BATCH; i++) {
-		f->in_iov[i] = (struct iovec){ f->in_slot[i].data, FAN_DATA };
-		f->in[i].msg_hdr = (struct msghdr){ .msg_name = &f->in_slot[i].from,
-		    .msg_iov = &f->in_iov[i], .msg_iovlen = 1,
-		    .msg_control = f->in_slot[i].control };
+		f->in_iov[i] = (struct iovec){f->in_slot[i].data, FAN_DATA};
+		f->in[i].msg_hdr = (struct msghdr){.msg_name = &f->in_slot[i].from,
+						   .msg_iov = &f->in_iov[i],
+						   .msg_iovlen = 1,
+						   .msg_control = f->in_slot[i].control};
 	}
 }
 
-struct fan *
-fan_create(const struct fan_options *o)
+struct fan *fan_create(const struct fan_options *o)
 {
 	struct fan *f = calloc(1, sizeof(*f));
 	int saved;
@@ -111,8 +110,7 @@ fail:
 	return NULL;
 }
 
-void
-fan_destroy(struct fan **f)
+void fan_destroy(struct fan **f)
 {
 	if (*f == NULL)
 		return;
@@ -126,11 +124,9 @@ fan_destroy(struct fan **f)
 }
 
 /* The source address of a message goes into its control part. */
-static void
-fan_source(struct fan *f, struct msghdr *h, uint8_t *control, uint32_t gateway)
+static void fan_source(struct fan *f, struct msghdr *h, uint8_t *control, uint32_t gateway)
 {
-	struct in_pktinfo info = {
-		.ipi_spec_dst.s_addr = htonl(FAN_BASE + f->o.first + gateway) };
+	struct in_pktinfo info = {.ipi_spec_dst.s_addr = htonl(FAN_BASE + f->o.first + gateway)};
 	struct cmsghdr *c;
 
 	h->msg_control = control;
@@ -142,8 +138,7 @@ fan_source(struct fan *f, struct msghdr *h, uint8_t *control, uint32_t gateway)
 	memcpy(CMSG_DATA(c), &info, sizeof(info));
 }
 
-void
-fan_flush(struct fan *f)
+void fan_flush(struct fan *f)
 {
 	unsigned done = 0;
 
@@ -163,8 +158,7 @@ fan_flush(struct fan *f)
 	f->nout = 0;
 }
 
-void
-fan_send(struct fan *f, uint32_t gateway, const uint8_t *data, size_t len)
+void fan_send(struct fan *f, uint32_t gateway, const uint8_t *data, size_t len)
 {
 	uint32_t sock = gateway % f->nsock;
 	unsigned i;
@@ -179,10 +173,9 @@ fan_send(struct fan *f, uint32_t gateway, const uint8_t *data, size_t len)
 		fan_source(f, &f->out[i].msg_hdr, f->out_slot[i].control, gateway);
 }
 
-int
-fan_wait(struct fan *f, uint64_t timeout_ns, struct pollfd *more, unsigned n)
+int fan_wait(struct fan *f, uint64_t timeout_ns, struct pollfd *more, unsigned n)
 {
-	struct timespec ts = { (time_t)(timeout_ns / NET_SECOND), (long)(timeout_ns % NET_SECOND) };
+	struct timespec ts = {(time_t)(timeout_ns / NET_SECOND), (long)(timeout_ns % NET_SECOND)};
 	struct pollfd all[FAN_SOCKETS + 8];
 	int got;
 
@@ -198,8 +191,7 @@ fan_wait(struct fan *f, uint64_t timeout_ns, struct pollfd *more, unsigned n)
 	return got;
 }
 
-static bool
-fan_is_peer(const struct fan *f, const struct sockaddr_storage *from)
+static bool fan_is_peer(const struct fan *f, const struct sockaddr_storage *from)
 {
 	const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)from;
 	const struct sockaddr_in6 *p6 = (const struct sockaddr_in6 *)&f->o.peer;
@@ -210,14 +202,13 @@ fan_is_peer(const struct fan *f, const struct sockaddr_storage *from)
 		return false;
 	if (from->ss_family == AF_INET6)
 		return a6->sin6_port == p6->sin6_port &&
-		    memcmp(&a6->sin6_addr, &p6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
+		       memcmp(&a6->sin6_addr, &p6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
 	return a->sin_port == p->sin_port && a->sin_addr.s_addr == p->sin_addr.s_addr;
 }
 
 /* Which gateway a datagram was for and when it came; skew is CLOCK_REALTIME less MONOTONIC. */
-static void
-fan_learn(const struct fan *f, struct msghdr *h, uint32_t sock, uint64_t skew,
-    struct fan_datagram *d)
+static void fan_learn(const struct fan *f, struct msghdr *h, uint32_t sock, uint64_t skew,
+		      struct fan_datagram *d)
 {
 	d->gateway = f->wildcard ? UINT32_MAX : sock;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL; c = CMSG_NXTHDR(h, c)) {
@@ -238,8 +229,7 @@ fan_learn(const struct fan *f, struct msghdr *h, uint32_t sock, uint64_t skew,
 	}
 }
 
-static uint64_t
-fan_skew(void)
+static uint64_t fan_skew(void)
 {
 	struct timespec ts;
 
@@ -247,8 +237,7 @@ fan_skew(void)
 	return (uint64_t)ts.tv_sec * NET_SECOND + (uint64_t)ts.tv_nsec - net_now();
 }
 
-static unsigned
-fan_batch(struct fan *f, uint32_t sock, fan_handler *handler, void *ctx)
+static unsigned fan_batch(struct fan *f, uint32_t sock, fan_handler *handler, void *ctx)
 {
 	uint64_t skew = f->o.kernel_time ? fan_skew() : 0;
 	size_t control = f->wildcard || f->o.kernel_time ? FAN_CONTROL : 0;
@@ -264,8 +253,8 @@ fan_batch(struct fan *f, uint32_t sock, fan_handler *handler, void *ctx)
 		return 0;
 	now = net_now();
 	for (int i = 0; i < n; i++) {
-		struct fan_datagram d = { .at_ns = now, .data = f->in_slot[i].data,
-		    .len = f->in[i].msg_len };
+		struct fan_datagram d = {
+			.at_ns = now, .data = f->in_slot[i].data, .len = f->in[i].msg_len};
 
 		d.from_peer = fan_is_peer(f, &f->in_slot[i].from);
 		fan_learn(f, &f->in[i].msg_hdr, sock, skew, &d);
@@ -276,8 +265,7 @@ fan_batch(struct fan *f, uint32_t sock, fan_handler *handler, void *ctx)
 	return (unsigned)n;
 }
 
-unsigned
-fan_receive(struct fan *f, unsigned budget, fan_handler *handler, void *ctx)
+unsigned fan_receive(struct fan *f, unsigned budget, fan_handler *handler, void *ctx)
 {
 	unsigned total = 0;
 
@@ -294,8 +282,7 @@ fan_receive(struct fan *f, unsigned budget, fan_handler *handler, void *ctx)
 	return total;
 }
 
-uint64_t
-fan_drops(const struct fan *f)
+uint64_t fan_drops(const struct fan *f)
 {
 	uint64_t sum = 0;
 
@@ -304,14 +291,12 @@ fan_drops(const struct fan *f)
 	return sum;
 }
 
-uint64_t
-fan_send_errors(const struct fan *f)
+uint64_t fan_send_errors(const struct fan *f)
 {
 	return f->send_errors;
 }
 
-int
-fan_rcvbuf(const struct fan *f)
+int fan_rcvbuf(const struct fan *f)
 {
 	return f->rcvbuf;
 }

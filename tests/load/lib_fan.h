@@ -20,17 +20,17 @@
 
 #include "tests/load/lib_net.h"
 
-#define FAN_SOCKETS	4096
-#define FAN_BATCH	256
+#define FAN_SOCKETS 4096
+#define FAN_BATCH   256
 
 struct fan_options {
-	struct sockaddr_storage peer;	/* the reflector */
+	struct sockaddr_storage peer; /* the reflector */
 	socklen_t peer_len;
 	uint32_t gateways;
-	uint32_t first;			/* number of the first gateway, from 1 */
-	uint32_t sockets;		/* on IPv4 loopback */
-	int rcvbuf;			/* bytes, for each socket */
-	bool own_sockets;		/* a socket for each gateway */
+	uint32_t first;	  /* number of the first gateway, from 1 */
+	uint32_t sockets; /* on IPv4 loopback */
+	int rcvbuf;	  /* bytes, for each socket */
+	bool own_sockets; /* a socket for each gateway */
 	bool kernel_time;
 };
 
@@ -38,8 +38,8 @@ struct fan;
 
 /* One datagram that came in. */
 struct fan_datagram {
-	uint32_t gateway;	/* index from 0; UINT32_MAX: none of ours */
-	bool from_peer;		/* source is address and port of the reflector */
+	uint32_t gateway; /* index from 0; UINT32_MAX: none of ours */
+	bool from_peer;	  /* source is address and port of the reflector */
 	uint64_t at_ns;
 	const uint8_t *data;
 	size_t len;

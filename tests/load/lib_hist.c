@@ -10,8 +10,7 @@
 
 #include <stddef.h>
 
-static size_t
-hist_index(uint64_t ns)
+static size_t hist_index(uint64_t ns)
 {
 	int octave;
 
@@ -24,8 +23,7 @@ hist_index(uint64_t ns)
 }
 
 /* The middle of a bucket. */
-static uint64_t
-hist_value(size_t i)
+static uint64_t hist_value(size_t i)
 {
 	size_t octave;
 
@@ -35,8 +33,7 @@ hist_value(size_t i)
 	return ((HIST_SUB + i % HIST_SUB) << octave) + (1ull << octave) / 2;
 }
 
-void
-hist_add(struct hist *h, uint64_t ns)
+void hist_add(struct hist *h, uint64_t ns)
 {
 	if (h->n == 0 || ns < h->min)
 		h->min = ns;
@@ -46,8 +43,7 @@ hist_add(struct hist *h, uint64_t ns)
 	h->bucket[hist_index(ns)]++;
 }
 
-void
-hist_merge(struct hist *h, const struct hist *from)
+void hist_merge(struct hist *h, const struct hist *from)
 {
 	if (from->n == 0)
 		return;
@@ -60,8 +56,7 @@ hist_merge(struct hist *h, const struct hist *from)
 		h->bucket[i] += from->bucket[i];
 }
 
-uint64_t
-hist_quantile(const struct hist *h, double q)
+uint64_t hist_quantile(const struct hist *h, double q)
 {
 	uint64_t want = (uint64_t)(q * (double)h->n);
 	uint64_t sum = 0;

@@ -11,8 +11,8 @@
 
 #include <stdint.h>
 
-#define HIST_SUB	64	/* buckets in an octave */
-#define HIST_OCTAVES	36
+#define HIST_SUB     64 /* buckets in an octave */
+#define HIST_OCTAVES 36
 
 struct hist {
 	uint64_t n;

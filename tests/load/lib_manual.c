@@ -15,6 +15,7 @@
 #include "tests/load/lib_sim.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,27 +24,31 @@
 static char manual_buf[256];
 static size_t manual_len;
 
-static bool
-manual_command(struct sim *s, const char *line)
+static bool manual_command(struct sim *s, char *line)
 {
-	unsigned n = 0;
-	int t = 0;
+	char *word = strtok(line, " ");
+	char *who = strtok(NULL, " ");
+	char *times = strtok(NULL, " ");
+	long t, n = 0;
 
-	if (sscanf(line, "deaf %d", &t) == 1) {
+	if (word == NULL || who == NULL || !net_number(who, 0, SIM_TALKERS, &t) ||
+	    (times != NULL && !net_number(times, 0, INT_MAX, &n)))
+		return false;
+	if (strcmp(word, "deaf") == 0) {
 		s->deaf = t != 0;
 		return true;
 	}
-	if (sscanf(line, "%*s %d %u", &t, &n) < 1 || t < 0 || t >= s->ntalkers)
+	if (t >= s->ntalkers)
 		return false;
-	if (strncmp(line, "header ", 7) == 0) {
-		talk_header(s, t);
+	if (strcmp(word, "header") == 0) {
+		talk_header(s, (int)t);
 	} else if (s->talker[t].truth->calls == 0) {
 		return false;
-	} else if (strncmp(line, "frames ", 7) == 0) {
-		for (unsigned i = 0; i < n; i++)
-			talk_voice(s, t);
-	} else if (strncmp(line, "end ", 4) == 0) {
-		talk_end(s, t);
+	} else if (strcmp(word, "frames") == 0) {
+		for (long i = 0; i < n; i++)
+			talk_voice(s, (int)t);
+	} else if (strcmp(word, "end") == 0) {
+		talk_end(s, (int)t);
 	} else {
 		return false;
 	}
@@ -51,11 +56,10 @@ manual_command(struct sim *s, const char *line)
 	return true;
 }
 
-bool
-manual_read(struct sim *s)
+bool manual_read(struct sim *s)
 {
-	ssize_t n = read(STDIN_FILENO, manual_buf + manual_len,
-	    sizeof(manual_buf) - 1 - manual_len);
+	ssize_t n =
+		read(STDIN_FILENO, manual_buf + manual_len, sizeof(manual_buf) - 1 - manual_len);
 	char *end;
 
 	if (n == -1 && errno == EINTR)

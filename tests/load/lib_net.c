@@ -18,8 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-uint64_t
-net_now(void)
+uint64_t net_now(void)
 {
 	struct timespec ts;
 
@@ -27,8 +26,7 @@ net_now(void)
 	return (uint64_t)ts.tv_sec * NET_SECOND + (uint64_t)ts.tv_nsec;
 }
 
-bool
-net_number(const char *text, long min, long max, long *n_r)
+bool net_number(const char *text, long min, long max, long *n_r)
 {
 	char *end;
 
@@ -37,8 +35,7 @@ net_number(const char *text, long min, long max, long *n_r)
 	return errno == 0 && end != text && *end == '\0' && *n_r >= min && *n_r <= max;
 }
 
-bool
-net_parse(const char *text, struct sockaddr_storage *addr_r, socklen_t *len_r)
+bool net_parse(const char *text, struct sockaddr_storage *addr_r, socklen_t *len_r)
 {
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)addr_r;
 	struct sockaddr_in *in = (struct sockaddr_in *)addr_r;
@@ -68,8 +65,7 @@ net_parse(const char *text, struct sockaddr_storage *addr_r, socklen_t *len_r)
 	return inet_pton(AF_INET, host, &in->sin_addr) == 1;
 }
 
-const char *
-net_text(const struct sockaddr_storage *addr, char *buf, size_t size)
+const char *net_text(const struct sockaddr_storage *addr, char *buf, size_t size)
 {
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
 	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
@@ -85,8 +81,7 @@ net_text(const struct sockaddr_storage *addr, char *buf, size_t size)
 	return buf;
 }
 
-int
-net_udp(const struct sockaddr_storage *addr, socklen_t len)
+int net_udp(const struct sockaddr_storage *addr, socklen_t len)
 {
 	bool six = addr->ss_family == AF_INET6;
 	int pmtu = six ? IPV6_PMTUDISC_DO : IP_PMTUDISC_DO;
@@ -95,7 +90,7 @@ net_udp(const struct sockaddr_storage *addr, socklen_t len)
 	if (fd == -1)
 		return -1;
 	if (setsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP,
-	    six ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &pmtu, sizeof(pmtu)) == -1 ||
+		       six ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &pmtu, sizeof(pmtu)) == -1 ||
 	    bind(fd, (const struct sockaddr *)addr, len) == -1) {
 		int saved = errno;
 
@@ -106,8 +101,7 @@ net_udp(const struct sockaddr_storage *addr, socklen_t len)
 	return fd;
 }
 
-int
-net_rcvbuf(int fd, int bytes)
+int net_rcvbuf(int fd, int bytes)
 {
 	socklen_t len = sizeof(bytes);
 
@@ -115,13 +109,12 @@ net_rcvbuf(int fd, int bytes)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, len);
 	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &len) == -1)
 		return 0;
-	return bytes / 2;	/* the kernel reports twice what was asked for */
+	return bytes / 2; /* the kernel reports twice what was asked for */
 }
 
-uint32_t
-net_drops(int fd)
+uint32_t net_drops(int fd)
 {
-	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	uint32_t info[SK_MEMINFO_VARS] = {0};
 	socklen_t len = sizeof(info);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) == -1)
@@ -129,8 +122,7 @@ net_drops(int fd)
 	return info[SK_MEMINFO_DROPS];
 }
 
-int
-net_name_dgid(const uint8_t name[10])
+int net_name_dgid(const uint8_t name[10])
 {
 	int end = 10;
 	int dash = -1;

@@ -14,10 +14,10 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define NET_FRAME	155	/* bytes of a YSFD datagram */
-#define NET_POLL	14	/* bytes of a YSFP datagram */
-#define NET_ANSWER	"YSFPREFLECTOR "
-#define NET_SECOND	1000000000ull
+#define NET_FRAME  155 /* bytes of a YSFD datagram */
+#define NET_POLL   14  /* bytes of a YSFP datagram */
+#define NET_ANSWER "YSFPREFLECTOR "
+#define NET_SECOND 1000000000ull
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t net_now(void);

@@ -21,8 +21,7 @@ struct report {
 	bool clean;
 };
 
-void
-report_progress(const struct sim *s, const char *fmt, ...)
+void report_progress(const struct sim *s, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -35,15 +34,13 @@ report_progress(const struct sim *s, const char *fmt, ...)
 	fflush(stdout);
 }
 
-static double
-report_us(uint64_t ns)
+static double report_us(uint64_t ns)
 {
 	return (double)ns / 1000.0;
 }
 
 /* Who heard the call that has just ended, and that nobody else did. */
-static void
-report_demo_ears(const struct sim *s, const struct talker *t)
+static void report_demo_ears(const struct sim *s, const struct talker *t)
 {
 	const struct room *room = &s->room[s->gate[t->gate].room];
 
@@ -54,19 +51,19 @@ report_demo_ears(const struct sim *s, const struct talker *t)
 		if (i == t->gate)
 			continue;
 		if (i - room->first >= room->count) {
-			printf("  %.10s on DG-ID %-2d heard %s\n", name, s->room[s->gate[i].room].dgid,
-			    s->faults.wrong_room == 0 ? "nothing, as it should be" :
-			    "what was not meant for it");
+			printf("  %.10s on DG-ID %-2d heard %s\n", name,
+			       s->room[s->gate[i].room].dgid,
+			       s->faults.wrong_room == 0 ? "nothing, as it should be"
+							 : "what was not meant for it");
 			continue;
 		}
 		p = &t->truth->pair[i - room->first];
 		printf("  %.10s on DG-ID %-2d heard %u frames, %u lost\n", name, room->dgid, p->got,
-		    t->truth->sent - p->got);
+		       t->truth->sent - p->got);
 	}
 }
 
-void
-report_demo_call(const struct sim *s, int talker, bool end)
+void report_demo_call(const struct sim *s, int talker, bool end)
 {
 	const struct talker *t = &s->talker[talker];
 	const struct room *room = &s->room[s->gate[t->gate].room];
@@ -75,17 +72,16 @@ report_demo_call(const struct sim *s, int talker, bool end)
 		return;
 	if (!end) {
 		printf("%.10s talks on DG-ID %d, ten frames a second ...\n",
-		    (const char *)s->gate[t->gate].name, room->dgid);
+		       (const char *)s->gate[t->gate].name, room->dgid);
 	} else {
 		printf("%.10s stops after %u frames (header, voice, terminator)\n",
-		    (const char *)s->gate[t->gate].name, t->truth->sent);
+		       (const char *)s->gate[t->gate].name, t->truth->sent);
 		report_demo_ears(s, t);
 	}
 	fflush(stdout);
 }
 
-static void
-report_sum(struct sim *s, struct report *r)
+static void report_sum(struct sim *s, struct report *r)
 {
 	const struct truth_faults *f = &s->faults;
 
@@ -97,25 +93,23 @@ report_sum(struct sim *s, struct report *r)
 		hist_merge(&r->latency, &t->truth->latency);
 	}
 	r->talk_s = (double)(s->talk_end_ns - s->talk_start_ns) / 1e9;
-	r->clean = s->registered == s->o.fan.gateways && s->unanswered == 0 &&
-	    r->sum.lost == 0 && r->sum.doubled == 0 && r->sum.reordered == 0 && r->sum.stale == 0 &&
-	    f->echoes == 0 && f->wrong_room == 0 && f->damaged == 0 && f->alien == 0 &&
-	    f->malformed == 0 && f->wrong_source == 0 && fan_drops(s->fan) == 0 &&
-	    fan_send_errors(s->fan) == 0;
+	r->clean = s->registered == s->o.fan.gateways && s->unanswered == 0 && r->sum.lost == 0 &&
+		   r->sum.doubled == 0 && r->sum.reordered == 0 && r->sum.stale == 0 &&
+		   f->echoes == 0 && f->wrong_room == 0 && f->damaged == 0 && f->alien == 0 &&
+		   f->malformed == 0 && f->wrong_source == 0 && fan_drops(s->fan) == 0 &&
+		   fan_send_errors(s->fan) == 0;
 }
 
-static void
-report_json_latency(const char *key, const struct hist *h)
+static void report_json_latency(const char *key, const struct hist *h)
 {
 	printf("\"%s\":{\"n\":%llu,\"min\":%.1f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
-	    "\"p999\":%.1f,\"max\":%.1f}", key, (unsigned long long)h->n, report_us(h->min),
-	    report_us(hist_quantile(h, 0.5)), report_us(hist_quantile(h, 0.9)),
-	    report_us(hist_quantile(h, 0.99)), report_us(hist_quantile(h, 0.999)),
-	    report_us(h->max));
+	       "\"p999\":%.1f,\"max\":%.1f}",
+	       key, (unsigned long long)h->n, report_us(h->min), report_us(hist_quantile(h, 0.5)),
+	       report_us(hist_quantile(h, 0.9)), report_us(hist_quantile(h, 0.99)),
+	       report_us(hist_quantile(h, 0.999)), report_us(h->max));
 }
 
-static void
-report_json_talker(const struct sim *s, const struct talker *t)
+static void report_json_talker(const struct sim *s, const struct talker *t)
 {
 	const struct room *room = &s->room[s->gate[t->gate].room];
 	uint32_t self = t->gate - room->first;
@@ -132,40 +126,39 @@ report_json_talker(const struct sim *s, const struct talker *t)
 		stale += p->stale;
 	}
 	printf("{\"name\":\"%.*s\",\"dgid\":%d,\"receivers\":%u,\"calls\":%u,\"frames\":%u,"
-	    "\"delivered\":%llu,\"lost\":%llu,\"duplicates\":%llu,\"reordered\":%llu,"
-	    "\"stale\":%llu,\"frames_partial\":%llu,\"frames_unheard\":%llu,\"late\":%llu,",
-	    (int)strcspn((const char *)s->gate[t->gate].name, " "),
-	    (const char *)s->gate[t->gate].name, room->dgid, t->truth->receivers, t->truth->calls,
-	    t->truth->sent, (unsigned long long)got,
-	    (unsigned long long)((uint64_t)t->truth->sent * t->truth->receivers - got),
-	    (unsigned long long)doubled, (unsigned long long)reordered, (unsigned long long)stale,
-	    (unsigned long long)t->truth->partial, (unsigned long long)t->truth->unheard,
-	    (unsigned long long)t->truth->late);
+	       "\"delivered\":%llu,\"lost\":%llu,\"duplicates\":%llu,\"reordered\":%llu,"
+	       "\"stale\":%llu,\"frames_partial\":%llu,\"frames_unheard\":%llu,\"late\":%llu,",
+	       (int)strcspn((const char *)s->gate[t->gate].name, " "),
+	       (const char *)s->gate[t->gate].name, room->dgid, t->truth->receivers,
+	       t->truth->calls, t->truth->sent, (unsigned long long)got,
+	       (unsigned long long)((uint64_t)t->truth->sent * t->truth->receivers - got),
+	       (unsigned long long)doubled, (unsigned long long)reordered,
+	       (unsigned long long)stale, (unsigned long long)t->truth->partial,
+	       (unsigned long long)t->truth->unheard, (unsigned long long)t->truth->late);
 	report_json_latency("latency_us", &t->truth->latency);
 	putchar('}');
 }
 
-static void
-report_json_number(const char *key, uint64_t n)
+static void report_json_number(const char *key, uint64_t n)
 {
 	printf("\"%s\":%llu,", key, (unsigned long long)n);
 }
 
-static void
-report_json_registration(const struct sim *s)
+static void report_json_registration(const struct sim *s)
 {
 	report_json_number("gateways", s->o.fan.gateways);
 	report_json_number("registered", s->registered);
-	printf("\"register_ms\":%.3f,", s->register_last_ns > s->register_start_ns ?
-	    (double)(s->register_last_ns - s->register_start_ns) / 1e6 : 0.0);
+	printf("\"register_ms\":%.3f,",
+	       s->register_last_ns > s->register_start_ns
+		       ? (double)(s->register_last_ns - s->register_start_ns) / 1e6
+		       : 0.0);
 	report_json_number("polls", s->polls);
 	report_json_number("polls_repeated", s->repolls);
 	report_json_number("polls_unanswered", s->unanswered);
 	report_json_number("answers", s->answers);
 }
 
-static void
-report_json(struct sim *s, const struct report *r)
+static void report_json(struct sim *s, const struct report *r)
 {
 	const struct truth_faults *f = &s->faults;
 
@@ -204,7 +197,7 @@ report_json(struct sim *s, const struct report *r)
 	report_json_number("sim_rcvbuf", (uint64_t)fan_rcvbuf(s->fan));
 	printf("\"slice_datagrams_per_s\":%.0f,", slices_median(&s->slices));
 	printf("\"talk_s\":%.6f,\"datagrams_per_s\":%.0f,", r->talk_s,
-	    r->talk_s > 0 ? (double)r->sum.delivered / r->talk_s : 0.0);
+	       r->talk_s > 0 ? (double)r->sum.delivered / r->talk_s : 0.0);
 	report_json_latency("latency_us", &r->latency);
 	printf(",\"talker\":[");
 	for (int i = 0; i < s->ntalkers; i++) {
@@ -216,8 +209,7 @@ report_json(struct sim *s, const struct report *r)
 }
 
 /* The pair that fared worst, for people who look for a cause. */
-static void
-report_worst(const struct sim *s)
+static void report_worst(const struct sim *s)
 {
 	const char *who = NULL, *whom = NULL;
 	uint32_t worst = 0;
@@ -240,28 +232,28 @@ report_worst(const struct sim *s)
 		printf("worst pair          %.10s -> %.10s lost %u frames\n", who, whom, worst);
 }
 
-static void
-report_line(const char *key, uint64_t n)
+static void report_line(const char *key, uint64_t n)
 {
 	printf("%-20s%llu\n", key, (unsigned long long)n);
 }
 
-static void
-report_table(const struct sim *s, const struct report *r)
+static void report_table(const struct sim *s, const struct report *r)
 {
 	const struct truth_faults *f = &s->faults;
 	const struct hist *h = &r->latency;
 
 	printf("gateways            %u of %u registered in %.1f ms, %llu polls, %llu unanswered\n",
-	    s->registered, s->o.fan.gateways, s->register_last_ns > s->register_start_ns ?
-	    (double)(s->register_last_ns - s->register_start_ns) / 1e6 : 0.0,
-	    (unsigned long long)s->polls, (unsigned long long)s->unanswered);
+	       s->registered, s->o.fan.gateways,
+	       s->register_last_ns > s->register_start_ns
+		       ? (double)(s->register_last_ns - s->register_start_ns) / 1e6
+		       : 0.0,
+	       (unsigned long long)s->polls, (unsigned long long)s->unanswered);
 	printf("calls               %llu by %d talkers in %d rooms, %llu frames in %.1f s\n",
-	    (unsigned long long)r->sum.calls, s->ntalkers, s->o.nrooms,
-	    (unsigned long long)r->sum.frames, r->talk_s);
+	       (unsigned long long)r->sum.calls, s->ntalkers, s->o.nrooms,
+	       (unsigned long long)r->sum.frames, r->talk_s);
 	printf("delivered           %llu of %llu (%.0f a second)\n",
-	    (unsigned long long)r->sum.delivered, (unsigned long long)r->sum.expected,
-	    r->talk_s > 0 ? (double)r->sum.delivered / r->talk_s : 0.0);
+	       (unsigned long long)r->sum.delivered, (unsigned long long)r->sum.expected,
+	       r->talk_s > 0 ? (double)r->sum.delivered / r->talk_s : 0.0);
 	report_line("lost", r->sum.lost);
 	report_line("doubled", r->sum.doubled);
 	report_line("out of order", r->sum.reordered + r->sum.stale);
@@ -272,28 +264,27 @@ report_table(const struct sim *s, const struct report *r)
 	report_line("headers missing", r->sum.headers_missing);
 	report_line("ends missing", r->sum.ends_missing);
 	printf("calls cut off       %llu, and %llu not heard at all; longest gap %llu frames\n",
-	    (unsigned long long)r->sum.calls_cut, (unsigned long long)r->sum.calls_mute,
-	    (unsigned long long)r->sum.longest_gap);
+	       (unsigned long long)r->sum.calls_cut, (unsigned long long)r->sum.calls_mute,
+	       (unsigned long long)r->sum.longest_gap);
 	printf("latency             p50 %.0f  p90 %.0f  p99 %.0f  p99.9 %.0f  max %.0f us\n",
-	    report_us(hist_quantile(h, 0.5)), report_us(hist_quantile(h, 0.9)),
-	    report_us(hist_quantile(h, 0.99)), report_us(hist_quantile(h, 0.999)),
-	    report_us(h->max));
+	       report_us(hist_quantile(h, 0.5)), report_us(hist_quantile(h, 0.9)),
+	       report_us(hist_quantile(h, 0.99)), report_us(hist_quantile(h, 0.999)),
+	       report_us(h->max));
 	report_worst(s);
 	if (fan_drops(s->fan) > 0)
 		printf("ATTENTION           the simulator's own sockets dropped %llu datagrams\n",
-		    (unsigned long long)fan_drops(s->fan));
+		       (unsigned long long)fan_drops(s->fan));
 	printf("%s\n", r->clean ? "clean" : "NOT CLEAN");
 }
 
-bool
-report_print(struct sim *s)
+bool report_print(struct sim *s)
 {
 	struct report r;
 
 	report_sum(s, &r);
 	if (s->o.demo)
-		printf("%s\n", r.clean ? "All was heard where it belongs, and only there." :
-		    "Something is wrong: run it with --json to see what.");
+		printf("%s\n", r.clean ? "All was heard where it belongs, and only there."
+				       : "Something is wrong: run it with --json to see what.");
 	else if (s->o.json)
 		report_json(s, &r);
 	else

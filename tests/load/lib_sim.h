@@ -14,43 +14,43 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tests/load/lib_fan.h"
 #include "tests/load/lib_call.h"
+#include "tests/load/lib_fan.h"
 #include "tests/load/lib_slices.h"
 #include "tests/load/lib_truth.h"
 
-#define SIM_ROOMS	99
-#define SIM_TALKERS	1000
-#define SIM_PAIRS	8000000u
+#define SIM_ROOMS	 99
+#define SIM_TALKERS	 1000
+#define SIM_PAIRS	 8000000u
 #define SIM_TALKERS_ROOM 16
 
 struct sim_options {
 	struct fan_options fan;
 	int nrooms;
 	int dgid[SIM_ROOMS];
-	uint32_t count[SIM_ROOMS];	/* gateways of a room; 0: share what is left */
-	bool suffix;			/* names fix the DG-ID */
-	uint32_t talkers;		/* over all rooms, dealt out in turn; SIM_TALKERS + 1: one each */
-	uint32_t frames;		/* voice frames of a call; 0: until the time is up */
-	uint32_t calls;			/* of each room; 0: until the time is up */
-	uint64_t seconds;		/* greatest duration of the talking */
-	uint64_t interval_ns;		/* between frames of a call */
-	uint64_t pause_ns;		/* between calls of a room */
-	uint32_t window;		/* closed loop: frames on their way at most; 0: paced */
-	uint64_t poll_ns;		/* keep-alive interval; 0: none */
-	uint64_t register_ns;		/* how long registration may take */
-	uint64_t late_ns;		/* above this a delivery counts as late */
-	uint64_t drain_ns;		/* how long to wait for the last frames */
-	uint64_t linger_ns;		/* then listen on, for doubles */
+	uint32_t count[SIM_ROOMS]; /* gateways of a room; 0: share what is left */
+	bool suffix;		   /* names fix the DG-ID */
+	uint32_t talkers;     /* over all rooms, dealt out in turn; SIM_TALKERS + 1: one each */
+	uint32_t frames;      /* voice frames of a call; 0: until the time is up */
+	uint32_t calls;	      /* of each room; 0: until the time is up */
+	uint64_t seconds;     /* greatest duration of the talking */
+	uint64_t interval_ns; /* between frames of a call */
+	uint64_t pause_ns;    /* between calls of a room */
+	uint32_t window;      /* closed loop: frames on their way at most; 0: paced */
+	uint64_t poll_ns;     /* keep-alive interval; 0: none */
+	uint64_t register_ns; /* how long registration may take */
+	uint64_t late_ns;     /* above this a delivery counts as late */
+	uint64_t drain_ns;    /* how long to wait for the last frames */
+	uint64_t linger_ns;   /* then listen on, for doubles */
 	bool burst, unlink, json, progress, demo, manual;
 	int stop_fd;
 };
 
 struct station {
 	uint64_t polled_ns;
-	uint64_t answered_ns;		/* latest answer; 0: never */
-	uint64_t first_ns;		/* first answer */
-	int32_t talker;			/* index, or -1 */
+	uint64_t answered_ns; /* latest answer; 0: never */
+	uint64_t first_ns;    /* first answer */
+	int32_t talker;	      /* index, or -1 */
 	uint16_t room;
 	uint8_t name[10];
 };
@@ -70,9 +70,9 @@ struct room {
 	int32_t talker[SIM_TALKERS_ROOM];
 	enum room_state state;
 	uint32_t calls;
-	uint32_t voiced;		/* voice frames of the present call */
+	uint32_t voiced; /* voice frames of the present call */
 	uint64_t next_ns;
-	uint64_t heard_ns;		/* last progress, for the closed loop */
+	uint64_t heard_ns; /* last progress, for the closed loop */
 };
 
 struct sim {
@@ -86,13 +86,13 @@ struct sim {
 	uint64_t polls, repolls, answers, unanswered;
 	uint32_t registered;
 	uint64_t register_start_ns, register_last_ns;
-	uint32_t next_new;		/* next gateway that has never polled */
+	uint32_t next_new; /* next gateway that has never polled */
 	uint64_t rescan_ns;
 	uint64_t keep_start_ns, keep_done;
 	uint64_t talk_start_ns, talk_end_ns, last_heard_ns;
-	bool stop;			/* finish the present calls */
-	bool deaf;			/* manual control: don't read */
-	uint64_t heard;			/* frames, of whatever worth */
+	bool stop;	/* finish the present calls */
+	bool deaf;	/* manual control: don't read */
+	uint64_t heard; /* frames, of whatever worth */
 	struct slices slices;
 };
 
@@ -123,7 +123,7 @@ bool manual_read(struct sim *s);
 /* report: prints and returns whether all was clean */
 bool report_print(struct sim *s);
 void report_progress(const struct sim *s, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3)));
 void report_demo_call(const struct sim *s, int talker, bool end);
 
 #endif

@@ -10,8 +10,7 @@
 
 #include <stdlib.h>
 
-void
-slices_tick(struct slices *s, uint64_t now_ns, uint64_t count)
+void slices_tick(struct slices *s, uint64_t now_ns, uint64_t count)
 {
 	uint64_t passed = now_ns - s->start_ns;
 
@@ -23,8 +22,7 @@ slices_tick(struct slices *s, uint64_t now_ns, uint64_t count)
 	s->start_count = count;
 }
 
-static int
-slices_compare(const void *a, const void *b)
+static int slices_compare(const void *a, const void *b)
 {
 	double x = *(const double *)a;
 	double y = *(const double *)b;
@@ -32,8 +30,7 @@ slices_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-double
-slices_median(struct slices *s)
+double slices_median(struct slices *s)
 {
 	if (s->n == 0)
 		return 0;

@@ -13,14 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SLICES_MAX	1200
-#define SLICES_NS	100000000ull
+#define SLICES_MAX 1200
+#define SLICES_NS  100000000ull
 
 struct slices {
 	uint64_t start_ns;
 	uint64_t start_count;
 	size_t n;
-	double rate[SLICES_MAX];	/* a second */
+	double rate[SLICES_MAX]; /* a second */
 };
 
 void slices_tick(struct slices *s, uint64_t now_ns, uint64_t count);

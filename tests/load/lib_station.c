@@ -13,12 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATION_AHEAD	512
-#define STATION_RETRY_NS	NET_SECOND
-#define STATION_RESCAN_NS	(NET_SECOND / 10)
+#define STATION_AHEAD	  512
+#define STATION_RETRY_NS  NET_SECOND
+#define STATION_RESCAN_NS (NET_SECOND / 10)
 
-void
-station_setup(struct sim *s)
+void station_setup(struct sim *s)
 {
 	char name[32];
 
@@ -28,7 +27,8 @@ station_setup(struct sim *s)
 			unsigned number = s->o.fan.first + s->room[r].first + i;
 
 			if (s->o.suffix)
-				snprintf(name, sizeof(name), "G%05u-%d   ", number, s->room[r].dgid);
+				snprintf(name, sizeof(name), "G%05u-%d   ", number,
+					 s->room[r].dgid);
 			else
 				snprintf(name, sizeof(name), "G%05u    ", number);
 			memcpy(g->name, name, sizeof(g->name));
@@ -38,8 +38,7 @@ station_setup(struct sim *s)
 	}
 }
 
-static void
-station_tell(struct sim *s, uint32_t i, const char *tag)
+static void station_tell(struct sim *s, uint32_t i, const char *tag)
 {
 	uint8_t out[NET_POLL];
 
@@ -48,26 +47,25 @@ station_tell(struct sim *s, uint32_t i, const char *tag)
 	fan_send(s->fan, i, out, sizeof(out));
 }
 
-static void
-station_poll(struct sim *s, uint32_t i, uint64_t now)
+static void station_poll(struct sim *s, uint32_t i, uint64_t now)
 {
 	station_tell(s, i, "YSFP");
 	s->gate[i].polled_ns = now;
 	s->polls++;
 }
 
-void
-station_register_turn(struct sim *s, uint64_t now)
+void station_register_turn(struct sim *s, uint64_t now)
 {
 	if (s->register_start_ns == 0)
 		s->register_start_ns = now;
 	while (s->next_new < s->o.fan.gateways &&
-	    (s->o.burst || s->next_new - s->registered < STATION_AHEAD))
+	       (s->o.burst || s->next_new - s->registered < STATION_AHEAD))
 		station_poll(s, s->next_new++, now);
 	if (now >= s->rescan_ns && !s->o.burst) {
 		s->rescan_ns = now + STATION_RESCAN_NS;
 		for (uint32_t i = 0; i < s->next_new; i++) {
-			if (s->gate[i].first_ns != 0 || now - s->gate[i].polled_ns < STATION_RETRY_NS)
+			if (s->gate[i].first_ns != 0 ||
+			    now - s->gate[i].polled_ns < STATION_RETRY_NS)
 				continue;
 			station_poll(s, i, now);
 			s->repolls++;
@@ -76,22 +74,19 @@ station_register_turn(struct sim *s, uint64_t now)
 	fan_flush(s->fan);
 }
 
-bool
-station_all_registered(const struct sim *s)
+bool station_all_registered(const struct sim *s)
 {
 	return s->registered == s->o.fan.gateways;
 }
 
 /* How many keep-alives should have left by now, spread evenly over the interval. */
-static uint64_t
-station_keep_target(const struct sim *s, uint64_t now)
+static uint64_t station_keep_target(const struct sim *s, uint64_t now)
 {
 	return (uint64_t)((double)(now - s->keep_start_ns) / (double)s->o.poll_ns *
-	    (double)s->o.fan.gateways);
+			  (double)s->o.fan.gateways);
 }
 
-void
-station_keep_turn(struct sim *s, uint64_t now)
+void station_keep_turn(struct sim *s, uint64_t now)
 {
 	uint64_t target;
 
@@ -109,18 +104,16 @@ station_keep_turn(struct sim *s, uint64_t now)
 	fan_flush(s->fan);
 }
 
-uint64_t
-station_keep_due(const struct sim *s)
+uint64_t station_keep_due(const struct sim *s)
 {
 	if (s->o.poll_ns == 0 || s->keep_start_ns == 0)
 		return UINT64_MAX;
-	return s->keep_start_ns + (uint64_t)((double)(s->keep_done + 1) *
-	    (double)s->o.poll_ns / (double)s->o.fan.gateways);
+	return s->keep_start_ns + (uint64_t)((double)(s->keep_done + 1) * (double)s->o.poll_ns /
+					     (double)s->o.fan.gateways);
 }
 
 /* At the end: polls that have been open for longer than an honest reflector needs. */
-void
-station_count_silent(struct sim *s, uint64_t now)
+void station_count_silent(struct sim *s, uint64_t now)
 {
 	for (uint32_t i = 0; i < s->next_new; i++) {
 		const struct station *g = &s->gate[i];
@@ -130,19 +123,18 @@ station_count_silent(struct sim *s, uint64_t now)
 	}
 }
 
-void
-station_unlink_all(struct sim *s)
+void station_unlink_all(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->o.fan.gateways; i++)
 		station_tell(s, i, "YSFU");
 	fan_flush(s->fan);
 }
 
-static void
-station_answered(struct sim *s, struct station *g, uint64_t at)
+static void station_answered(struct sim *s, struct station *g, uint64_t at)
 {
 	s->answers++;
-	/* The kernel's clock and ours may differ by a hair; an answer is never older than its poll. */
+	/* The kernel's clock and ours may differ by a hair; an answer is never older than its poll.
+	 */
 	g->answered_ns = at > g->polled_ns ? at : g->polled_ns;
 	if (g->first_ns != 0)
 		return;
@@ -152,8 +144,7 @@ station_answered(struct sim *s, struct station *g, uint64_t at)
 		s->register_last_ns = g->first_ns;
 }
 
-static void
-station_voice(struct sim *s, const struct fan_datagram *d)
+static void station_voice(struct sim *s, const struct fan_datagram *d)
 {
 	long number = call_gateway(d->data) - (long)s->o.fan.first;
 	struct call_stamp stamp;
@@ -180,13 +171,12 @@ station_voice(struct sim *s, const struct fan_datagram *d)
 	} else {
 		s->faults.rewritten += verdict == CALL_REWRITTEN;
 		truth_heard(t->truth, d->gateway - room->first, stamp.seq, header, end,
-		    d->at_ns > stamp.sent_ns ? d->at_ns - stamp.sent_ns : 0, s->o.late_ns);
+			    d->at_ns > stamp.sent_ns ? d->at_ns - stamp.sent_ns : 0, s->o.late_ns);
 		room->heard_ns = d->at_ns;
 	}
 }
 
-void
-station_heard(void *sim, const struct fan_datagram *d)
+void station_heard(void *sim, const struct fan_datagram *d)
 {
 	struct sim *s = sim;
 

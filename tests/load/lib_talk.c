@@ -15,12 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TALK_STALL_NS	(NET_SECOND / 2)
-#define TALK_BEHIND	10	/* intervals after which a late schedule starts afresh */
+#define TALK_STALL_NS (NET_SECOND / 2)
+#define TALK_BEHIND   10 /* intervals after which a late schedule starts afresh */
 
 /* Deal the gateways out to the rooms. */
-static bool
-talk_rooms(struct sim *s)
+static bool talk_rooms(struct sim *s)
 {
 	uint32_t left = s->o.fan.gateways;
 	uint32_t first = 0;
@@ -51,8 +50,7 @@ talk_rooms(struct sim *s)
 }
 
 /* The next member of a room becomes a talker. */
-static bool
-talk_appoint(struct sim *s, struct room *room)
+static bool talk_appoint(struct sim *s, struct room *room)
 {
 	struct talker *t = &s->talker[s->ntalkers];
 	struct station *g;
@@ -73,15 +71,15 @@ talk_appoint(struct sim *s, struct room *room)
 	return true;
 }
 
-bool
-talk_setup(struct sim *s)
+bool talk_setup(struct sim *s)
 {
 	uint64_t pairs = 0;
 	uint32_t want;
 
 	s->gate = calloc(s->o.fan.gateways, sizeof(*s->gate));
 	if (s->gate == NULL || !talk_rooms(s)) {
-		fprintf(stderr, "ysfsim: the rooms do not add up to %u gateways\n", s->o.fan.gateways);
+		fprintf(stderr, "ysfsim: the rooms do not add up to %u gateways\n",
+			s->o.fan.gateways);
 		return false;
 	}
 	station_setup(s);
@@ -106,8 +104,7 @@ talk_setup(struct sim *s)
 	return true;
 }
 
-void
-talk_destroy(struct sim *s)
+void talk_destroy(struct sim *s)
 {
 	for (int i = 0; i < s->ntalkers; i++)
 		truth_talker_destroy(&s->talker[i].truth);
@@ -115,18 +112,16 @@ talk_destroy(struct sim *s)
 	s->gate = NULL;
 }
 
-static void
-talk_frame(struct sim *s, int talker, bool end)
+static void talk_frame(struct sim *s, int talker, bool end)
 {
 	struct talker *t = &s->talker[talker];
 	uint32_t seq = truth_sent(t->truth);
 
-	fan_send(s->fan, t->gate,
-	    call_make(&t->frames, t->truth->calls - 1, seq, end, net_now()), NET_FRAME);
+	fan_send(s->fan, t->gate, call_make(&t->frames, t->truth->calls - 1, seq, end, net_now()),
+		 NET_FRAME);
 }
 
-void
-talk_header(struct sim *s, int talker)
+void talk_header(struct sim *s, int talker)
 {
 	struct talker *t = &s->talker[talker];
 
@@ -136,39 +131,33 @@ talk_header(struct sim *s, int talker)
 	report_demo_call(s, talker, false);
 }
 
-void
-talk_voice(struct sim *s, int talker)
+void talk_voice(struct sim *s, int talker)
 {
 	talk_frame(s, talker, false);
 }
 
-void
-talk_end(struct sim *s, int talker)
+void talk_end(struct sim *s, int talker)
 {
 	talk_frame(s, talker, true);
 }
 
-static bool
-talk_time_up(const struct sim *s, uint64_t now)
+static bool talk_time_up(const struct sim *s, uint64_t now)
 {
 	return s->stop || now - s->talk_start_ns >= s->o.seconds * NET_SECOND;
 }
 
 /* The talker whose turn it is. */
-static int
-talk_holder(const struct room *room)
+static int talk_holder(const struct room *room)
 {
 	return room->talker[room->calls % (uint32_t)room->ntalkers];
 }
 
-static bool
-talk_last_word(const struct sim *s, const struct room *room, uint64_t now)
+static bool talk_last_word(const struct sim *s, const struct room *room, uint64_t now)
 {
 	return (s->o.frames != 0 && room->voiced >= s->o.frames) || talk_time_up(s, now);
 }
 
-static void
-talk_quiet(struct sim *s, struct room *room, uint64_t now)
+static void talk_quiet(struct sim *s, struct room *room, uint64_t now)
 {
 	if (now < room->next_ns)
 		return;
@@ -185,8 +174,7 @@ talk_quiet(struct sim *s, struct room *room, uint64_t now)
 }
 
 /* One frame of a call; the last one closes it. */
-static void
-talk_say(struct sim *s, struct room *room, uint64_t now)
+static void talk_say(struct sim *s, struct room *room, uint64_t now)
 {
 	if (talk_last_word(s, room, now)) {
 		talk_end(s, talk_holder(room));
@@ -197,8 +185,7 @@ talk_say(struct sim *s, struct room *room, uint64_t now)
 	room->voiced++;
 }
 
-static void
-talk_paced(struct sim *s, struct room *room, uint64_t now)
+static void talk_paced(struct sim *s, struct room *room, uint64_t now)
 {
 	if (now < room->next_ns)
 		return;
@@ -209,8 +196,7 @@ talk_paced(struct sim *s, struct room *room, uint64_t now)
 }
 
 /* A closed loop that nobody answers any more must not wait for ever. */
-static bool
-talk_stalled(struct sim *s, struct room *room, struct truth_talker *truth, uint64_t now)
+static bool talk_stalled(struct sim *s, struct room *room, struct truth_talker *truth, uint64_t now)
 {
 	if (now < room->heard_ns + TALK_STALL_NS)
 		return false;
@@ -222,8 +208,7 @@ talk_stalled(struct sim *s, struct room *room, struct truth_talker *truth, uint6
 	return true;
 }
 
-static void
-talk_loop(struct sim *s, struct room *room, uint64_t now)
+static void talk_loop(struct sim *s, struct room *room, uint64_t now)
 {
 	struct truth_talker *truth = s->talker[talk_holder(room)].truth;
 	uint32_t open = truth_outstanding(truth);
@@ -234,8 +219,7 @@ talk_loop(struct sim *s, struct room *room, uint64_t now)
 		talk_say(s, room, now);
 }
 
-static void
-talk_closing(struct sim *s, struct room *room, uint64_t now)
+static void talk_closing(struct sim *s, struct room *room, uint64_t now)
 {
 	const struct talker *t = &s->talker[talk_holder(room)];
 	struct truth_talker *truth = t->truth;
@@ -252,8 +236,7 @@ talk_closing(struct sim *s, struct room *room, uint64_t now)
 		room->state = ROOM_DONE;
 }
 
-void
-talk_turn(struct sim *s, uint64_t now)
+void talk_turn(struct sim *s, uint64_t now)
 {
 	for (int r = 0; r < s->o.nrooms; r++) {
 		struct room *room = &s->room[r];
@@ -272,8 +255,7 @@ talk_turn(struct sim *s, uint64_t now)
 	fan_flush(s->fan);
 }
 
-uint64_t
-talk_due(const struct sim *s)
+uint64_t talk_due(const struct sim *s)
 {
 	uint64_t due = UINT64_MAX;
 
@@ -291,8 +273,7 @@ talk_due(const struct sim *s)
 	return due;
 }
 
-bool
-talk_done(const struct sim *s)
+bool talk_done(const struct sim *s)
 {
 	for (int r = 0; r < s->o.nrooms; r++) {
 		if (s->room[r].state != ROOM_DONE)
@@ -301,8 +282,7 @@ talk_done(const struct sim *s)
 	return true;
 }
 
-bool
-talk_drained(struct sim *s)
+bool talk_drained(struct sim *s)
 {
 	for (int i = 0; i < s->ntalkers; i++) {
 		if (truth_outstanding(s->talker[i].truth) > 0)

@@ -10,8 +10,7 @@
 
 #include <stdlib.h>
 
-enum truth_booking
-truth_pair_book(struct truth_pair *p, uint32_t seq)
+enum truth_booking truth_pair_book(struct truth_pair *p, uint32_t seq)
 {
 	uint32_t back;
 
@@ -38,8 +37,7 @@ truth_pair_book(struct truth_pair *p, uint32_t seq)
 	return TRUTH_REORDERED;
 }
 
-struct truth_talker *
-truth_talker_create(uint32_t receivers, uint32_t members)
+struct truth_talker *truth_talker_create(uint32_t receivers, uint32_t members)
 {
 	struct truth_talker *t = calloc(1, sizeof(*t));
 
@@ -54,8 +52,7 @@ truth_talker_create(uint32_t receivers, uint32_t members)
 	return t;
 }
 
-void
-truth_talker_destroy(struct truth_talker **t)
+void truth_talker_destroy(struct truth_talker **t)
 {
 	if (*t == NULL)
 		return;
@@ -65,8 +62,7 @@ truth_talker_destroy(struct truth_talker **t)
 }
 
 /* A frame leaves the ring: whatever comes now comes too late to be followed. */
-static void
-truth_retire(struct truth_talker *t, const struct truth_flight *f)
+static void truth_retire(struct truth_talker *t, const struct truth_flight *f)
 {
 	if (f->got >= t->receivers)
 		t->complete++;
@@ -76,8 +72,7 @@ truth_retire(struct truth_talker *t, const struct truth_flight *f)
 		t->unheard++;
 }
 
-uint32_t
-truth_sent(struct truth_talker *t)
+uint32_t truth_sent(struct truth_talker *t)
 {
 	struct truth_flight *f = &t->flight[t->sent % TRUTH_RING];
 
@@ -91,9 +86,8 @@ truth_sent(struct truth_talker *t)
 	return t->sent++;
 }
 
-enum truth_booking
-truth_heard(struct truth_talker *t, uint32_t member, uint32_t seq, bool header, bool end,
-    uint64_t latency_ns, uint64_t late_ns)
+enum truth_booking truth_heard(struct truth_talker *t, uint32_t member, uint32_t seq, bool header,
+			       bool end, uint64_t latency_ns, uint64_t late_ns)
 {
 	struct truth_pair *p = &t->pair[member];
 	struct truth_flight *f = &t->flight[seq % TRUTH_RING];
@@ -110,16 +104,14 @@ truth_heard(struct truth_talker *t, uint32_t member, uint32_t seq, bool header, 
 	return booking;
 }
 
-uint32_t
-truth_outstanding(struct truth_talker *t)
+uint32_t truth_outstanding(struct truth_talker *t)
 {
 	while (t->tail < t->sent && t->flight[t->tail % TRUTH_RING].got >= t->receivers)
 		t->tail++;
 	return t->sent - t->tail;
 }
 
-void
-truth_give_up(struct truth_talker *t)
+void truth_give_up(struct truth_talker *t)
 {
 	if (truth_outstanding(t) == 0)
 		return;
@@ -127,8 +119,7 @@ truth_give_up(struct truth_talker *t)
 	t->given_up++;
 }
 
-void
-truth_call_over(struct truth_talker *t, uint32_t first_seq)
+void truth_call_over(struct truth_talker *t, uint32_t first_seq)
 {
 	uint32_t seq = t->sent - first_seq > TRUTH_RING ? t->sent - TRUTH_RING : first_seq;
 	uint32_t silent = 0;
@@ -146,8 +137,7 @@ truth_call_over(struct truth_talker *t, uint32_t first_seq)
 	t->calls_cut += heard && silent >= TRUTH_CUT;
 }
 
-void
-truth_close(struct truth_talker *t, struct truth_sum *sum, uint32_t self)
+void truth_close(struct truth_talker *t, struct truth_sum *sum, uint32_t self)
 {
 	uint32_t from = t->sent > TRUTH_RING ? t->sent - TRUTH_RING : 0;
 

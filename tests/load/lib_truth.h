@@ -17,13 +17,13 @@
 
 #include "tests/load/lib_hist.h"
 
-#define TRUTH_CUT	3	/* unheard frames at the end that make a call a cut one */
-#define TRUTH_RING	4096	/* newest frames of a talker that are followed one by one */
+#define TRUTH_CUT  3	/* unheard frames at the end that make a call a cut one */
+#define TRUTH_RING 4096 /* newest frames of a talker that are followed one by one */
 
 /* One receiver of one talker. */
 struct truth_pair {
-	uint64_t seen;		/* bit i: frame next - 1 - i came */
-	uint32_t next;		/* one above the highest sequence number that came */
+	uint64_t seen; /* bit i: frame next - 1 - i came */
+	uint32_t next; /* one above the highest sequence number that came */
 	uint32_t got;
 	uint32_t doubled;
 	uint32_t reordered;
@@ -42,31 +42,31 @@ struct truth_flight {
 
 struct truth_talker {
 	uint32_t receivers;
-	struct truth_pair *pair;	/* one for each member of the room, the talker's own unused */
-	uint32_t sent;			/* frames so far; also the next sequence number */
+	struct truth_pair *pair; /* one for each member of the room, the talker's own unused */
+	uint32_t sent;		 /* frames so far; also the next sequence number */
 	uint32_t calls;
-	uint32_t tail;			/* oldest frame that still lacks a receiver */
-	uint32_t given_up;		/* frames that the closed loop stopped waiting for */
-	uint64_t complete;		/* frames every receiver got */
-	uint64_t partial;		/* frames some receivers got */
-	uint64_t unheard;		/* frames nobody got */
-	uint64_t late;			/* deliveries above the limit of lateness */
-	uint32_t calls_mute;		/* calls of which nobody heard anything */
-	uint32_t calls_cut;		/* calls that were heard, but not to their end */
-	uint32_t longest_gap;		/* most frames in a row that nobody heard */
+	uint32_t tail;	      /* oldest frame that still lacks a receiver */
+	uint32_t given_up;    /* frames that the closed loop stopped waiting for */
+	uint64_t complete;    /* frames every receiver got */
+	uint64_t partial;     /* frames some receivers got */
+	uint64_t unheard;     /* frames nobody got */
+	uint64_t late;	      /* deliveries above the limit of lateness */
+	uint32_t calls_mute;  /* calls of which nobody heard anything */
+	uint32_t calls_cut;   /* calls that were heard, but not to their end */
+	uint32_t longest_gap; /* most frames in a row that nobody heard */
 	struct truth_flight flight[TRUTH_RING];
 	struct hist latency;
 };
 
 /* What is not booked to a pair. */
 struct truth_faults {
-	uint64_t echoes;	/* the talker heard himself */
-	uint64_t wrong_room;	/* heard on another DG-ID */
+	uint64_t echoes;     /* the talker heard himself */
+	uint64_t wrong_room; /* heard on another DG-ID */
 	uint64_t damaged;
-	uint64_t alien;		/* a frame of nobody here, or of a call long past */
-	uint64_t malformed;	/* neither a poll answer nor 155 bytes of YSFD */
-	uint64_t wrong_source;	/* from another address than the one that was polled */
-	uint64_t rewritten;	/* for information: data channel rewritten, as for movable listeners */
+	uint64_t alien;	       /* a frame of nobody here, or of a call long past */
+	uint64_t malformed;    /* neither a poll answer nor 155 bytes of YSFD */
+	uint64_t wrong_source; /* from another address than the one that was polled */
+	uint64_t rewritten; /* for information: data channel rewritten, as for movable listeners */
 };
 
 struct truth_sum {
@@ -86,8 +86,8 @@ void truth_talker_destroy(struct truth_talker **t);
 uint32_t truth_sent(struct truth_talker *t);
 
 /* Member heard frame seq after latency ns; late_ns is the limit of lateness. */
-enum truth_booking truth_heard(struct truth_talker *t, uint32_t member, uint32_t seq,
-    bool header, bool end, uint64_t latency_ns, uint64_t late_ns);
+enum truth_booking truth_heard(struct truth_talker *t, uint32_t member, uint32_t seq, bool header,
+			       bool end, uint64_t latency_ns, uint64_t late_ns);
 
 /* Frames on their way that still lack a receiver, oldest first. */
 uint32_t truth_outstanding(struct truth_talker *t);

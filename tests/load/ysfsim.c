@@ -22,81 +22,103 @@
 
 #include "tests/load/lib_sim.h"
 
-#define SIM_BUDGET	8192		/* datagrams taken in before the clock is looked at again */
-#define SIM_TURN_NS	(NET_SECOND / 20)
-#define SIM_MS		1000000ull
+#define SIM_BUDGET  8192 /* datagrams taken in before the clock is looked at again */
+#define SIM_TURN_NS (NET_SECOND / 20)
+#define SIM_MS	    1000000ull
 
 static const char sim_usage[] =
-"usage: ysfsim [OPTION...] HOST:PORT\n"
-"  --demo                4 gateways on DG-IDs 22 and 9, one talks for 3 s; plain words\n"
-"  --gateways N          how many (4)\n"
-"  --first N             number of the first one (1): name G00001, address 127.16.0.1\n"
-"  --rooms LIST          DG-IDs, each A[-B][:COUNT]: 22,1-10:100 (22)\n"
-"  --no-suffix           names without DG-ID: all in the reflector's default room\n"
-"  --talkers N           dealt out over the rooms (one a room)\n"
-"  --frames N            voice frames of a call (30); 0: until the time is up\n"
-"  --calls N             calls of a room (1); 0: until the time is up\n"
-"  --seconds N           talk no longer than this (3600)\n"
-"  --rate N              frames a second of a call (10)\n"
-"  --pause MS            between calls of a room (1000)\n"
-"  --window W            closed loop: at most W frames on their way, instead of a rate\n"
-"  --poll S              keep-alive interval (5); 0: none\n"
-"  --register-timeout S  (30)\n"
-"  --burst               send all first polls at once, each once\n"
-"  --no-unlink           leave without unlinking\n"
-"  --late US             count deliveries later than this (20000)\n"
-"  --drain MS            wait for the last frames, at most (2000)\n"
-"  --linger MS           then listen on for doubles (200)\n"
-"  --user-time           take the time of arrival when reading, not the kernel's\n"
-"  --own-sockets         a socket and port for each gateway\n"
-"  --sockets N           sockets on IPv4 loopback (1)\n"
-"  --rcvbuf BYTES        receive buffer of each socket (64 MiB)\n"
-"  --manual              take commands on standard input, see lib_manual.c\n"
-"  --stop-fd FD          finish when FD is readable or closed\n"
-"  --progress            registered, talking, draining, done: a line each, at once\n"
-"  --json                report as one JSON object\n";
+	"usage: ysfsim [OPTION...] HOST:PORT\n"
+	"  --demo                4 gateways on DG-IDs 22 and 9, one talks for 3 s; plain words\n"
+	"  --gateways N          how many (4)\n"
+	"  --first N             number of the first one (1): name G00001, address 127.16.0.1\n"
+	"  --rooms LIST          DG-IDs, each A[-B][:COUNT]: 22,1-10:100 (22)\n"
+	"  --no-suffix           names without DG-ID: all in the reflector's default room\n"
+	"  --talkers N           dealt out over the rooms (one a room)\n"
+	"  --frames N            voice frames of a call (30); 0: until the time is up\n"
+	"  --calls N             calls of a room (1); 0: until the time is up\n"
+	"  --seconds N           talk no longer than this (3600)\n"
+	"  --rate N              frames a second of a call (10)\n"
+	"  --pause MS            between calls of a room (1000)\n"
+	"  --window W            closed loop: at most W frames on their way, instead of a rate\n"
+	"  --poll S              keep-alive interval (5); 0: none\n"
+	"  --register-timeout S  (30)\n"
+	"  --burst               send all first polls at once, each once\n"
+	"  --no-unlink           leave without unlinking\n"
+	"  --late US             count deliveries later than this (20000)\n"
+	"  --drain MS            wait for the last frames, at most (2000)\n"
+	"  --linger MS           then listen on for doubles (200)\n"
+	"  --user-time           take the time of arrival when reading, not the kernel's\n"
+	"  --own-sockets         a socket and port for each gateway\n"
+	"  --sockets N           sockets on IPv4 loopback (1)\n"
+	"  --rcvbuf BYTES        receive buffer of each socket (64 MiB)\n"
+	"  --manual              take commands on standard input, see lib_manual.c\n"
+	"  --stop-fd FD          finish when FD is readable or closed\n"
+	"  --progress            registered, talking, draining, done: a line each, at once\n"
+	"  --json                report as one JSON object\n";
 
 enum {
-	OPT_DEMO = 256, OPT_GATEWAYS, OPT_FIRST, OPT_ROOMS, OPT_NO_SUFFIX, OPT_TALKERS, OPT_FRAMES,
-	OPT_CALLS, OPT_SECONDS, OPT_RATE, OPT_PAUSE, OPT_WINDOW, OPT_POLL, OPT_REGISTER, OPT_BURST,
-	OPT_NO_UNLINK, OPT_LATE, OPT_DRAIN, OPT_LINGER, OPT_USER_TIME, OPT_OWN_SOCKETS, OPT_SOCKETS,
-	OPT_RCVBUF, OPT_MANUAL, OPT_STOP_FD, OPT_PROGRESS, OPT_JSON, OPT_HELP
+	OPT_DEMO = 256,
+	OPT_GATEWAYS,
+	OPT_FIRST,
+	OPT_ROOMS,
+	OPT_NO_SUFFIX,
+	OPT_TALKERS,
+	OPT_FRAMES,
+	OPT_CALLS,
+	OPT_SECONDS,
+	OPT_RATE,
+	OPT_PAUSE,
+	OPT_WINDOW,
+	OPT_POLL,
+	OPT_REGISTER,
+	OPT_BURST,
+	OPT_NO_UNLINK,
+	OPT_LATE,
+	OPT_DRAIN,
+	OPT_LINGER,
+	OPT_USER_TIME,
+	OPT_OWN_SOCKETS,
+	OPT_SOCKETS,
+	OPT_RCVBUF,
+	OPT_MANUAL,
+	OPT_STOP_FD,
+	OPT_PROGRESS,
+	OPT_JSON,
+	OPT_HELP
 };
 
 static const struct option sim_options[] = {
-	{ "demo", no_argument, NULL, OPT_DEMO },
-	{ "gateways", required_argument, NULL, OPT_GATEWAYS },
-	{ "first", required_argument, NULL, OPT_FIRST },
-	{ "rooms", required_argument, NULL, OPT_ROOMS },
-	{ "no-suffix", no_argument, NULL, OPT_NO_SUFFIX },
-	{ "talkers", required_argument, NULL, OPT_TALKERS },
-	{ "frames", required_argument, NULL, OPT_FRAMES },
-	{ "calls", required_argument, NULL, OPT_CALLS },
-	{ "seconds", required_argument, NULL, OPT_SECONDS },
-	{ "rate", required_argument, NULL, OPT_RATE },
-	{ "pause", required_argument, NULL, OPT_PAUSE },
-	{ "window", required_argument, NULL, OPT_WINDOW },
-	{ "poll", required_argument, NULL, OPT_POLL },
-	{ "register-timeout", required_argument, NULL, OPT_REGISTER },
-	{ "burst", no_argument, NULL, OPT_BURST },
-	{ "no-unlink", no_argument, NULL, OPT_NO_UNLINK },
-	{ "late", required_argument, NULL, OPT_LATE },
-	{ "drain", required_argument, NULL, OPT_DRAIN },
-	{ "linger", required_argument, NULL, OPT_LINGER },
-	{ "user-time", no_argument, NULL, OPT_USER_TIME },
-	{ "own-sockets", no_argument, NULL, OPT_OWN_SOCKETS },
-	{ "sockets", required_argument, NULL, OPT_SOCKETS },
-	{ "rcvbuf", required_argument, NULL, OPT_RCVBUF },
-	{ "manual", no_argument, NULL, OPT_MANUAL },
-	{ "stop-fd", required_argument, NULL, OPT_STOP_FD },
-	{ "progress", no_argument, NULL, OPT_PROGRESS },
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ NULL, 0, NULL, 0 }
-};
+	{"demo", no_argument, NULL, OPT_DEMO},
+	{"gateways", required_argument, NULL, OPT_GATEWAYS},
+	{"first", required_argument, NULL, OPT_FIRST},
+	{"rooms", required_argument, NULL, OPT_ROOMS},
+	{"no-suffix", no_argument, NULL, OPT_NO_SUFFIX},
+	{"talkers", required_argument, NULL, OPT_TALKERS},
+	{"frames", required_argument, NULL, OPT_FRAMES},
+	{"calls", required_argument, NULL, OPT_CALLS},
+	{"seconds", required_argument, NULL, OPT_SECONDS},
+	{"rate", required_argument, NULL, OPT_RATE},
+	{"pause", required_argument, NULL, OPT_PAUSE},
+	{"window", required_argument, NULL, OPT_WINDOW},
+	{"poll", required_argument, NULL, OPT_POLL},
+	{"register-timeout", required_argument, NULL, OPT_REGISTER},
+	{"burst", no_argument, NULL, OPT_BURST},
+	{"no-unlink", no_argument, NULL, OPT_NO_UNLINK},
+	{"late", required_argument, NULL, OPT_LATE},
+	{"drain", required_argument, NULL, OPT_DRAIN},
+	{"linger", required_argument, NULL, OPT_LINGER},
+	{"user-time", no_argument, NULL, OPT_USER_TIME},
+	{"own-sockets", no_argument, NULL, OPT_OWN_SOCKETS},
+	{"sockets", required_argument, NULL, OPT_SOCKETS},
+	{"rcvbuf", required_argument, NULL, OPT_RCVBUF},
+	{"manual", no_argument, NULL, OPT_MANUAL},
+	{"stop-fd", required_argument, NULL, OPT_STOP_FD},
+	{"progress", no_argument, NULL, OPT_PROGRESS},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"help", no_argument, NULL, OPT_HELP},
+	{NULL, 0, NULL, 0}};
 
-static void
-sim_defaults(struct sim_options *o)
+static void sim_defaults(struct sim_options *o)
 {
 	memset(o, 0, sizeof(*o));
 	o->fan.gateways = 4;
@@ -122,8 +144,7 @@ sim_defaults(struct sim_options *o)
 	o->stop_fd = -1;
 }
 
-static void
-sim_demo(struct sim_options *o)
+static void sim_demo(struct sim_options *o)
 {
 	o->demo = true;
 	o->nrooms = 2;
@@ -133,40 +154,49 @@ sim_demo(struct sim_options *o)
 	o->register_ns = 3 * NET_SECOND;
 }
 
-/* One item of the room list: A[-B][:COUNT]. */
-static bool
-sim_room(struct sim_options *o, const char *item)
+/* The number that text begins with, within limits; moves text behind it. */
+static bool sim_take(const char **text, long min, long max, long *n_r)
 {
-	unsigned a, b, count = 0;
-	int used = 0;
+	char *end;
 
-	if (sscanf(item, "%u%n", &a, &used) != 1)
+	errno = 0;
+	*n_r = strtol(*text, &end, 10);
+	if (errno != 0 || end == *text || *n_r < min || *n_r > max)
+		return false;
+	*text = end;
+	return true;
+}
+
+/* One item of the room list: A[-B][:COUNT]. */
+static bool sim_room(struct sim_options *o, const char *item)
+{
+	long a, b, count = 0;
+
+	if (!sim_take(&item, 1, 99, &a))
 		return false;
 	b = a;
-	item += used;
 	if (*item == '-') {
-		if (sscanf(item, "-%u%n", &b, &used) != 1)
+		item++;
+		if (!sim_take(&item, a, 99, &b))
 			return false;
-		item += used;
 	}
 	if (*item == ':') {
-		if (sscanf(item, ":%u%n", &count, &used) != 1 || count == 0)
+		item++;
+		if (!sim_take(&item, 1, 99999, &count))
 			return false;
-		item += used;
 	}
-	if (*item != '\0' || a < 1 || b > 99 || a > b)
+	if (*item != '\0')
 		return false;
 	for (; a <= b; a++) {
 		if (o->nrooms == SIM_ROOMS)
 			return false;
-		o->count[o->nrooms] = count;
+		o->count[o->nrooms] = (uint32_t)count;
 		o->dgid[o->nrooms++] = (int)a;
 	}
 	return true;
 }
 
-static bool
-sim_rooms(struct sim_options *o, const char *list)
+static bool sim_rooms(struct sim_options *o, const char *list)
 {
 	char *copy = strdup(list);
 	char *save = NULL;
@@ -174,63 +204,115 @@ sim_rooms(struct sim_options *o, const char *list)
 
 	o->nrooms = 0;
 	for (char *item = good ? strtok_r(copy, ",", &save) : NULL; good && item != NULL;
-	    item = strtok_r(NULL, ",", &save))
+	     item = strtok_r(NULL, ",", &save))
 		good = sim_room(o, item);
 	free(copy);
 	return good && o->nrooms > 0;
 }
 
 /* Options that are followed by a number; false when it does not fit. */
-static bool
-sim_number(struct sim_options *o, int opt, const char *arg)
+static bool sim_number(struct sim_options *o, int opt, const char *arg)
 {
 	long n;
 
 	if (!net_number(arg, 0, INT_MAX, &n))
 		return false;
 	switch (opt) {
-	case OPT_GATEWAYS: o->fan.gateways = (uint32_t)n; return n >= 1 && n <= 99999;
-	case OPT_FIRST: o->fan.first = (uint32_t)n; return n >= 1 && n <= 99999;
-	case OPT_TALKERS: o->talkers = (uint32_t)n; return n <= SIM_TALKERS;
-	case OPT_FRAMES: o->frames = (uint32_t)n; return true;
-	case OPT_CALLS: o->calls = (uint32_t)n; return n <= 65535;
-	case OPT_SECONDS: o->seconds = (uint64_t)n; return n >= 1 && n <= 86400;
-	case OPT_RATE: o->interval_ns = n > 0 ? NET_SECOND / (uint64_t)n : 0; return n > 0;
-	case OPT_PAUSE: o->pause_ns = (uint64_t)n * SIM_MS; return true;
-	case OPT_WINDOW: o->window = (uint32_t)n; return n <= TRUTH_RING / 4;
-	case OPT_POLL: o->poll_ns = (uint64_t)n * NET_SECOND; return true;
-	case OPT_REGISTER: o->register_ns = (uint64_t)n * NET_SECOND; return n > 0;
-	case OPT_LATE: o->late_ns = (uint64_t)n * 1000; return true;
-	case OPT_DRAIN: o->drain_ns = (uint64_t)n * SIM_MS; return true;
-	case OPT_LINGER: o->linger_ns = (uint64_t)n * SIM_MS; return true;
-	case OPT_SOCKETS: o->fan.sockets = (uint32_t)n; return n >= 1 && n <= FAN_SOCKETS;
-	case OPT_RCVBUF: o->fan.rcvbuf = (int)n; return n >= 1;
-	case OPT_STOP_FD: o->stop_fd = (int)n; return true;
-	default: return false;
+	case OPT_GATEWAYS:
+		o->fan.gateways = (uint32_t)n;
+		return n >= 1 && n <= 99999;
+	case OPT_FIRST:
+		o->fan.first = (uint32_t)n;
+		return n >= 1 && n <= 99999;
+	case OPT_TALKERS:
+		o->talkers = (uint32_t)n;
+		return n <= SIM_TALKERS;
+	case OPT_FRAMES:
+		o->frames = (uint32_t)n;
+		return true;
+	case OPT_CALLS:
+		o->calls = (uint32_t)n;
+		return n <= 65535;
+	case OPT_SECONDS:
+		o->seconds = (uint64_t)n;
+		return n >= 1 && n <= 86400;
+	case OPT_RATE:
+		o->interval_ns = n > 0 ? NET_SECOND / (uint64_t)n : 0;
+		return n > 0;
+	case OPT_PAUSE:
+		o->pause_ns = (uint64_t)n * SIM_MS;
+		return true;
+	case OPT_WINDOW:
+		o->window = (uint32_t)n;
+		return n <= TRUTH_RING / 4;
+	case OPT_POLL:
+		o->poll_ns = (uint64_t)n * NET_SECOND;
+		return true;
+	case OPT_REGISTER:
+		o->register_ns = (uint64_t)n * NET_SECOND;
+		return n > 0;
+	case OPT_LATE:
+		o->late_ns = (uint64_t)n * 1000;
+		return true;
+	case OPT_DRAIN:
+		o->drain_ns = (uint64_t)n * SIM_MS;
+		return true;
+	case OPT_LINGER:
+		o->linger_ns = (uint64_t)n * SIM_MS;
+		return true;
+	case OPT_SOCKETS:
+		o->fan.sockets = (uint32_t)n;
+		return n >= 1 && n <= FAN_SOCKETS;
+	case OPT_RCVBUF:
+		o->fan.rcvbuf = (int)n;
+		return n >= 1;
+	case OPT_STOP_FD:
+		o->stop_fd = (int)n;
+		return true;
+	default:
+		return false;
 	}
 }
 
-static bool
-sim_option(struct sim_options *o, int opt, const char *arg)
+static bool sim_option(struct sim_options *o, int opt, const char *arg)
 {
 	switch (opt) {
-	case OPT_DEMO: sim_demo(o); return true;
-	case OPT_ROOMS: return sim_rooms(o, arg);
-	case OPT_NO_SUFFIX: o->suffix = false; return true;
-	case OPT_BURST: o->burst = true; return true;
-	case OPT_NO_UNLINK: o->unlink = false; return true;
-	case OPT_USER_TIME: o->fan.kernel_time = false; return true;
-	case OPT_OWN_SOCKETS: o->fan.own_sockets = true; return true;
-	case OPT_MANUAL: o->manual = true; return true;
-	case OPT_PROGRESS: o->progress = true; return true;
-	case OPT_JSON: o->json = true; return true;
-	default: return arg != NULL && sim_number(o, opt, arg);
+	case OPT_DEMO:
+		sim_demo(o);
+		return true;
+	case OPT_ROOMS:
+		return sim_rooms(o, arg);
+	case OPT_NO_SUFFIX:
+		o->suffix = false;
+		return true;
+	case OPT_BURST:
+		o->burst = true;
+		return true;
+	case OPT_NO_UNLINK:
+		o->unlink = false;
+		return true;
+	case OPT_USER_TIME:
+		o->fan.kernel_time = false;
+		return true;
+	case OPT_OWN_SOCKETS:
+		o->fan.own_sockets = true;
+		return true;
+	case OPT_MANUAL:
+		o->manual = true;
+		return true;
+	case OPT_PROGRESS:
+		o->progress = true;
+		return true;
+	case OPT_JSON:
+		o->json = true;
+		return true;
+	default:
+		return arg != NULL && sim_number(o, opt, arg);
 	}
 }
 
 /* Rooms that all name a count also name the number of gateways. */
-static void
-sim_total(struct sim_options *o)
+static void sim_total(struct sim_options *o)
 {
 	uint32_t sum = 0;
 
@@ -243,8 +325,7 @@ sim_total(struct sim_options *o)
 		o->fan.gateways = sum;
 }
 
-static bool
-sim_arguments(struct sim_options *o, int argc, char **argv)
+static bool sim_arguments(struct sim_options *o, int argc, char **argv)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)&o->fan.peer;
 	int opt;
@@ -268,8 +349,7 @@ sim_arguments(struct sim_options *o, int argc, char **argv)
 }
 
 /* A signal descriptor for TERM and INT. */
-static int
-sim_signals(void)
+static int sim_signals(void)
 {
 	sigset_t set;
 
@@ -282,12 +362,12 @@ sim_signals(void)
 }
 
 /* Wait for datagrams, a reason to stop or a command, at most until due; then take all in. */
-static void
-sim_turn(struct sim *s, int sigfd, uint64_t due)
+static void sim_turn(struct sim *s, int sigfd, uint64_t due)
 {
-	struct pollfd more[3] = { { .fd = sigfd, .events = POLLIN },
-		{ .fd = s->stop ? -1 : s->o.stop_fd, .events = POLLIN },
-		{ .fd = s->o.manual && !s->stop ? STDIN_FILENO : -1, .events = POLLIN } };
+	struct pollfd more[3] = {
+		{.fd = sigfd, .events = POLLIN},
+		{.fd = s->stop ? -1 : s->o.stop_fd, .events = POLLIN},
+		{.fd = s->o.manual && !s->stop ? STDIN_FILENO : -1, .events = POLLIN}};
 	struct signalfd_siginfo info;
 	uint64_t now = net_now();
 	uint64_t wait = due <= now ? 0 : due - now < SIM_TURN_NS ? due - now : SIM_TURN_NS;
@@ -306,8 +386,7 @@ sim_turn(struct sim *s, int sigfd, uint64_t due)
 		(void)fan_receive(s->fan, SIM_BUDGET, station_heard, s);
 }
 
-static bool
-sim_register(struct sim *s, int sigfd)
+static bool sim_register(struct sim *s, int sigfd)
 {
 	uint64_t end = net_now() + s->o.register_ns;
 
@@ -320,12 +399,11 @@ sim_register(struct sim *s, int sigfd)
 		printf("%u gateways are linked, two on DG-ID 22, two on DG-ID 9\n", s->registered);
 	if (!station_all_registered(s))
 		fprintf(stderr, "ysfsim: %u of %u gateways got no answer; is a reflector there?\n",
-		    s->o.fan.gateways - s->registered, s->o.fan.gateways);
+			s->o.fan.gateways - s->registered, s->o.fan.gateways);
 	return station_all_registered(s);
 }
 
-static void
-sim_talk(struct sim *s, int sigfd)
+static void sim_talk(struct sim *s, int sigfd)
 {
 	uint64_t now = net_now();
 
@@ -334,8 +412,10 @@ sim_talk(struct sim *s, int sigfd)
 		s->room[r].next_ns = now + (uint64_t)r * s->o.interval_ns / (uint64_t)s->o.nrooms;
 	s->talk_start_ns = s->talk_end_ns = now;
 	report_progress(s, "talking");
-	while (s->o.manual ? !s->stop : !talk_done(s) ||
-	    (s->ntalkers == 0 && !s->stop && now - s->talk_start_ns < s->o.seconds * NET_SECOND)) {
+	while (s->o.manual
+		       ? !s->stop
+		       : !talk_done(s) || (s->ntalkers == 0 && !s->stop &&
+					   now - s->talk_start_ns < s->o.seconds * NET_SECOND)) {
 		uint64_t due = station_keep_due(s);
 
 		now = net_now();
@@ -350,8 +430,7 @@ sim_talk(struct sim *s, int sigfd)
 }
 
 /* Until everybody has everything, or nothing has come for the time given; then for doubles. */
-static void
-sim_drain(struct sim *s, int sigfd)
+static void sim_drain(struct sim *s, int sigfd)
 {
 	uint64_t start = net_now();
 	uint64_t now = start;
@@ -369,8 +448,7 @@ sim_drain(struct sim *s, int sigfd)
 		sim_turn(s, sigfd, start + s->o.linger_ns);
 }
 
-static int
-sim_run(struct sim *s, int sigfd)
+static int sim_run(struct sim *s, int sigfd)
 {
 	bool all = sim_register(s, sigfd);
 	bool clean;
@@ -387,8 +465,7 @@ sim_run(struct sim *s, int sigfd)
 	return clean && all ? 0 : 1;
 }
 
-int
-main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	static struct sim s;
 	int sigfd;

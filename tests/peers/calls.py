@@ -12,6 +12,7 @@ import time
 
 FRAME_TIME = 0.1
 LISTEN = 3.0
+CLOSING = 0.5       # well below the two seconds after which any reflector frees a room
 SPACING = 3.0       # between starts of calls, so that no wild-PTT rule takes us for a nuisance
 TAG = slice(4, 14)
 PAYLOAD = slice(35, 155)
@@ -92,6 +93,14 @@ def is_prefixed(got, sent, room):
     return got[PAYLOAD] == known if room == 22 else len(got) == len(sent)
 
 
+def is_closing(frame, header, count):
+    """Whether a frame ends a cut call for its listeners: the call's own header with the next
+    counter, the end flag and another kind in the FICH. Receivers lock on a tag until such a one."""
+    return (len(frame) == len(header) and frame[:34] == header[:34] and frame[34] == count << 1 | 1
+            and frame[35:40] == header[35:40] and frame[40:KEPT] != header[40:KEPT]
+            and frame[KEPT:] == header[KEPT:])
+
+
 class Ears:
     """All modems of a lab: who is in which room, and what each one must have heard so far."""
 
@@ -144,6 +153,17 @@ class Ears:
         for gateway, room in self.rooms.items():
             if gateway is not talker and room is not None and room == self.rooms[talker]:
                 self.heard[gateway] += frames
+
+    def closing(self, talker, frames):
+        """After a cut call: how many frames came to each listener that close it, and are they right.
+        Returns (counts, right); takes them out of the books."""
+        listeners = [g for g in self.rooms if g is not talker and self.rooms[g] == self.rooms[talker]]
+        self.lab.hub.wait(lambda: all(g.modem.frames for g in listeners), CLOSING)
+        extra = [list(g.modem.frames) for g in listeners]
+        for gateway in listeners:
+            gateway.modem.frames.clear()
+        right = all(is_closing(f, frames[0], len(frames)) for got in extra for f in got)
+        return [len(got) for got in extra], right
 
     def judge(self, label):
         def complete():

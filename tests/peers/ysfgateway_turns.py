@@ -87,6 +87,9 @@ def unlink(lab, ears, other):
     ears.send(gateway, frames)
     ears.judge("unlink: a call begins")
     drop_link(lab, gateway, tap, "unlink in mid-call")
+    counts, right = ears.closing(gateway, frames)
+    lab.report.check(right and (not lab.daemon or set(counts) == {1}),
+                     "unlink in mid-call: each listener gets one closing frame", f"{counts} {right}")
     ears.leave(gateway)
     ears.call(other, "unlink in mid-call: the room is free at once", at_once=True)
 

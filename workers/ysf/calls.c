@@ -83,17 +83,36 @@ static void let_go(struct ysf *ysf, struct call *call)
 	ysf->calls--;
 }
 
-/* Whoever carried a call last owes its listeners the terminator that they did not get. */
-static bool owes_terminator(const struct ysf *ysf, struct call *call, enum event_reason reason)
+static enum page_counter end_counter(enum event_reason reason)
+{
+	switch (reason) {
+	case REASON_TERMINATOR:
+		return COUNT_YSF_END_TERMINATOR;
+	case REASON_WATCHDOG:
+		return COUNT_YSF_END_WATCHDOG;
+	case REASON_TIMEOUT:
+		return COUNT_YSF_END_TIMEOUT;
+	case REASON_BLOCKED:
+		return COUNT_YSF_END_BLOCKED;
+	default:
+		return COUNT_YSF_END_UNLINK; /* unlinked, expired, kicked, rebound: its link is gone */
+	}
+}
+
+/* Whoever carried a call last counts its end, and owes its listeners the terminator if they did not
+ * get one. */
+static void conclude(struct ysf *ysf, struct call *call, enum event_reason reason)
 {
 	struct stream_totals totals;
 	bool ours;
 
-	if (call->flags & (STREAM_MUTED | STREAM_LOCAL) || reason == REASON_NONE ||
-	    reason == REASON_TERMINATOR || reason == REASON_WATCHDOG)
-		return false;
 	calls_totals(ysf, call, &totals, &call->counter, &ours);
-	return ours;
+	if (!ours || reason == REASON_NONE)
+		return;
+	page_count(ysf->page, end_counter(reason));
+	if (reason != REASON_TERMINATOR && reason != REASON_WATCHDOG &&
+	    (call->flags & (STREAM_MUTED | STREAM_LOCAL)) == 0)
+		relay_add_farewell(ysf, call);
 }
 
 static void install(struct ysf *ysf, const struct stream_record *record)
@@ -141,8 +160,7 @@ void calls_mirror(struct ysf *ysf, uint32_t key, const struct stream_record *rec
 	if (call != NULL && record != NULL && call->id == record->id)
 		return;
 	if (call != NULL) {
-		if (owes_terminator(ysf, call, reason))
-			relay_add_farewell(ysf, call);
+		conclude(ysf, call, reason);
 		let_go(ysf, call);
 	}
 	if (record != NULL && record->lane < ysf->set.streams)
@@ -163,18 +181,6 @@ static void block_caller(struct ysf *ysf, struct store_txn *txn, const struct ca
 	memcpy(block.by, ysf->worker->slot, sizeof(block.by));
 	blocks_add(txn, caller.base, &block);
 	log_warning("%s blocked: transmission longer than protection.tx_timeout", caller.base);
-}
-
-static enum page_counter end_counter(enum event_reason reason)
-{
-	switch (reason) {
-	case REASON_WATCHDOG:
-		return COUNT_YSF_END_WATCHDOG;
-	case REASON_TIMEOUT:
-		return COUNT_YSF_END_TIMEOUT;
-	default:
-		return COUNT_YSF_END_TERMINATOR;
-	}
 }
 
 /* Inside the transaction nobody else can close it: is it still as silent as it looked? */
@@ -210,8 +216,6 @@ void calls_end(struct ysf *ysf, struct call *call, enum event_reason reason)
 		ysf_store_failed(ysf, error, "closing a stream");
 		return; /* tried again with the next tick */
 	}
-	if (gone == STORE_OK)
-		page_count(ysf->page, end_counter(reason));
 	worker_ring(ysf->worker);
 	follow(ysf);
 }

@@ -182,7 +182,7 @@ bool receive_datagram(struct ysf *ysf, struct inbound *in)
 	register_flush(ysf); /* what came before must be done before */
 	gateway = gateways_find(&ysf->gateways, &key);
 	if (kind == YSF_UNLINK)
-		return gateway == NULL || register_unlink(ysf, in, gateway);
+		return gateway == NULL || register_unlink(ysf, gateway);
 	if (gateway == NULL) {
 		say_unlinked(ysf, in, kind == YSF_DATA ? "frame" : ysf_kind_text(kind));
 		return true;

@@ -261,12 +261,21 @@ bool register_poll(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
 	return true;
 }
 
-bool register_unlink(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
+bool register_unlink(struct ysf *ysf, struct gateway *gateway)
 {
-	(void)in;
 	struct store_txn *txn = gather(ysf);
+	const struct call *call = calls_of(ysf, gateway);
+
 	if (txn == NULL)
 		return false;
+	if (call != NULL) {
+		struct stream_totals totals;
+		uint8_t counter;
+		bool ours;
+
+		calls_totals(ysf, call, &totals, &counter, &ours);
+		streams_close(txn, call->key, call->id, REASON_UNLINK, &totals);
+	}
 	if (clients_unlink(txn, &gateway->key, REASON_UNLINK) == STORE_OK) {
 		ysf->registering->changes++;
 		page_count(ysf->page, COUNT_YSF_UNLINKS);

@@ -104,6 +104,8 @@ static void ysf_tick(struct worker *worker)
 	if (clock_age(ysf->now, ysf->counted) >= NS_PER_SEC) {
 		receive_count_drops(ysf);
 		follow_forget_pages(ysf);
+		if (store_replaced(ysf->voice))
+			worker_store_lost(worker, "the voice store was set aside and made anew");
 		ysf->counted = ysf->now;
 	}
 }

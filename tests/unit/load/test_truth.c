@@ -6,21 +6,20 @@
  * CONTRACT  cmocka
  * LIMITS    what many pairs do together is tested by tests/load/test_truth.py
  */
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "tests/load/lib_hist.h"
 #include "tests/load/lib_net.h"
 #include "tests/load/lib_truth.h"
 
-static void
-test_pair_in_order(void **state)
+static void test_pair_in_order(void **state)
 {
-	struct truth_pair p = { 0 };
+	struct truth_pair p = {0};
 
 	(void)state;
 	for (uint32_t seq = 0; seq < 1000; seq++)
@@ -29,13 +28,12 @@ test_pair_in_order(void **state)
 	assert_int_equal(p.doubled + p.reordered + p.stale, 0);
 }
 
-static void
-test_pair_faults(void **state)
+static void test_pair_faults(void **state)
 {
-	struct truth_pair p = { 0 };
+	struct truth_pair p = {0};
 
 	(void)state;
-	assert_int_equal(truth_pair_book(&p, 5), TRUTH_NEW);	/* 0..4 still to come */
+	assert_int_equal(truth_pair_book(&p, 5), TRUTH_NEW); /* 0..4 still to come */
 	assert_int_equal(truth_pair_book(&p, 5), TRUTH_DOUBLE);
 	assert_int_equal(truth_pair_book(&p, 0), TRUTH_REORDERED);
 	assert_int_equal(truth_pair_book(&p, 0), TRUTH_DOUBLE);
@@ -45,28 +43,26 @@ test_pair_faults(void **state)
 	assert_int_equal(p.reordered, 2);
 }
 
-static void
-test_pair_window(void **state)
+static void test_pair_window(void **state)
 {
-	struct truth_pair p = { 0 };
+	struct truth_pair p = {0};
 
 	(void)state;
 	truth_pair_book(&p, 0);
 	truth_pair_book(&p, 63);
-	assert_int_equal(truth_pair_book(&p, 0), TRUTH_DOUBLE);		/* the window's last place */
+	assert_int_equal(truth_pair_book(&p, 0), TRUTH_DOUBLE); /* the window's last place */
 	truth_pair_book(&p, 64);
 	assert_int_equal(truth_pair_book(&p, 0), TRUTH_STALE);
 	assert_int_equal(truth_pair_book(&p, 1), TRUTH_REORDERED);
-	assert_int_equal(truth_pair_book(&p, 5000), TRUTH_NEW);		/* a jump clears the window */
+	assert_int_equal(truth_pair_book(&p, 5000), TRUTH_NEW); /* a jump clears the window */
 	assert_int_equal(truth_pair_book(&p, 4999), TRUTH_REORDERED);
 	assert_int_equal(p.stale, 1);
 }
 
-static void
-test_talker_books(void **state)
+static void test_talker_books(void **state)
 {
 	struct truth_talker *t = truth_talker_create(2, 3);
-	struct truth_sum sum = { 0 };
+	struct truth_sum sum = {0};
 
 	(void)state;
 	t->calls = 1;
@@ -94,11 +90,10 @@ test_talker_books(void **state)
 	assert_null(t);
 }
 
-static void
-test_ring_wraps(void **state)
+static void test_ring_wraps(void **state)
 {
 	struct truth_talker *t = truth_talker_create(1, 2);
-	struct truth_sum sum = { 0 };
+	struct truth_sum sum = {0};
 
 	(void)state;
 	for (uint32_t i = 0; i < 3 * TRUTH_RING; i++) {
@@ -114,8 +109,7 @@ test_ring_wraps(void **state)
 	truth_talker_destroy(&t);
 }
 
-static void
-test_quantiles(void **state)
+static void test_quantiles(void **state)
 {
 	static struct hist h, all;
 
@@ -134,16 +128,15 @@ test_quantiles(void **state)
 	assert_true(h.max == UINT64_MAX);
 }
 
-static void
-test_names(void **state)
+static void test_names(void **state)
 {
 	static const struct {
 		const char *name;
 		int dgid;
 	} v[] = {
-		{ "G00001-22 ", 22 }, { "G00001-9  ", 9 }, { "G00001-09 ", 9 }, { "G00001    ", 0 },
-		{ "A-1-2     ", 0 }, { "ABCDEFG-99", 99 }, { "ABCDEF-100", 0 }, { "X-0       ", 0 },
-		{ "X-        ", 0 }, { "X- 9      ", 0 }, { "X-+9      ", 0 }, { "-22       ", 22 },
+		{"G00001-22 ", 22}, {"G00001-9  ", 9},	{"G00001-09 ", 9}, {"G00001    ", 0},
+		{"A-1-2     ", 0},  {"ABCDEFG-99", 99}, {"ABCDEF-100", 0}, {"X-0       ", 0},
+		{"X-        ", 0},  {"X- 9      ", 0},	{"X-+9      ", 0}, {"-22       ", 22},
 	};
 
 	(void)state;
@@ -151,16 +144,12 @@ test_names(void **state)
 		assert_int_equal(net_name_dgid((const uint8_t *)v[i].name), v[i].dgid);
 }
 
-int
-main(void)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pair_in_order),
-		cmocka_unit_test(test_pair_faults),
-		cmocka_unit_test(test_pair_window),
-		cmocka_unit_test(test_talker_books),
-		cmocka_unit_test(test_ring_wraps),
-		cmocka_unit_test(test_quantiles),
+		cmocka_unit_test(test_pair_in_order), cmocka_unit_test(test_pair_faults),
+		cmocka_unit_test(test_pair_window),   cmocka_unit_test(test_talker_books),
+		cmocka_unit_test(test_ring_wraps),    cmocka_unit_test(test_quantiles),
 		cmocka_unit_test(test_names),
 	};
 

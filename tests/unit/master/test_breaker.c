@@ -85,8 +85,8 @@ static void last_of_its_kind_waits_a_second(void **state)
 
 static void early_deaths_back_off(void **state)
 {
-	static const uint64_t expected[] = {100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600,
-					    30000, 30000, 30000};
+	static const uint64_t expected[] = {100,  200,	 400,	800,   1600,  3200,
+					    6400, 12800, 25600, 30000, 30000, 30000};
 	struct breaker b;
 
 	(void)state;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      test_rights - who may ask the master for what
- * PURPOSE   The table of the interface: root, the starter, the group, the daemon's own user, others.
- * OWNER     make check
- * CONTRACT  cmocka; exit status 0 when all pass
- * LIMITS    none known
+ * PURPOSE   The table of the interface: root, the starter, the group, the daemon's own user,
+ * others. OWNER     make check CONTRACT  cmocka; exit status 0 when all pass LIMITS    none known
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,12 +34,11 @@ static void who_is_who(void **state)
 
 static void who_may_what(void **state)
 {
-	static const char *const reading[] = {"status",	  "workers", "clients", "streams",
-					      "sessions", "feeds",   "spots",	"blocked",
-					      "metrics",  "events"};
-	static const char *const changing[] = {"block", "unblock", "kick",    "say",	"reload",
-					       "reopen", "stop",   "drain",   "backup", "compact",
-					       "nonsense", ""};
+	static const char *const reading[] = {"status", "workers", "clients", "streams", "sessions",
+					      "feeds",	"spots",   "blocked", "metrics", "events"};
+	static const char *const changing[] = {"block",	 "unblock", "kick",	"say",
+					       "reload", "reopen",  "stop",	"drain",
+					       "backup", "compact", "nonsense", ""};
 	static const char *const root_only[] = {"upgrade", "restore", "passwd", "import"};
 
 	(void)state;

@@ -49,11 +49,13 @@ static void sleeping_without_turns_is_a_hang(void **state)
 
 	(void)state;
 	assert_int_equal(ticks_until(&watch, (struct watch_sample){.turns = 7, .task = 'S'}, 0,
-				     &verdict, 100), 10);
+				     &verdict, 100),
+			 10);
 	assert_int_equal(verdict, WATCH_ABORT);
 	/* and 500 ms later it is killed */
 	assert_int_equal(ticks_until(&watch, (struct watch_sample){.turns = 7, .task = 'S'}, 0,
-				     &verdict, 100), 5);
+				     &verdict, 100),
+			 5);
 	assert_int_equal(verdict, WATCH_KILL);
 }
 
@@ -64,7 +66,8 @@ static void a_loop_that_burns_is_a_hang(void **state)
 
 	(void)state;
 	assert_int_equal(ticks_until(&watch, (struct watch_sample){.turns = 7, .task = 'R'}, TICK,
-				     &verdict, 100), 10);
+				     &verdict, 100),
+			 10);
 	assert_int_equal(verdict, WATCH_ABORT);
 }
 
@@ -75,7 +78,8 @@ static void the_starved_are_waited_for(void **state)
 
 	(void)state;
 	assert_int_equal(ticks_until(&watch, (struct watch_sample){.turns = 7, .task = 'R'},
-				     TICK / 10, &verdict, 1000), 100);
+				     TICK / 10, &verdict, 1000),
+			 100);
 	assert_int_equal(verdict, WATCH_ABORT);
 }
 
@@ -123,7 +127,8 @@ static void the_dead_are_not_its_business(void **state)
 
 	(void)state;
 	assert_int_equal(ticks_until(&watch, (struct watch_sample){.turns = 7, .task = 'Z'}, 0,
-				     &verdict, 1000), 0);
+				     &verdict, 1000),
+			 0);
 }
 
 static void proc_is_read_only_when_needed(void **state)

@@ -174,7 +174,9 @@ static void a_refused_message_leaves_nothing(void **state)
 		struct cmsghdr align;
 		char room[CMSG_SPACE(3 * sizeof(int))];
 	} control = {0};
-	struct msghdr packet = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room,
+	struct msghdr packet = {.msg_iov = &iov,
+				.msg_iovlen = 1,
+				.msg_control = control.room,
 				.msg_controllen = sizeof(control.room)};
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&packet);
 	cmsg->cmsg_level = SOL_SOCKET;
