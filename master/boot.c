@@ -181,7 +181,8 @@ static void announce(struct master *master)
 static void start_workers(struct master *master)
 {
 	master->phase = PHASE_WORKERS;
-	for (unsigned i = 0; i < master->ysf_count; i++)
+	/* one that can't even be forked ends the start */
+	for (unsigned i = 0; i < master->ysf_count && master->phase == PHASE_WORKERS; i++)
 		slot_spawn(&master->ysf[i]);
 }
 
@@ -298,7 +299,8 @@ int boot_run(struct config *config, bool foreground, const char *pidfile, int la
 		control_start(master);
 		watchdog_start(master);
 		slot_spawn(master->log);
-		ev_run(master->loop, 0);
+		if (master->phase != PHASE_STOPPING)
+			ev_run(master->loop, 0);
 	}
 	tear_down(master);
 	say_why(master);

@@ -369,6 +369,9 @@ static bool make_socket(struct master *master, struct control *control)
 				  path, sizeof(name.sun_path) - 1);
 	text_copy(name.sun_path, sizeof(name.sun_path), path);
 	control->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (control->fd < 0)
+		return master_why(master, EXIT_START, "can't make the control socket: %s",
+				  strerror(errno));
 	/* we hold the lock of the pid file: a socket that lies there is nobody's */
 	if (unlink(path) != 0 && errno != ENOENT)
 		return master_why(master, EXIT_START, "can't replace %s: %s", path,

@@ -313,6 +313,24 @@ def test_keeper_says_why_it_cannot_serve():
             expect(os.listdir(daemon.run_dir) == [], f"left: {os.listdir(daemon.run_dir)}")
 
 
+def test_too_few_descriptors():
+    prlimit = shutil.which("prlimit")
+    if not prlimit:
+        raise Skip("no prlimit")
+    served = False
+    for limit in range(12, 60):
+        with Daemon("workers.ysf=2", listen="127.0.0.1:0", start=False) as daemon:
+            daemon.wrapper = [prlimit, f"--nofile={limit}:{limit}"]
+            daemon.launch()
+            eventually(lambda: "ready" in daemon.read_stdout() or
+                       daemon.process.poll() is not None, 10, f"an outcome with {limit}")
+            status = daemon.process.poll()
+            expect(status in (None, 2), f"{limit} descriptors: {status}: {daemon.log()}")
+            expect(status is None or "Too many open files" in daemon.log(), daemon.log())
+            served = served or status is None
+    expect(served, "60 descriptors are enough for two workers")
+
+
 def test_closed_standard_streams():
     with Daemon(start=False, foreground=False) as daemon:
         daemon.wrapper = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
