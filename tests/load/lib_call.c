@@ -135,13 +135,24 @@ void call_begin(struct call_talker *t, uint32_t call, uint32_t first_seq)
 	}
 }
 
-/* The fields that differ between two voice frames of equal FN. */
-static void call_vary(uint8_t *frame, uint32_t place, uint32_t seq, uint64_t sent_ns)
+/* A word that no single damage of the stamp leaves right. */
+static uint32_t call_check(const struct call_stamp *stamp)
 {
-	struct call_row1 row = {.seq = seq, .sent_ns = sent_ns};
+	uint64_t sum = ((uint64_t)stamp->call << 32 | stamp->seq) * 0x9E3779B97F4A7C15ull;
+
+	sum ^= (stamp->sent_ns + stamp->talker) * 0xC2B2AE3D27D4EB4Full;
+	return (uint32_t)(sum >> 32 ^ sum);
+}
+
+/* The fields that differ between two voice frames of equal FN. */
+static void call_vary(uint8_t *frame, uint32_t place, const struct call_stamp *stamp)
+{
+	struct call_row1 row = {.seq = stamp->seq, .sent_ns = stamp->sent_ns};
+	uint32_t check = call_check(stamp);
 
 	frame[AT_COUNTER] = (uint8_t)((place & 127) << 1);
 	memcpy(frame + AT_STAMP + ROW, &row, sizeof(row));
+	memcpy(frame + AT_STAMP + 2 * ROW, &check, sizeof(check));
 }
 
 const uint8_t *call_make(struct call_talker *t, uint32_t call, uint32_t seq, bool end,
@@ -162,7 +173,7 @@ const uint8_t *call_make(struct call_talker *t, uint32_t call, uint32_t seq, boo
 		return c->frame[CALL_END];
 	}
 	frame = c->frame[CALL_VOICE + (place - 1) % (CALL_FT + 1)];
-	call_vary(frame, place, seq, now_ns);
+	call_vary(frame, place, &stamp);
 	return frame;
 }
 
@@ -225,7 +236,7 @@ enum call_verdict call_judge(const struct call_talker *t, const uint8_t frame[NE
 	uint8_t mine[NET_FRAME];
 	struct call_row0 id;
 	struct call_row1 row;
-	uint32_t place;
+	uint32_t place, check;
 
 	*header_r = *end_r = false;
 	memcpy(&id, frame + AT_STAMP, sizeof(id));
@@ -235,6 +246,10 @@ enum call_verdict call_judge(const struct call_talker *t, const uint8_t frame[NE
 		*header_r = !*end_r;
 		return call_judge_once(t, frame, *end_r ? CALL_END : CALL_HEADER, stamp_r);
 	}
+	*stamp_r = (struct call_stamp){id.gateway, id.call, row.seq, row.sent_ns};
+	memcpy(&check, frame + AT_STAMP + 2 * ROW, sizeof(check));
+	if (check != call_check(stamp_r))
+		return CALL_DAMAGED;
 	c = &t->call[id.call % 2];
 	place = row.seq - c->first_seq;
 	if (!c->used || c->call != id.call)
@@ -242,8 +257,7 @@ enum call_verdict call_judge(const struct call_talker *t, const uint8_t frame[NE
 	if (id.gateway != t->gateway || place == 0 || place > INT32_MAX)
 		return CALL_DAMAGED;
 	memcpy(mine, c->frame[CALL_VOICE + (place - 1) % (CALL_FT + 1)], NET_FRAME);
-	call_vary(mine, place, row.seq, row.sent_ns);
-	*stamp_r = (struct call_stamp){id.gateway, id.call, row.seq, row.sent_ns};
+	call_vary(mine, place, stamp_r);
 	if (memcmp(frame, mine, NET_FRAME) == 0)
 		return CALL_OK;
 	return call_same_outside(frame, mine, 5) ? CALL_REWRITTEN : CALL_DAMAGED;

@@ -128,7 +128,7 @@ def case_order():
 
 
 def case_damage():
-    status, report, truth = faulty(["--damage", "17"])
+    status, report, truth = faulty(["--damage", "17"])  # every byte of the stamp has its turn
     same("exit", status, 1)
     same("damaged by the reflector", truth["damage"], DATAGRAMS // 17)
     missing = report["headers_missing"], report["terminators_missing"]

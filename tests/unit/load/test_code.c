@@ -6,13 +6,14 @@
  * CONTRACT  cmocka; vectors come from the protocol description, none from our own output
  * LIMITS    none known
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "tests/load/lib_code.h"
 

@@ -6,12 +6,13 @@
  * CONTRACT  cmocka
  * LIMITS    what many pairs do together is tested by tests/load/test_truth.py
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "tests/load/lib_hist.h"
 #include "tests/load/lib_net.h"
