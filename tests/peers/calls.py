@@ -155,9 +155,10 @@ class Ears:
                 self.heard[gateway] += frames
 
     def closing(self, talker, frames):
-        """After a cut call: how many frames came to each listener that close it, and are they right.
-        Returns (counts, right); takes them out of the books."""
-        listeners = [g for g in self.rooms if g is not talker and self.rooms[g] == self.rooms[talker]]
+        """After a cut call: (how many frames each listener got to close it, whether they are
+        right); takes them out of the books."""
+        room = self.rooms[talker]
+        listeners = [g for g in self.rooms if g is not talker and self.rooms[g] == room]
         self.lab.hub.wait(lambda: all(g.modem.frames for g in listeners), CLOSING)
         extra = [list(g.modem.frames) for g in listeners]
         for gateway in listeners:

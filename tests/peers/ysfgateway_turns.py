@@ -89,7 +89,8 @@ def unlink(lab, ears, other):
     drop_link(lab, gateway, tap, "unlink in mid-call")
     counts, right = ears.closing(gateway, frames)
     lab.report.check(right and (not lab.daemon or set(counts) == {1}),
-                     "unlink in mid-call: each listener gets one closing frame", f"{counts} {right}")
+                     "unlink in mid-call: each listener gets one closing frame",
+                     f"{counts} {right}")
     ears.leave(gateway)
     ears.call(other, "unlink in mid-call: the room is free at once", at_once=True)
 
