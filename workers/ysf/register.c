@@ -112,6 +112,7 @@ static void answer(struct ysf *ysf, const struct inbound *in, bool promise)
 static bool route_differs(struct ysf *ysf, const struct inbound *in)
 {
 	static const uint8_t bound[16];
+	static const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
 	union addr_sock to, source;
 	socklen_t size = sizeof(source);
 	struct addr addr;
@@ -120,8 +121,10 @@ static bool route_differs(struct ysf *ysf, const struct inbound *in)
 		return false;
 	socklen_t length = addr_to_sock(&in->from, &to);
 	int fd = ysf->route_probe[to.sa.sa_family == AF_INET6];
-	if (fd < 0 || connect(fd, &to.sa, length) != 0 ||
-	    getsockname(fd, &source.sa, &size) != 0 || addr_from_sock(&source.sa, size, &addr) != 0)
+	/* a probe keeps the source of its last connect until it is dissolved */
+	if (fd < 0 || connect(fd, &nowhere, sizeof(nowhere)) != 0 ||
+	    connect(fd, &to.sa, length) != 0 || getsockname(fd, &source.sa, &size) != 0 ||
+	    addr_from_sock(&source.sa, size, &addr) != 0)
 		return true; /* can't tell: naming the source is never wrong */
 	return memcmp(addr.ip, in->local, sizeof(addr.ip)) != 0;
 }
