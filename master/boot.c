@@ -271,8 +271,22 @@ static void tear_down(struct master *master)
 	close_fd(&master->pidfile);
 }
 
+/* What waited for a log worker that never came. */
+static void say_what_is_left(struct master *master)
+{
+	struct log_record record;
+	ssize_t got;
+
+	while ((got = recv(master->log_read, &record, sizeof(record), MSG_DONTWAIT)) > 0)
+		if (log_record_check(&record, (uint64_t)got))
+			fprintf(stderr, "shackd: %s: %s\n", log_level_name(record.level),
+				record.text);
+}
+
 static void say_why(struct master *master)
 {
+	if (master->log_read >= 0)
+		say_what_is_left(master);
 	if (master->exit_code == 0 && master->announced)
 		return;
 	if (master->launcher >= 0)
@@ -292,6 +306,7 @@ int boot_run(struct config *config, bool foreground, const char *pidfile, int la
 		.started = clock_mono(),
 		.executable = -1,
 		.null = -1,
+		.log_read = -1,
 		.pidfile = -1,
 	};
 	if (prepare(master, pidfile)) {

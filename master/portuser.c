@@ -25,13 +25,11 @@ static unsigned long find_inode(const char *table, unsigned port)
 	if (file == NULL)
 		return 0;
 	while (inode == 0 && fgets(line, sizeof(line), file) != NULL) {
-		unsigned local;
-		unsigned long found;
+		/* "12: 0100007F:A410 ...": address and port in hexadecimal; the inode is field 9 */
+		const char *local = strchr(proc_field(line, 1), ':');
 
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*s %*s %*s %*s %*s %*s %*s %lu", &local,
-			   &found) == 2 &&
-		    local == port)
-			inode = found;
+		if (local != NULL && strtoul(local + 1, NULL, 16) == port)
+			inode = strtoul(proc_field(line, 9), NULL, 10);
 	}
 	fclose(file);
 	return inode;

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,12 +35,21 @@ static bool slurp(pid_t pid, const char *file, char *buf, size_t size)
 	return true;
 }
 
+const char *proc_field(const char *text, unsigned index)
+{
+	text += strspn(text, " ");
+	for (; index > 0 && *text != '\0'; index--) {
+		text += strcspn(text, " ");
+		text += strspn(text, " ");
+	}
+	return text;
+}
+
 bool proc_times(pid_t pid, char *task_r, uint64_t *cpu_r)
 {
-	unsigned long user, system;
-	unsigned long long ran;
+	unsigned long long user, system;
 	char buf[1024];
-	char *after;
+	const char *after;
 
 	*task_r = 0;
 	*cpu_r = 0;
@@ -47,24 +57,24 @@ bool proc_times(pid_t pid, char *task_r, uint64_t *cpu_r)
 		return false;
 	/* the name is in brackets and may hold anything, brackets too */
 	after = strrchr(buf, ')');
-	if (after == NULL ||
-	    sscanf(after + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", task_r, &user,
-		   &system) != 3)
+	if (after == NULL)
 		return false;
+	*task_r = *proc_field(after + 1, 0);
+	user = strtoull(proc_field(after + 1, 11), NULL, 10);
+	system = strtoull(proc_field(after + 1, 12), NULL, 10);
 	*cpu_r = (user + system) * (NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
-	if (slurp(pid, "schedstat", buf, sizeof(buf)) && sscanf(buf, "%llu", &ran) == 1)
-		*cpu_r = ran;
+	if (slurp(pid, "schedstat", buf, sizeof(buf)))
+		*cpu_r = strtoull(buf, NULL, 10);
 	return true;
 }
 
 uint64_t proc_rss_kb(pid_t pid)
 {
-	unsigned long long resident;
 	char buf[128];
 
-	if (!slurp(pid, "statm", buf, sizeof(buf)) || sscanf(buf, "%*u %llu", &resident) != 1)
+	if (!slurp(pid, "statm", buf, sizeof(buf)))
 		return 0;
-	return resident * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+	return strtoull(proc_field(buf, 1), NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
 }
 
 const char *proc_name(pid_t pid, char *buf, size_t size)

@@ -20,6 +20,9 @@ bool proc_times(pid_t pid, char *task_r, uint64_t *cpu_r);
 /* Resident memory in KiB; 0 when unknown. */
 uint64_t proc_rss_kb(pid_t pid);
 
+/* Field INDEX (from 0) of blank-separated TEXT; the empty rest when there are fewer. */
+const char *proc_field(const char *text, unsigned index);
+
 /* The command name, "?" when unknown. Returns BUF. */
 const char *proc_name(pid_t pid, char *buf, size_t size);
 

@@ -165,6 +165,21 @@ def test_port_in_use_names_the_user():
             expect_text(rf"in use by pid {os.getpid()} \(", said)
 
 
+def test_stray_worker_is_named():
+    script = ("import socket, sys; open('/proc/self/comm', 'w').write('shackd-ysf.0')\n"
+              "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+              "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)\n"
+              "s.bind(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); sys.stdin.read()")
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as stray:
+        listen = f"127.0.0.1:{int(stray.stdout.readline())}"
+        with Daemon(listen=listen, start=False) as daemon:
+            status, said = failing_start(daemon)
+            expect(status == 2, f"{status}")
+            expect_text(rf"pid {stray.pid} \(shackd-ysf\.0\), a stray worker", said)
+        stray.stdin.close()
+
+
 def test_port_listed_twice():
     with Daemon(listen="127.0.0.1:0") as first:
         port = first.port
@@ -284,6 +299,16 @@ def test_foreign_directory_is_not_taken_over():
         expect(status == 2, f"{status}")
         expect_text(r"server\.state_dir: .* belongs to uid 0", said)
         expect(os.stat(daemon.state_dir).st_uid == 0, "changed its owner")
+
+
+def test_warnings_come_before_the_reason():
+    need_root()
+    with Daemon("server.user=", "server.group=", "server.state_dir=/dev/null/x",
+                start=False) as daemon:
+        status, said = failing_start(daemon)
+        expect(status == 2, f"{status}")
+        expect_text(r"warning: server\.user is empty", said)
+        expect_text(r"server\.state_dir: can't make the directory /dev/null/x: Not a directory", said)
 
 
 def test_shm_dir_beside_tmpfs_is_a_warning():
