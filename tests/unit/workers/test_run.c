@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      test_run - the life of a worker, with a master made of a test
+ * PURPOSE   The order of READY and GO, every way to end, what a worker gives up, and what it says when
+ *           it can't serve.
+ * OWNER     make check
+ * CONTRACT  a program of its own; a failure stops it. Children are waited for by their pid.
+ * LIMITS    giving up the user needs root and is left out without
+ */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "master/config.h"
+#include "master/snapshot.h"
+#include "shm/clock.h"
+#include "shm/role.h"
+#include "workers/run.h"
+#include "workers/sandbox.h"
+
+#define SLOT	   "test.1"
+#define GENERATION 42
+#define NOBODY	   65534
+
+/* ---- the kind under test: tells by exit codes and by gauges of its page what it saw ---- */
+
+enum seen { SEEN_TICKS, SEEN_RIGHTS, SEEN_STOPS };
+
+static bool lost_everything(void)
+{
+	struct rlimit files;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_max > 1024)
+		return false;
+	if (getuid() == NOBODY && (setuid(0) == 0 || getgroups(0, NULL) != 0))
+		return false;
+	return socket(AF_UNIX, SOCK_STREAM, 0) < 0 && errno == EPERM;
+}
+
+static bool kind_open(struct worker *worker)
+{
+	worker->own = worker;
+	page_gauge(worker->page, (enum page_gauge)SEEN_RIGHTS, lost_everything());
+	return true;
+}
+
+static bool kind_refuses(struct worker *worker)
+{
+	return worker_failed(worker, "no %s today", "service");
+}
+
+static void kind_go(struct worker *worker)
+{
+	(void)worker;
+}
+
+static void kind_tick(struct worker *worker)
+{
+	_Atomic uint64_t *ticks = &worker->page->gauge[SEEN_TICKS];
+
+	atomic_store(ticks, atomic_load(ticks) + 1);
+}
+
+static void kind_stop(struct worker *worker)
+{
+	page_gauge(worker->page, (enum page_gauge)SEEN_STOPS, 1);
+	worker_finish(worker, 0);
+}
+
+static const struct worker_kind good_kind = {
+	.name = "test",
+	.open = kind_open,
+	.go = kind_go,
+	.tick = kind_tick,
+	.stop = kind_stop,
+};
+
+static const struct worker_kind bad_kind = {.name = "test", .open = kind_refuses, .go = kind_go};
+
+/* ---- the master ---- */
+
+struct master {
+	int control, bell, page_fd, conf_fd;
+	struct page *page;
+	pid_t child;
+};
+
+static int make_conf(void)
+{
+	static struct problems problems;
+	struct config_request request = {.file = "test.ini", .directory = "/"};
+	struct config *config;
+	int fd;
+
+	assert_int_equal(config_parse(&config, &request, "", 0, &problems), 0);
+	fd = snapshot_build(config, 1);
+	config_destroy(&config);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void send_fd(struct master *master, enum msg_fd_role role, int fd)
+{
+	struct msg_fd what = {.role = (uint16_t)role};
+
+	assert_int_equal(msg_send(master->control, MSG_FD, GENERATION, &what, sizeof(what), fd), 0);
+}
+
+static void send_start(struct master *master, uint32_t uid)
+{
+	struct msg_start start = {
+		.slot = SLOT, .generation = GENERATION, .count = 1, .master_pid = getpid()};
+
+	start.uid = start.gid = uid;
+	assert_int_equal(
+		msg_send(master->control, MSG_START, GENERATION, &start, sizeof(start), -1), 0);
+}
+
+/* A child with the control socket at its place, as after the exec. */
+static void launch(struct master *master, const struct worker_kind *kind)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+				    pair), 0);
+	fflush(NULL);
+	master->child = fork();
+	assert_true(master->child >= 0);
+	if (master->child == 0) {
+		close(pair[0]);
+		dup2(pair[1], ROLE_CONTROL_FD);
+		if (pair[1] != ROLE_CONTROL_FD)
+			close(pair[1]);
+		_exit(worker_main(kind, SLOT));
+	}
+	close(pair[1]);
+	master->control = pair[0];
+}
+
+static void begin(struct master *master, const struct worker_kind *kind, uint32_t uid)
+{
+	memset(master, 0, sizeof(*master));
+	master->page_fd = page_create(SLOT, 0);
+	master->page = page_map(master->page_fd);
+	master->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	master->conf_fd = make_conf();
+	assert_non_null(master->page);
+	launch(master, kind);
+	send_fd(master, FD_CONF, master->conf_fd);
+	send_fd(master, FD_PAGE, master->page_fd);
+	send_fd(master, FD_BELL, master->bell);
+	send_start(master, uid);
+}
+
+/* The next message; its type, or 0 at the end of file. */
+static unsigned next(struct master *master, struct msg *msg)
+{
+	struct pollfd wait = {.fd = master->control, .events = POLLIN};
+	int got;
+
+	assert_int_equal(poll(&wait, 1, 20000), 1);
+	got = msg_recv(master->control, msg);
+	assert_true(got >= 0);
+	return got > 0 ? msg->type : 0;
+}
+
+static int end_of(struct master *master)
+{
+	int status;
+
+	assert_int_equal(waitpid(master->child, &status, 0), master->child);
+	close(master->control);
+	close(master->bell);
+	close(master->page_fd);
+	close(master->conf_fd);
+	page_unmap((const struct page **)&master->page);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static void expect_ready(struct master *master)
+{
+	struct msg msg;
+
+	assert_int_equal(next(master, &msg), MSG_READY);
+	assert_int_equal(msg.generation, GENERATION);
+}
+
+static uint64_t seen(const struct master *master, enum seen which)
+{
+	return atomic_load(&master->page->gauge[which]);
+}
+
+static void wait_past(struct master *master, _Atomic uint64_t *word, uint64_t value)
+{
+	for (int i = 0; i < 20000 && atomic_load(word) <= value; i++)
+		poll(NULL, 0, 1);
+	assert_true(atomic_load(word) > value);
+	(void)master;
+}
+
+/* ---- tests ---- */
+
+static void test_ready_then_go_then_stop(void **state)
+{
+	struct master master;
+
+	(void)state;
+	begin(&master, &good_kind, (uint32_t)-1);
+	expect_ready(&master);
+	/* it turns, so that the watchdog sees a heartbeat, but nothing is served before GO */
+	wait_past(&master, &master.page->turns, 2);
+	assert_int_equal(seen(&master, SEEN_TICKS), 0);
+	assert_int_equal(atomic_load(&master.page->state), PAGE_READY);
+	assert_int_equal(atomic_load(&master.page->pid), master.child);
+	assert_int_equal(msg_send(master.control, MSG_GO, GENERATION, NULL, 0, -1), 0);
+	wait_past(&master, &master.page->gauge[SEEN_TICKS], 1);
+	assert_int_equal(msg_send(master.control, MSG_STOP, GENERATION, NULL, 0, -1), 0);
+	assert_int_equal(waitid(P_PID, (id_t)master.child, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+	assert_int_equal(seen(&master, SEEN_STOPS), 1);
+	assert_int_equal(atomic_load(&master.page->state), PAGE_STOPPING);
+	assert_int_equal(end_of(&master), 0);
+}
+
+static void test_doorbell_ticks(void **state)
+{
+	const uint64_t one = 1;
+	struct master master;
+	uint64_t began;
+
+	(void)state;
+	begin(&master, &good_kind, (uint32_t)-1);
+	expect_ready(&master);
+	assert_int_equal(msg_send(master.control, MSG_GO, GENERATION, NULL, 0, -1), 0);
+	began = clock_mono();
+	for (int i = 0; i < 200; i++) {
+		uint64_t before = seen(&master, SEEN_TICKS);
+
+		assert_int_equal(write(master.bell, &one, sizeof(one)), sizeof(one));
+		wait_past(&master, &master.page->gauge[SEEN_TICKS], before);
+	}
+	/* by its timer alone it would have taken 10 s */
+	assert_true(clock_mono() - began < 5 * NS_PER_SEC);
+	kill(master.child, SIGTERM);
+	assert_int_equal(end_of(&master), 0);
+}
+
+static void test_term_before_go(void **state)
+{
+	struct master master;
+
+	(void)state;
+	begin(&master, &good_kind, (uint32_t)-1);
+	expect_ready(&master);
+	kill(master.child, SIGTERM);
+	assert_int_equal(end_of(&master), 0);
+}
+
+static void test_other_signals_are_the_masters(void **state)
+{
+	static const int signals[] = {SIGINT, SIGHUP, SIGPIPE, SIGQUIT, SIGUSR1, SIGUSR2};
+	struct master master;
+
+	(void)state;
+	begin(&master, &good_kind, (uint32_t)-1);
+	expect_ready(&master);
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		kill(master.child, signals[i]);
+	wait_past(&master, &master.page->turns, atomic_load(&master.page->turns) + 2);
+	assert_int_equal(msg_send(master.control, MSG_STOP, GENERATION, NULL, 0, -1), 0);
+	assert_int_equal(end_of(&master), 0);
+}
+
+static void test_end_of_file_is_the_end(void **state)
+{
+	struct master master;
+
+	(void)state;
+	begin(&master, &good_kind, (uint32_t)-1);
+	expect_ready(&master);
+	shutdown(master.control, SHUT_RDWR);
+	assert_int_equal(end_of(&master), 0);
+}
+
+static void test_rights_are_given_up(void **state)
+{
+	struct master master;
+
+	(void)state;
+	begin(&master, &good_kind, geteuid() == 0 ? NOBODY : (uint32_t)-1);
+	expect_ready(&master);
+	assert_int_equal(seen(&master, SEEN_RIGHTS), 1);
+	assert_int_equal(msg_send(master.control, MSG_STOP, GENERATION, NULL, 0, -1), 0);
+	assert_int_equal(end_of(&master), 0);
+}
+
+static void test_failure_says_why(void **state)
+{
+	struct master master;
+	struct msg msg;
+
+	(void)state;
+	begin(&master, &bad_kind, (uint32_t)-1);
+	assert_int_equal(next(&master, &msg), MSG_FAILED);
+	assert_string_equal((const char *)msg.body, "no service today");
+	assert_int_equal(end_of(&master), 1);
+}
+
+/* Launches without the usual descriptors. */
+static void begin_bare(struct master *master)
+{
+	memset(master, 0, sizeof(*master));
+	master->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	master->page_fd = page_create(SLOT, 0);
+	master->conf_fd = make_conf();
+	launch(master, &good_kind);
+}
+
+static void expect_failed(struct master *master, const char *part)
+{
+	struct msg msg;
+
+	assert_int_equal(next(master, &msg), MSG_FAILED);
+	assert_non_null(strstr((const char *)msg.body, part));
+	assert_int_equal(end_of(master), 1);
+}
+
+static void test_missing_things_are_refused(void **state)
+{
+	struct master master;
+
+	(void)state;
+	begin_bare(&master);
+	send_start(&master, (uint32_t)-1);
+	expect_failed(&master, "without the configuration");
+
+	begin_bare(&master);
+	send_fd(&master, FD_CONF, master.bell); /* no snapshot */
+	expect_failed(&master, "role 1");
+
+	begin_bare(&master);
+	send_fd(&master, FD_BELL, master.bell);
+	send_fd(&master, FD_BELL, master.bell); /* twice */
+	expect_failed(&master, "role 8");
+
+	begin_bare(&master);
+	assert_int_equal(msg_send(master.control, MSG_GO, GENERATION, NULL, 0, -1), 0);
+	expect_failed(&master, "before START");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ready_then_go_then_stop),
+		cmocka_unit_test(test_doorbell_ticks),
+		cmocka_unit_test(test_term_before_go),
+		cmocka_unit_test(test_other_signals_are_the_masters),
+		cmocka_unit_test(test_end_of_file_is_the_end),
+		cmocka_unit_test(test_rights_are_given_up),
+		cmocka_unit_test(test_failure_says_why),
+		cmocka_unit_test(test_missing_things_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
