@@ -225,7 +225,8 @@ def test_events_follow():
 def test_slots_in_events():
     with Daemon("workers.ysf=2") as daemon:
         pid = daemon.worker_pids()["ysf.1"]
-        process = follow(daemon)
+        process = follow(daemon, "1")
+        process.stdout.readline()  # it follows from here on
         os.kill(pid, signal.SIGKILL)
         down, up = json.loads(process.stdout.readline()), json.loads(process.stdout.readline())
         process.terminate()
