@@ -228,9 +228,13 @@ void reap_on_death(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)loop;
 	(void)events;
-	if (waitid(P_PIDFD, (id_t)slot->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-	    info.si_pid == 0)
+	if (waitid(P_PIDFD, (id_t)slot->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+		log_error("can't see how %s died: %s", slot->name, strerror(errno));
+		info.si_code = CLD_EXITED;
+		info.si_status = 255;
+	} else if (info.si_pid == 0) {
 		return;
+	}
 	slot_read(slot); /* its last words, READY among them perhaps */
 	slot->deaths++;
 	describe(slot, &info);

@@ -32,11 +32,14 @@ enum watch_verdict watch_judge(struct watch *watch, const struct watch_sample *s
 	watch->stale += tick;
 	if (watch->stale < limit)
 		return WATCH_FINE;
+	/* waits for a disk: nothing that we could send would reach it */
+	if (sample->task == 'D' && watch->stale < limit * WATCH_PATIENCE)
+		return WATCH_FINE;
 	/* a stopped task can't dump, and one inside a store stops every writer: no grace */
 	if (sample->task == 'T' || sample->task == 't' || sample->hold)
 		return WATCH_KILL;
 	if (sample->task == 'R' && (sample->cpu - watch->cpu) * 2 < watch->stale &&
-	    watch->stale < limit * WATCH_STARVED)
+	    watch->stale < limit * WATCH_PATIENCE)
 		return WATCH_FINE; /* wants to run and is not let */
 	watch->aborted = true;
 	return WATCH_ABORT;

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WATCH_GRACE_NS (500 * 1000000ULL)  /* between ABRT and KILL */
-#define WATCH_STARVED  10		   /* times the limit that a starved worker is waited for */
+#define WATCH_GRACE_NS (500 * 1000000ULL) /* between ABRT and KILL */
+#define WATCH_PATIENCE 10 /* times the limit, for who is starved or waits for a disk */
 #define WATCH_START_NS (5 * 1000000000ULL) /* limit before READY */
 
 /* What the master remembers of a slot's holder. Zeroed at every spawn. */

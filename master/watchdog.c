@@ -54,9 +54,11 @@ static void look_at_gate(struct master *master, unsigned which)
 {
 	struct gate *gate = master->gate[which];
 	int32_t holder = atomic_load(&gate->holder);
+	/* the durable store waits for a disk, and nobody but keeper waits for it */
+	uint64_t limit = which == 0 ? master->watchdog_ns : master->watchdog_ns * WATCH_PATIENCE;
 
 	if (!watch_gate(&master->gate_seen[which], holder, atomic_load(&gate->taken), clock_mono(),
-			master->watchdog_ns))
+			limit))
 		return;
 	for (unsigned i = 0; i < master->slots; i++)
 		if (slot_alive(&master->slot[i]) && master->slot[i].pid == holder)

@@ -11,6 +11,7 @@
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -406,6 +407,22 @@ def test_stop_has_a_deadline():
         expect(daemon.stop(deadline=20) == 0, "status")
         expect(time.monotonic() - started < 8 * SLOW, "one stopped worker holds everything up")
         expect(not alive(pid), "the stopped worker lives on")
+
+
+def test_stop_at_any_moment():
+    for number in (signal.SIGTERM, signal.SIGQUIT):
+        for step in range(25):
+            with Daemon("workers.ysf=2", start=False) as daemon:
+                daemon.launch()
+                # a little later each time, to meet every step of the start
+                select.select([], [], [], step * 0.001 * SLOW)
+                daemon.process.send_signal(number)
+                status = daemon.process.wait(timeout=20 * SLOW)
+                ready = "ready" in daemon.read_stdout()
+                # before it takes signals as events they have their usual effect
+                expect(status in ((0,) if ready else (2, -number)), f"{step}: {status}")
+                left = os.listdir(daemon.run_dir) if daemon.run_dir.exists() else []
+                expect(status == -number or left == [], f"{step}: left {left}")
 
 
 def test_later_signals_are_logged():

@@ -83,6 +83,17 @@ static void the_starved_are_waited_for(void **state)
 	assert_int_equal(verdict, WATCH_ABORT);
 }
 
+static void who_waits_for_a_disk_is_waited_for(void **state)
+{
+	struct watch watch = {.turns = 7};
+	struct watch_sample sample = {.turns = 7, .task = 'D', .hold = true};
+	enum watch_verdict verdict;
+
+	(void)state;
+	assert_int_equal(ticks_until(&watch, sample, 0, &verdict, 1000), 100);
+	assert_int_equal(verdict, WATCH_KILL);
+}
+
 static void the_stopped_are_killed_at_once(void **state)
 {
 	enum watch_verdict verdict;
@@ -167,6 +178,7 @@ int main(void)
 		cmocka_unit_test(sleeping_without_turns_is_a_hang),
 		cmocka_unit_test(a_loop_that_burns_is_a_hang),
 		cmocka_unit_test(the_starved_are_waited_for),
+		cmocka_unit_test(who_waits_for_a_disk_is_waited_for),
 		cmocka_unit_test(the_stopped_are_killed_at_once),
 		cmocka_unit_test(a_store_holder_is_killed_at_once),
 		cmocka_unit_test(a_turn_starts_the_count_anew),
