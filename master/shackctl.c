@@ -29,7 +29,7 @@
 struct command {
 	const char *name;
 	const char *args;
-	int least, most; /* arguments */
+	int least, most;     /* arguments */
 	bool reads;	     /* and changes nothing */
 	print_answer *print; /* NULL: the answer is text, or none */
 	const char *help;

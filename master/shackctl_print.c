@@ -49,11 +49,11 @@ const char *print_age(double seconds, char buf[24])
 /* What others chose as their name must not steer a terminal. */
 static void copy_printable(char cell[CELL_SIZE], const char *text)
 {
-	size_t i;
+	const char *last = cell + CELL_SIZE - 1;
 
-	for (i = 0; i < CELL_SIZE - 1 && text[i] != '\0'; i++)
-		cell[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-	cell[i] = '\0';
+	for (; *text != '\0' && cell < last; text++)
+		*cell++ = *text >= ' ' && *text <= '~' ? *text : '?';
+	*cell = '\0';
 }
 
 static void print_until(char cell[CELL_SIZE], const json_t *value)
@@ -136,7 +136,8 @@ static void print_table(FILE *out, const json_t *rows, const struct column colum
 	}
 	for (c = 0; c < count; c++) {
 		width[c] = strlen(columns[c].title);
-		json_array_foreach(rows, i, row) {
+		json_array_foreach(rows, i, row)
+		{
 			print_cell(cell, json_object_get(row, columns[c].key), columns[c].form,
 				   now);
 			if (strlen(cell) > width[c])
@@ -145,7 +146,8 @@ static void print_table(FILE *out, const json_t *rows, const struct column colum
 	}
 	for (c = 0; c < count; c++)
 		put_cell(out, columns[c].title, width[c], columns[c].form, c + 1 == count);
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		for (c = 0; c < count; c++) {
 			print_cell(cell, json_object_get(row, columns[c].key), columns[c].form,
 				   now);
@@ -160,11 +162,16 @@ static void print_table(FILE *out, const json_t *rows, const struct column colum
 void print_workers(FILE *out, const json_t *answer, time_t now)
 {
 	static const struct column columns[] = {
-		{"SLOT", "slot", FORM_TEXT},	      {"PID", "pid", FORM_NUMBER},
-		{"GENERATION", "generation", FORM_NUMBER}, {"STATE", "state", FORM_TEXT},
-		{"DOING", "doing", FORM_TEXT},	      {"RESTARTS", "restarts", FORM_NUMBER},
-		{"BEAT MS", "heartbeat_ms", FORM_NUMBER}, {"RSS KB", "rss_kb", FORM_NUMBER},
-		{"BREAKER", "breaker", FORM_TEXT},    {"LAST DEATH", "last_death", FORM_TEXT},
+		{"SLOT", "slot", FORM_TEXT},
+		{"PID", "pid", FORM_NUMBER},
+		{"GENERATION", "generation", FORM_NUMBER},
+		{"STATE", "state", FORM_TEXT},
+		{"DOING", "doing", FORM_TEXT},
+		{"RESTARTS", "restarts", FORM_NUMBER},
+		{"BEAT MS", "heartbeat_ms", FORM_NUMBER},
+		{"RSS KB", "rss_kb", FORM_NUMBER},
+		{"BREAKER", "breaker", FORM_TEXT},
+		{"LAST DEATH", "last_death", FORM_TEXT},
 	};
 
 	PRINT_TABLE(out, answer, columns, "no workers", now);
@@ -173,11 +180,11 @@ void print_workers(FILE *out, const json_t *answer, time_t now)
 void print_clients(FILE *out, const json_t *answer, time_t now)
 {
 	static const struct column columns[] = {
-		{"ID", "id", FORM_TEXT},	  {"GATEWAY", "gateway", FORM_TEXT},
+		{"ID", "id", FORM_TEXT},	   {"GATEWAY", "gateway", FORM_TEXT},
 		{"ADDRESS", "address", FORM_TEXT}, {"PORT", "port", FORM_NUMBER},
-		{"DG-ID", "dgid", FORM_DGID},	  {"FIXED", "fixed", FORM_YES},
-		{"HOME", "home_dgid", FORM_DGID}, {"LINKED", "connected", FORM_SINCE},
-		{"IDLE", "idle", FORM_AGE},	  {"MUTED", "muted", FORM_YES},
+		{"DG-ID", "dgid", FORM_DGID},	   {"FIXED", "fixed", FORM_YES},
+		{"HOME", "home_dgid", FORM_DGID},  {"LINKED", "connected", FORM_SINCE},
+		{"IDLE", "idle", FORM_AGE},	   {"MUTED", "muted", FORM_YES},
 		{"BLOCKED", "blocked", FORM_YES},
 	};
 
@@ -187,11 +194,11 @@ void print_clients(FILE *out, const json_t *answer, time_t now)
 void print_streams(FILE *out, const json_t *answer, time_t now)
 {
 	static const struct column columns[] = {
-		{"ID", "id", FORM_TEXT},	 {"DG-ID", "dgid", FORM_DGID},
+		{"ID", "id", FORM_TEXT},	   {"DG-ID", "dgid", FORM_DGID},
 		{"GATEWAY", "gateway", FORM_TEXT}, {"SOURCE", "source", FORM_TEXT},
-		{"DEST", "dest", FORM_TEXT},	 {"SINCE", "started", FORM_SINCE},
+		{"DEST", "dest", FORM_TEXT},	   {"SINCE", "started", FORM_SINCE},
 		{"FRAMES", "frames", FORM_NUMBER}, {"LOST", "lost", FORM_NUMBER},
-		{"MUTED", "muted", FORM_YES},	 {"LOCAL", "local", FORM_YES},
+		{"MUTED", "muted", FORM_YES},	   {"LOCAL", "local", FORM_YES},
 	};
 
 	PRINT_TABLE(out, answer, columns, "nobody is talking", now);
@@ -226,7 +233,8 @@ static void print_service(FILE *out, const char *name, const json_t *service)
 
 	fprintf(out, "%s: %s of %s workers ready, listening on", name,
 		member(service, "ready", ready), member(service, "workers", workers));
-	json_array_foreach(json_object_get(service, "listen"), i, address) {
+	json_array_foreach(json_object_get(service, "listen"), i, address)
+	{
 		print_plain(listen, address);
 		fprintf(out, "%s %s", i > 0 ? "," : "", listen);
 	}
@@ -236,8 +244,8 @@ static void print_service(FILE *out, const char *name, const json_t *service)
 void print_status(FILE *out, const json_t *answer, time_t now)
 {
 	char version[CELL_SIZE], date[CELL_SIZE], pid[CELL_SIZE], state[CELL_SIZE], age[24];
-	json_t *reason, *service;
-	const char *name;
+	json_t *services = json_object_get(answer, "services");
+	json_t *reason;
 	size_t i;
 
 	(void)now;
@@ -247,9 +255,11 @@ void print_status(FILE *out, const json_t *answer, time_t now)
 	fprintf(out, "up %s, configuration %s\n",
 		print_age(json_number_value(json_object_get(answer, "uptime")), age),
 		member(answer, "config_generation", version));
-	json_object_foreach(json_object_get(answer, "services"), name, service)
-		print_service(out, name, service);
-	json_array_foreach(json_object_get(answer, "reasons"), i, reason) {
+	for (void *at = json_object_iter(services); at != NULL;
+	     at = json_object_iter_next(services, at))
+		print_service(out, json_object_iter_key(at), json_object_iter_value(at));
+	json_array_foreach(json_object_get(answer, "reasons"), i, reason)
+	{
 		print_plain(state, reason);
 		fprintf(out, "because: %s\n", state);
 	}
@@ -301,12 +311,15 @@ void print_event(FILE *out, const json_t *answer, time_t now)
 {
 	static const char *const shown[] = {"id", "number", "type", "time", "generation", NULL};
 	char time[CELL_SIZE], type[CELL_SIZE], cell[CELL_SIZE];
-	const char *key;
-	json_t *value;
+	json_t *object = (json_t *)(uintptr_t)answer; /* iterators want it so, and change nothing */
 
 	(void)now;
 	fprintf(out, "%s  %-14s", member(answer, "time", time), member(answer, "type", type));
-	json_object_foreach((json_t *)(uintptr_t)answer, key, value) {
+	for (void *at = json_object_iter(object); at != NULL;
+	     at = json_object_iter_next(object, at)) {
+		const char *key = json_object_iter_key(at);
+		const json_t *value = json_object_iter_value(at);
+
 		if (is_in(key, shown) || json_is_false(value))
 			continue;
 		print_cell(cell, value, strcmp(key, "until") == 0 ? FORM_UNTIL : FORM_TEXT, 0);

@@ -66,7 +66,8 @@ bool rights_drop(uint32_t uid, uint32_t gid, char error_r[256])
 
 bool rights_tie(int32_t master_pid)
 {
-	/* setuid clears the death signal, so this comes after it; the master may have died before */
+	/* setuid clears the death signal, so this comes after it; the master may have died before
+	 */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	return getppid() == master_pid;
 }

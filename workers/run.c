@@ -25,7 +25,7 @@
 #include "workers/take.h"
 
 /* Seconds between two turns when nothing happens: the watchdog counts turns. */
-#define TURN	       0.05
+#define TURN		0.05
 #define MESSAGES_A_TURN 32
 
 bool worker_failed(struct worker *worker, const char *format, ...)
@@ -201,8 +201,8 @@ static bool make_loop(struct worker *worker)
 	ev_prepare_init(&worker->prepare, on_prepare);
 	ev_check_init(&worker->check, on_check);
 	ev_signal_init(&worker->term, on_term, SIGTERM);
-	ev_set_priority(&worker->check, EV_MAXPRI);    /* first after the wait */
-	ev_set_priority(&worker->prepare, EV_MINPRI);  /* last before it */
+	ev_set_priority(&worker->check, EV_MAXPRI);   /* first after the wait */
+	ev_set_priority(&worker->prepare, EV_MINPRI); /* last before it */
 	worker->control_watch.data = worker->bell_watch.data = worker->timer.data = worker;
 	worker->prepare.data = worker->check.data = worker->term.data = worker;
 	ev_io_start(worker->loop, &worker->control_watch);
@@ -267,8 +267,8 @@ static struct store_config store_settings(const struct worker *worker, enum stor
 
 static bool open_store(struct worker *worker, enum store_kind kind, struct store **store_r)
 {
-	const char *dir = conf_text(
-		worker->conf, kind == STORE_VOICE ? CONF_SERVER_SHM_DIR : CONF_SERVER_STATE_DIR);
+	const char *dir = conf_text(worker->conf, kind == STORE_VOICE ? CONF_SERVER_SHM_DIR
+								      : CONF_SERVER_STATE_DIR);
 	struct store_config config = store_settings(worker, kind);
 	bool set_aside = false;
 	char path[CONF_TEXT_MAX + 16], error[256] = "";

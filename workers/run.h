@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      run - the life of a worker
- * PURPOSE   Everything that workers of all kinds do alike: take descriptors by role, give up rights,
- *           open the stores, say READY, wait for GO, turn one libev loop, stop when told.
- * OWNER     every worker
- * CONTRACT  worker_main calls the kind's functions in the order of struct worker_kind. A worker ends
- *           when the control socket reads end of file (the master is gone).
- * LIMITS    WORKER_LISTENERS listeners, WORKER_PEERS slots of the same kind
+ * PURPOSE   Everything that workers of all kinds do alike: take descriptors by role, give up
+ * rights, open the stores, say READY, wait for GO, turn one libev loop, stop when told. OWNER every
+ * worker CONTRACT  worker_main calls the kind's functions in the order of struct worker_kind. A
+ * worker ends when the control socket reads end of file (the master is gone). LIMITS
+ * WORKER_LISTENERS listeners, WORKER_PEERS slots of the same kind
  */
 #ifndef SHACKD_WORKERS_RUN_H
 #define SHACKD_WORKERS_RUN_H
@@ -73,19 +72,19 @@ struct worker {
 	bool stopping;
 	void *own; /* the kind's state */
 
-	int log_fd;	  /* writing end of the log queue, -1: none */
-	bool going;	  /* GO has come */
-	int status;	  /* what worker_main returns */
+	int log_fd; /* writing end of the log queue, -1: none */
+	bool going; /* GO has come */
+	int status; /* what worker_main returns */
 	int32_t master_pid;
 };
 
 struct worker_kind {
-	const char *name;	/* "ysf" */
-	bool wants_voice;	/* open the voice store */
-	bool creates_stores;	/* keeper: make them, open the state store too */
-	bool may_connect_unix;	/* log: talks to the syslog socket */
-	/* Builds the kind's state (worker->own). Descriptors, configuration and stores are there; rights
-	 * are given up. Returns false after worker_failed(). Nothing may be read yet. */
+	const char *name;      /* "ysf" */
+	bool wants_voice;      /* open the voice store */
+	bool creates_stores;   /* keeper: make them, open the state store too */
+	bool may_connect_unix; /* log: talks to the syslog socket */
+	/* Builds the kind's state (worker->own). Descriptors, configuration and stores are there;
+	 * rights are given up. Returns false after worker_failed(). Nothing may be read yet. */
 	bool (*open)(struct worker *worker);
 	/* GO: start the watchers. */
 	void (*go)(struct worker *worker);

@@ -6,7 +6,8 @@
  * OWNER     every worker, once, after its stores are open
  * CONTRACT  a list of what is refused; whatever it does not name stays allowed, so that libraries
  *           may change their ways. execve and ptrace end the process, the rest fails with EPERM.
- * LIMITS    a build with an address sanitizer keeps fork, execve and ptrace: its leak check needs them
+ * LIMITS    a build with an address sanitizer keeps fork, execve and ptrace: its leak check needs
+ * them
  */
 #ifndef SHACKD_WORKERS_SANDBOX_H
 #define SHACKD_WORKERS_SANDBOX_H

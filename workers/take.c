@@ -201,7 +201,8 @@ static int next_message(int control, uint64_t deadline, struct msg *msg_r, char 
 			return -1;
 		}
 		if (now >= deadline) {
-			snprintf(error_r, 256, "no START from the master within %d s", TAKE_SECONDS);
+			snprintf(error_r, 256, "no START from the master within %d s",
+				 TAKE_SECONDS);
 			return -1;
 		}
 		if (poll(&wait, 1, (int)((deadline - now) / NS_PER_MS) + 1) < 0 && errno != EINTR) {

@@ -101,7 +101,8 @@ void request_text(struct request *request, const char *format, ...)
 
 static void add_json(struct request *request, json_t *object)
 {
-	char *text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+	char *text =
+		object != NULL ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 
 	if (text != NULL) {
 		add(request, text, strlen(text));

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      metrics - what the slots count
- * PURPOSE   The verb `metrics`: every counter and gauge of every slot page, in Prometheus' text form
- *           or as one JSON object.
- * OWNER     keeper
- * CONTRACT  reads pages only, no store; a step shows one metric name of all slots
- * LIMITS    none known
+ * PURPOSE   The verb `metrics`: every counter and gauge of every slot page, in Prometheus' text
+ * form or as one JSON object. OWNER     keeper CONTRACT  reads pages only, no store; a step shows
+ * one metric name of all slots LIMITS    none known
  */
 #include <math.h>
 #include <stdio.h>
@@ -84,8 +82,8 @@ static bool is_of_kind(const char *slot, const char *kind)
 {
 	size_t length = strlen(kind);
 
-	return length == 0 || (strncmp(slot, kind, length) == 0 &&
-			       (slot[length] == '\0' || slot[length] == '.'));
+	return length == 0 ||
+	       (strncmp(slot, kind, length) == 0 && (slot[length] == '\0' || slot[length] == '.'));
 }
 
 static void head(struct request *request, const char *name, const char *type, const char *help)
@@ -178,8 +176,8 @@ static bool show_next(struct request *request, json_t *object)
 	else if (at < HEADS + GAUGES)
 		show_gauge(request, object, &gauges[at - HEADS]);
 	else
-		request->number = HEADS + GAUGES +
-				  show_counters(request, object, at - HEADS - GAUGES);
+		request->number =
+			HEADS + GAUGES + show_counters(request, object, at - HEADS - GAUGES);
 	return true;
 }
 

@@ -161,8 +161,7 @@ static json_t *with_details(json_t *object, const struct event_record *event)
 	case EVENT_CLIENT_UNLINK:
 		return with_gateway(object, event);
 	case EVENT_CLIENT_DGID:
-		return with(with_gateway(object, event), "old_dgid",
-			    json_integer(event->old_dgid));
+		return with(with_gateway(object, event), "old_dgid", json_integer(event->old_dgid));
 	case EVENT_STREAM_START:
 	case EVENT_STREAM_META:
 	case EVENT_STREAM_END:

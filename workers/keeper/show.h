@@ -14,7 +14,8 @@
 
 #include "shm/store/schema.h"
 
-/* BLOCKED: its call sign is. MUTED: it has a call open that nobody else hears. NOW is clock_mono. */
+/* BLOCKED: its call sign is. MUTED: it has a call open that nobody else hears. NOW is clock_mono.
+ */
 json_t *show_client(const struct client_key *key, const struct client_record *record, bool blocked,
 		    bool muted, uint64_t now);
 json_t *show_stream(const struct stream_record *record, uint32_t frames, uint32_t lost);

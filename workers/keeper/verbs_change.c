@@ -40,9 +40,8 @@ static bool take_call(struct request *request, const char *word)
 	}
 	callsign_split(word, &call);
 	if (strcmp(call.base, word) != 0) {
-		request_refuse(request, 2,
-			       "\"%s\" has a suffix: blocks are for the base call%s%s", word,
-			       call.base[0] != '\0' ? ", " : "", call.base);
+		request_refuse(request, 2, "\"%s\" has a suffix: blocks are for the base call%s%s",
+			       word, call.base[0] != '\0' ? ", " : "", call.base);
 		return false;
 	}
 	text_copy(request->call, sizeof(request->call), word);
@@ -197,8 +196,9 @@ static bool kick_parse(struct request *request, const char *const words[], int c
 
 	if (count < 1 || words[0][0] != 'c' || text_number(words[0] + 1, &number) != 0 ||
 	    number < 1 || number > UINT32_MAX) {
-		request_refuse(request, 2, "kick: give the id of a gateway as `clients` shows it, "
-					   "such as c12");
+		request_refuse(request, 2,
+			       "kick: give the id of a gateway as `clients` shows it, "
+			       "such as c12");
 		return false;
 	}
 	request->number = (uint64_t)number;

@@ -172,8 +172,8 @@ static enum answer events_step(struct request *request)
 	if (store_read(request->keeper->worker->voice, &txn) == STORE_OK) {
 		if (!request->started)
 			events_begin(request, &txn);
-		reading.seen = events_follow(&txn, &request->number, SLICE, &lapped, add_event,
-					     &reading);
+		reading.seen =
+			events_follow(&txn, &request->number, SLICE, &lapped, add_event, &reading);
 		if (lapped) { /* tell how many are missing, go on with the oldest */
 			uint64_t oldest = events_oldest(&txn);
 

@@ -125,9 +125,8 @@ static enum step tidy_control(struct keeper *keeper, uint64_t now)
 typedef enum step job(struct keeper *keeper, uint64_t now);
 
 static job *const jobs[] = {
-	check_readers,	expire_streams, expire_clients, expire_blocks,
-	durable_follow, durable_expire, expire_events,	measure,
-	tidy_control,
+	check_readers,	expire_streams, expire_clients, expire_blocks, durable_follow,
+	durable_expire, expire_events,	measure,	tidy_control,
 };
 
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))

@@ -153,8 +153,7 @@ static bool write_syslog(struct target *target, const struct log_record *record,
 	/* its daemon was restarted: the new one has a new socket */
 	forget(target);
 	open_target(target, now);
-	return target->fd >= 0 &&
-	       send(target->fd, line, length, MSG_NOSIGNAL) == (ssize_t)length;
+	return target->fd >= 0 && send(target->fd, line, length, MSG_NOSIGNAL) == (ssize_t)length;
 }
 
 bool target_write(struct target *target, const struct log_record *record, uint64_t now)

@@ -29,7 +29,8 @@ struct target {
 	char path[512];	  /* of the file, or of syslog's socket */
 };
 
-/* SPEC is "stderr", "syslog" or a path. Never fails: a target that is missing is looked for later. */
+/* SPEC is "stderr", "syslog" or a path. Never fails: a target that is missing is looked for later.
+ */
 void target_init(struct target *target, const char *spec, bool json, int err_fd);
 void target_close(struct target *target);
 

@@ -171,7 +171,8 @@ static void test_foreign_records_are_refused(void **state)
 	assert_false(log_record_check(&record, GOOD_LENGTH));
 	record = good_record();
 	record.length = LOG_TEXT_MAX;
-	assert_false(log_record_check(&record, offsetof(struct log_record, text) + LOG_TEXT_MAX + 1));
+	assert_false(
+		log_record_check(&record, offsetof(struct log_record, text) + LOG_TEXT_MAX + 1));
 }
 
 static void test_text_becomes_printable(void **state)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      test_run - the life of a worker, with a master made of a test
- * PURPOSE   The order of READY and GO, every way to end, what a worker gives up, and what it says when
- *           it can't serve.
- * OWNER     make check
- * CONTRACT  a program of its own; a failure stops it. Children are waited for by their pid.
- * LIMITS    giving up the user needs root and is left out without
+ * PURPOSE   The order of READY and GO, every way to end, what a worker gives up, and what it says
+ * when it can't serve. OWNER     make check CONTRACT  a program of its own; a failure stops it.
+ * Children are waited for by their pid. LIMITS    giving up the user needs root and is left out
+ * without
  */
 #include <errno.h>
 #include <poll.h>
@@ -136,8 +135,8 @@ static void launch(struct master *master, const struct worker_kind *kind)
 {
 	int pair[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-				    pair), 0);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	fflush(NULL);
 	master->child = fork();
 	assert_true(master->child >= 0);
