@@ -9,6 +9,7 @@
 # LIMITS    as root the workers become nobody:nogroup unless a test says otherwise
 
 import array
+import ctypes
 import json
 import os
 import re
@@ -34,6 +35,14 @@ READY_DEADLINE = 20 * SLOW
 HEADER = struct.Struct("=IHHIIQ")  # magic, type, -, length, -, generation
 MAGIC = 0x53484B31
 REQUEST, DATA, DONE = 6, 32, 33
+
+
+LIBC = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    """A daemon does not outlive a test that was killed (PR_SET_PDEATHSIG)."""
+    LIBC.prctl(1, signal.SIGTERM)
 
 
 class Skip(Exception):
@@ -114,7 +123,8 @@ class Daemon:
         self.stdout_text = ""
         with open(self.stderr_path, "ab") as stderr:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.PIPE, stderr=stderr, env=env)
+                                            stdout=subprocess.PIPE, stderr=stderr, env=env,
+                                            preexec_fn=die_with_parent)
         os.set_blocking(self.process.stdout.fileno(), False)
         return self
 
