@@ -49,7 +49,7 @@ const char *print_age(double seconds, char buf[24])
 /* What others chose as their name must not steer a terminal. */
 static void copy_printable(char cell[CELL_SIZE], const char *text)
 {
-	const char *last = cell + CELL_SIZE - 1;
+	const char *last = &cell[CELL_SIZE - 1];
 
 	for (; *text != '\0' && cell < last; text++)
 		*cell++ = *text >= ' ' && *text <= '~' ? *text : '?';

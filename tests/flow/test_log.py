@@ -30,11 +30,19 @@ def expect(condition, why):
         raise AssertionError(why)
 
 
+def pid_of(daemon, slot):
+    """Never 0, which would stand for our own process group."""
+    return eventually(lambda: daemon.worker_pids()[slot], 10, f"a process in {slot}")
+
+
 def kill_slot(daemon, slot):
-    pid = daemon.worker_pids()[slot]
+    pid = pid_of(daemon, slot)
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: daemon.workers()[slot]["restarts"] >= 1 and
-               daemon.workers()[slot]["state"] == "ready", 10, f"a new {slot}")
+
+    def replaced():
+        worker = daemon.workers()[slot]
+        return worker["pid"] not in (0, pid) and worker["state"] == "ready"
+    eventually(replaced, 10, f"a new {slot}")
     return pid
 
 
@@ -110,12 +118,12 @@ def test_killed_log_worker_loses_no_line():
     with Daemon("workers.ysf=2", "server.respawn_tokens=6000/m") as daemon:
         killed = []
         for _ in range(8):
-            pids = daemon.worker_pids()
+            pids = {slot: pid_of(daemon, slot) for slot in ("log", "ysf.0")}
             os.kill(pids["log"], signal.SIGSTOP)  # holds what comes next in the queue
             os.kill(pids["ysf.0"], signal.SIGKILL)
             os.kill(pids["log"], signal.SIGKILL)
             killed += [pids["ysf.0"], pids["log"]]
-            eventually(lambda: all(worker["pid"] not in killed and worker["state"] == "ready"
+            eventually(lambda: all(worker["pid"] not in (0, *killed) and worker["state"] == "ready"
                                    for worker in daemon.workers().values()), 15, "new workers")
         eventually(lambda: set(map(str, killed)) <= set(numbers(daemon.log())), 10,
                    "every death in the log")

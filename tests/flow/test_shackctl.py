@@ -65,6 +65,11 @@ class Gateway:
         self.sock.close()
 
 
+def pid_of(daemon, slot):
+    """Never 0, which would stand for our own process group."""
+    return eventually(lambda: daemon.worker_pids()[slot], 10, f"a process in {slot}")
+
+
 def follow(daemon, count="0"):
     process = subprocess.Popen(
         [SHACKCTL, "-s", str(daemon.run_dir / "control.sock"), "--json", "events", "-f", count],
@@ -224,7 +229,7 @@ def test_events_follow():
 
 def test_slots_in_events():
     with Daemon("workers.ysf=2") as daemon:
-        pid = daemon.worker_pids()["ysf.1"]
+        pid = pid_of(daemon, "ysf.1")
         process = follow(daemon, "1")
         process.stdout.readline()  # it follows from here on
         os.kill(pid, signal.SIGKILL)
@@ -291,7 +296,7 @@ def test_blocks_outlive_keeper_restart_and_store():
         daemon.ctl("block", "DL1BBB", "3600")
         daemon.ctl("block", "DL1CCC")
         daemon.ctl("unblock", "DL1CCC")
-        os.kill(daemon.worker_pids()["keeper"], signal.SIGKILL)
+        os.kill(pid_of(daemon, "keeper"), signal.SIGKILL)
 
         def calls():
             return {row["call"] for row in daemon.ctl("blocked")}
