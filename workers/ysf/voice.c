@@ -211,7 +211,10 @@ static bool open_call(struct ysf *ysf, struct opening *o)
 	follow(ysf);
 	struct gateway *gateway = gateways_find(&ysf->gateways, &key);
 	struct call *call = gateway != NULL ? calls_of(ysf, gateway) : NULL;
-	if (call != NULL && !ysf->relay.active)
+	if (call == NULL)
+		return true;
+	gateway->good_frames = 0; /* used up */
+	if (!ysf->relay.active)
 		pass_on(ysf, call, o->in);
 	return true;
 }
@@ -264,7 +267,6 @@ static bool late_frame(struct ysf *ysf, const struct inbound *in, struct gateway
 	uint32_t hash = voice_hash(in->data);
 
 	if (!ysf->set.late_entry || fich->fi != FICH_FI_COMMUNICATION) {
-		gateway->good_frames = 0;
 		page_count(ysf->page, COUNT_YSF_DROP_NO_STREAM);
 		return true;
 	}
@@ -343,6 +345,8 @@ bool voice_frame(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
 			return false;
 	}
 	enum fich_result result = fich_decode(in->data + YSF_FICH_AT, &fich);
+	if (call != NULL || result == FICH_BAD || fich.fi != FICH_FI_COMMUNICATION)
+		gateway->good_frames = 0; /* late entry wants its frames in a row */
 	if (result == FICH_BAD) {
 		damaged(ysf, in, call);
 		return true;
@@ -353,8 +357,10 @@ bool voice_frame(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
 		in_call(ysf, in, call, &fich);
 		return true;
 	}
-	if (!access_granted(ysf, gateway, in, &fich))
+	if (!access_granted(ysf, gateway, in, &fich)) {
+		gateway->good_frames = 0;
 		return true;
+	}
 	if (fich.fi == FICH_FI_HEADER)
 		return header(ysf, in, gateway, &fich);
 	return late_frame(ysf, in, gateway, &fich);
