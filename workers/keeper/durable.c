@@ -208,10 +208,8 @@ static enum store_error follow_slice(struct keeper *keeper, bool *more_r)
 	error = store_end(&txn);
 	if (error != STORE_OK)
 		return error;
-	if (lapped) {
-		page_count(keeper->worker->page, COUNT_EVENTS_LAPPED);
+	if (lapped)
 		return take_over(keeper);
-	}
 	if (batch.count > 0 || cursor - keeper->saved >= SAVE_EVERY)
 		error = save(keeper, &batch, cursor);
 	if (error == STORE_OK)

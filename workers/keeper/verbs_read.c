@@ -185,8 +185,6 @@ static enum answer events_step(struct request *request)
 	error = store_end(&txn);
 	if (error != STORE_OK)
 		return request_failed(request, error);
-	if (lapped)
-		page_count(request->keeper->worker->page, COUNT_EVENTS_LAPPED);
 	if (lapped || reading.seen == SLICE)
 		return ANSWER_MORE;
 	if (request->follow)
