@@ -150,16 +150,32 @@ static void add_event(uint64_t number, const struct event_record *event, void *a
 	request_line(reading->request, show_event(store_id(voice), number, event));
 }
 
+/* The number after which the log as it is begins; an empty log begins after its newest. */
+static uint64_t log_begin(struct store_txn *txn)
+{
+	uint64_t oldest = events_oldest(txn);
+
+	return oldest > 0 ? oldest - 1 : events_newest(txn);
+}
+
 /* The first of the last so many. */
 static void events_begin(struct request *request, struct store_txn *txn)
 {
-	uint64_t newest = events_newest(txn), oldest = events_oldest(txn);
-	uint64_t after = newest > request->count ? newest - request->count : 0;
+	uint64_t newest = events_newest(txn), begin = log_begin(txn);
 
-	if (oldest > 0 && after + 1 < oldest)
-		after = oldest - 1;
-	request->number = after;
+	request->number = newest > request->count ? newest - request->count : 0;
+	if (request->number < begin)
+		request->number = begin;
 	request->started = true;
+}
+
+/* Tells how many are missing, and goes on with the oldest. */
+static void events_lapped(struct request *request, struct store_txn *txn)
+{
+	uint64_t begin = log_begin(txn);
+
+	request_text(request, "{\"lapped\":%llu}\n", (unsigned long long)(begin - request->number));
+	request->number = begin;
 }
 
 static enum answer events_step(struct request *request)
@@ -174,13 +190,8 @@ static enum answer events_step(struct request *request)
 			events_begin(request, &txn);
 		reading.seen =
 			events_follow(&txn, &request->number, SLICE, &lapped, add_event, &reading);
-		if (lapped) { /* tell how many are missing, go on with the oldest */
-			uint64_t oldest = events_oldest(&txn);
-
-			request_text(request, "{\"lapped\":%llu}\n",
-				     (unsigned long long)(oldest - 1 - request->number));
-			request->number = oldest - 1;
-		}
+		if (lapped)
+			events_lapped(request, &txn);
 	}
 	error = store_end(&txn);
 	if (error != STORE_OK)
