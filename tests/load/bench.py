@@ -152,9 +152,26 @@ class Bench:
     def realtime(self):
         for gateways in REAL_TIME:
             for kind in self.contestants():
-                self.realtime_one(kind, gateways, 25 if self.args.quick else 40)
+                self.realtime_one(kind, gateways, 25 if self.args.quick else 60)
         for kind in self.contestants():
             self.realtime_one(kind, 20000, 20)
+        for kind in self.contestants():
+            self.keepalive_one(kind)
+
+    def keepalive_one(self, kind):
+        """What the same gateways cost while nobody talks: part of every real-time figure."""
+        start = time.time()
+        with kind() as c, Simulator(c.address, "--gateways", 1000, "--talkers", 0, "--seconds", 3,
+                                    "--no-unlink") as sim:
+            sim.wait_for("talking")
+            cpu = cpu_ns(c.workers)
+            sim.wait_for("draining")
+            cpu = cpu_ns(c.workers) - cpu
+            report = sim.report()
+        # The registration's own polls were before.
+        polls = report["polls"] - report["gateways"]
+        self.book.add("keepalive", kind.name, cpu / max(polls, 1) / 1000, "us/poll", start,
+                      settings={"gateways": 1000, "keepalive_s": 5})
 
     def realtime_one(self, kind, gateways, frames):
         start = time.time()
@@ -188,6 +205,8 @@ class Bench:
             self.book.row(f"real time, {gateways}: p99 (bare: worst)", us(worst),
                           mine and us(mine), mine / worst if mine and worst else None, "<= 1.00",
                           mine <= worst if mine else None)
+        self.book.compare("keep-alive of 1,000: CPU a poll", "keepalive",
+                          lambda v: f"{v:.1f} us", "", None)
         for gateways in (*REAL_TIME, 20000):
             lost = [sum(self.book.values.get((f"realtime.{gateways}.lost", w), [0]))
                     for w in ("bare", "shackd")]
@@ -387,6 +406,14 @@ def arguments():
     return args
 
 
+def cpu_model():
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        for line in f:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return os.uname().machine
+
+
 def main():
     args = arguments()
     if len(os.sched_getaffinity(0)) < 2:
@@ -397,6 +424,7 @@ def main():
     failed = []
     print(f"bench: commit {book.commit}, seed {args.seed}, {args.rounds} rounds, reflector on "
           f"processor {REFLECTOR_CPU}, simulator on {SIM_CPU}, load {os.getloadavg()[0]:.2f}")
+    print(f"machine: {os.uname().release}, {os.cpu_count()} processors, {cpu_model()}")
     if not args.bare_only:
         print("shackd: " + " ".join(f"{k}={v}" for k, v in Product.settings.items()))
     for n in range(args.rounds):
