@@ -212,7 +212,7 @@ static void test_fills_a_new_voice_store(void **state)
 
 static void test_overtaken_by_the_log(void **state)
 {
-	char call[CALL_MAX];
+	char call[16];
 	struct lab lab;
 
 	(void)state;
