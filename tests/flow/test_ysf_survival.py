@@ -80,6 +80,7 @@ def test_every_worker_serves_every_gateway():
         one.unlink()
         eventually(lambda: box.client(one) is None, what="the unlink")
         two.call()
+        two.drain()
         one.link()
         two.expect(*one.call())
 
@@ -243,7 +244,7 @@ def test_kills_at_random_moments_of_short_calls():
                 talker.terminator()
             box.wait_for_another(slot, old)
         eventually(lambda: not streams(box.daemon), 5, "the end of all streams")
-        for gateway in listeners:
+        for gateway in talkers + listeners:
             gateway.drain()
         expect(len(clients(box.daemon)) == 16, "a gateway was lost")
         for talker, listener in zip(talkers, listeners):
@@ -283,7 +284,7 @@ def test_voice_that_waited_longer_than_max_age_is_dropped():
         finally:
             os.kill(pid, signal.SIGCONT)
         listener.expect(end)  # headers and terminators are never too old
-        expect(not streams(box.daemon), "still open")
+        eventually(lambda: not streams(box.daemon), what="the end of the stream")
 
 
 def test_max_age_0_keeps_all():
