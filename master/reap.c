@@ -128,7 +128,10 @@ static bool is_fault(int signal)
 
 static enum breaker_death classify(const struct slot *slot, const siginfo_t *info)
 {
-	if (slot->state == SLOT_STARTING)
+	bool foreign = !slot->condemned && info->si_code != CLD_EXITED && info->si_status == SIGKILL;
+
+	/* somebody else's SIGKILL says nothing about the worker, before READY no more than after */
+	if (slot->state == SLOT_STARTING && !foreign)
 		return BREAKER_EARLY;
 	if (slot->condemned)
 		return BREAKER_FAULT;

@@ -129,6 +129,38 @@ def test_answer_leaves_from_the_address_that_was_polled():
         box.relays(talker, gateway)
 
 
+def test_frames_follow_a_gateway_to_the_address_that_it_polls_now():
+    with lab() as box:
+        talker, gateway = box.gateway("TALKER"), box.gateway()
+        for address in ("127.0.0.9", "127.0.0.8", "127.0.0.1"):
+            gateway.sock.connect((address, box.daemon.port))  # from the same port
+            gateway.link()
+            gateway.link()
+            box.relays(talker, gateway)
+        expect(sum(c["address"] == gateway.ip for c in clients(box.daemon)) == 1, "entries")
+
+
+def test_listeners_are_separate_doors_of_one_house():
+    with Daemon("workers.ysf=1", listen="127.0.0.1:0,127.0.0.2:0,[::1]:0") as daemon:
+        with Lab(daemon) as box:
+            doors = list(zip(("127.0.0.1", "127.0.0.2", "::1"), daemon.ports))
+            one, two, six = [box.gateway(f"G{port}", to=to, port=port,
+                                         ip="::1" if to == "::1" else None) for to, port in doors]
+            sent = one.call()
+            for gateway in (two, six):
+                gateway.expect(*sent)
+            two.silent()
+            one.expect(*six.call())
+            two.drain()
+            # the same address and port at another door is another client, and a stranger until then
+            one.sock.connect(doors[1])
+            one.call()
+            two.silent()
+            one.link()
+            expect(sum(c["port"] == one.port for c in clients(daemon)) == 2, "clients")
+            two.expect(*one.call())
+
+
 def test_same_name_from_two_ports_is_two_clients():
     with lab() as box:
         one = box.gateway("TWIN")

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shm/store/json.h"
+#include "workers/keeper/show.h"
 #include "shm/store/schema.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -50,7 +50,7 @@ static void try_client(const uint8_t *data, size_t size)
 		return;
 	demand(size == sizeof(record) && record.id > 0 && record.dgid < 128);
 	check_text(record.name, sizeof(record.name));
-	check_json(json_client(&key, &record, true, record.linked));
+	check_json(show_client(&key, &record, true, false, record.linked));
 }
 
 static void try_stream(const uint8_t *data, size_t size)
@@ -66,7 +66,7 @@ static void try_stream(const uint8_t *data, size_t size)
 	check_text(record.tag, sizeof(record.tag));
 	check_text(record.source, sizeof(record.source));
 	check_text(record.dest, sizeof(record.dest));
-	check_json(json_stream(&record, 0, 0));
+	check_json(show_stream(&record, 0, 0));
 }
 
 static void try_block(const uint8_t *data, size_t size)
@@ -77,7 +77,7 @@ static void try_block(const uint8_t *data, size_t size)
 		return;
 	demand(*block_reason_name(record.reason) != '?');
 	check_text(record.by, sizeof(record.by));
-	check_json(json_block("DL1ABC", &record));
+	check_json(show_block("DL1ABC", &record));
 }
 
 static void try_event(const uint8_t *data, size_t size)
@@ -92,7 +92,7 @@ static void try_event(const uint8_t *data, size_t size)
 	check_text(record.source, sizeof(record.source));
 	check_text(record.dest, sizeof(record.dest));
 	check_text(record.call, sizeof(record.call));
-	check_json(json_event(UINT64_MAX / 2, &record));
+	check_json(show_event(1, UINT64_MAX / 2, &record));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

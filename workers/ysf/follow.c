@@ -276,10 +276,8 @@ void follow(struct ysf *ysf)
 		}
 	}
 	enum store_error error = store_end(&txn);
-	if (error == STORE_OK && lapped) {
-		page_count(ysf->page, COUNT_EVENTS_LAPPED);
+	if (error == STORE_OK && lapped)
 		error = follow_rebuild(ysf);
-	}
 	if (error != STORE_OK)
 		ysf_store_failed(ysf, error, "following the event log");
 	page_gauge(ysf->page, GAUGE_CLIENTS, ysf->gateways.count);

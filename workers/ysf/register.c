@@ -238,19 +238,25 @@ static void keep_alive(struct ysf *ysf, const struct inbound *in, struct gateway
 		page_count(ysf->page, COUNT_YSF_UNANSWERED_POLL);
 }
 
+/* The second poll. It is written with the times of polls, within a second; at once where an eviction
+ * by another worker could come first. */
+static void prove(struct ysf *ysf, struct gateway *gateway)
+{
+	struct store_txn *txn;
+
+	gateway->flags |= CLIENT_PROVEN;
+	gateways_proven(&ysf->gateways, gateway);
+	if (ysf->gateways.count >= ysf->set.clients / 2 && (txn = gather(ysf)) != NULL)
+		clients_touch(txn, &gateway->key, ysf->now, true);
+}
+
 bool register_poll(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
 {
 	struct client_key key;
 
 	if (gateway != NULL && !gateway->evicted) {
-		if (!(gateway->flags & CLIENT_PROVEN)) {
-			struct store_txn *txn = gather(ysf);
-
-			if (txn != NULL)
-				clients_touch(txn, &gateway->key, ysf->now, true);
-			gateway->flags |= CLIENT_PROVEN;
-			gateways_proven(&ysf->gateways, gateway);
-		}
+		if (!(gateway->flags & CLIENT_PROVEN))
+			prove(ysf, gateway);
 		keep_alive(ysf, in, gateway);
 		return true;
 	}
