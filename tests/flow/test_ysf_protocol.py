@@ -131,7 +131,7 @@ def test_answer_leaves_from_the_address_that_was_polled():
 
 def test_frames_follow_a_gateway_to_the_address_that_it_polls_now():
     with lab() as box:
-        talker, gateway = box.gateway("TALKER"), box.gateway()
+        talker, gateway = box.gateway("TALKER", dgid=9), box.gateway(dgid=9)
         for address in ("127.0.0.9", "127.0.0.8", "127.0.0.1"):
             gateway.sock.connect((address, box.daemon.port))  # from the same port
             gateway.link()

@@ -250,10 +250,49 @@ static void prove(struct ysf *ysf, struct gateway *gateway)
 		clients_touch(txn, &gateway->key, ysf->now, true);
 }
 
+/* It polls another address of ours than before: ours has changed, or what its host list says. */
+static bool address_moved(struct ysf *ysf, const struct inbound *in, const struct gateway *gateway)
+{
+	if (memcmp(gateway->local, in->local, sizeof(gateway->local)) == 0)
+		return false;
+	struct source *source = sources_get(&ysf->sources, &in->from);
+	return bucket_take(&source->links, ysf->now, LINK_RATE, ysf->set.clients_per_ip);
+}
+
+/* Frames have to leave from the address that is polled now: links it anew, where it is. */
+static void link_anew(struct ysf *ysf, struct store_txn *txn, const struct inbound *in,
+		      const struct client_key *key)
+{
+	struct client_record record;
+
+	if (clients_get(txn, key, &record) != STORE_OK)
+		return;
+	memcpy(record.local, in->local, sizeof(record.local));
+	record.flags = (uint8_t)((record.flags & ~CLIENT_PKTINFO) | CLIENT_PROVEN |
+				 (route_differs(ysf, in) ? CLIENT_PKTINFO : 0));
+	record.polled = ysf->now;
+	if (clients_unlink(txn, key, REASON_REBOUND) != STORE_OK ||
+	    clients_link(txn, key, &record) != STORE_OK)
+		return;
+	ysf->registering->changes++;
+	page_count(ysf->page, COUNT_YSF_REBOUND);
+	answer(ysf, in, true);
+}
+
 bool register_poll(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
 {
 	struct client_key key;
 
+	if (gateway != NULL && !gateway->evicted && address_moved(ysf, in, gateway)) {
+		struct store_txn *txn = gather(ysf);
+
+		if (txn == NULL)
+			return false;
+		key = gateway->key;
+		link_anew(ysf, txn, in, &key);
+		register_flush(ysf); /* so that its next poll finds it so */
+		return true;
+	}
 	if (gateway != NULL && !gateway->evicted) {
 		if (!(gateway->flags & CLIENT_PROVEN))
 			prove(ysf, gateway);
