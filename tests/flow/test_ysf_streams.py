@@ -7,6 +7,7 @@
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
 # LIMITS    frames are compared whole; what nobody may hear is proven by Lab's silent()
 
+import random
 import sys
 import threading
 import time
@@ -14,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from shackd import SLOW, main
-from ysf import (DATA_FR, TEST, VOICE, Counted, Lab, blocked, damaged, events, eventually, expect,
-                 fich, frame, header, shared, streams, terminator, voice)
+from ysf import (DATA_FR, TEST, VOICE, Counted, Lab, ask_json, blocked, damaged, events,
+                 eventually, expect, fich, frame, header, shared, streams, terminator, voice)
 
 # Frames of real stations (tag IU5JAE or as said): V/D 2 communication; a header with a damaged CSD1
 # (BM_YSF_LNK); a header; GPS in FN 6 and FN 7; V/D 1; Wires-X query.
@@ -167,6 +168,45 @@ def test_bad_40_two_at_once_never_mix():
             runs = [name for n, name in enumerate(names) if n == 0 or names[n - 1] != name]
             expect(heard and len(runs) == len(set(runs)), f"interleaved: {runs}")
             expect(all(names.count(name) == 12 for name in set(names)), f"incomplete: {runs}")
+
+
+def test_fan_out_is_right_after_any_coming_and_going():
+    rng = random.Random(20260414)
+    rooms = [10, 11, 12, 13]
+    with lab() as box:
+        where = {}  # gateway: its DG-ID, or None
+        for n in range(80):  # both families, and some whose frames must name their source
+            ip, to = rng.choice(((None, None), (None, "127.0.0.9"), ("::1", None)))
+            if ip and len(box.daemon.listeners) < 2:
+                ip = None
+            where[box.stranger(f"G{n}", f"DL{n}AA", ip=ip, to=to)] = None
+        for _ in range(400):
+            gateway = rng.choice(list(where))
+            if where[gateway] is None:
+                where[gateway] = 22
+                gateway.link()
+            elif rng.random() < 0.4:
+                gateway.unlink()
+                where[gateway] = None
+            else:
+                dgid = rng.choice([room for room in rooms if room != where[gateway]])
+                gateway.call(sq=dgid, frames=0)  # the muted call that moves
+                where[gateway] = dgid
+        for family in ("127.0.0.1", "::1") if len(box.daemon.listeners) > 1 else ("127.0.0.1",):
+            box.stranger(ip=family if ":" in family else None).silent()  # all of it is done
+        listed = {(c["address"], c["port"]): c["dgid"] for c in ask_json(box.daemon, "clients")}
+        for gateway, dgid in where.items():
+            expect(listed.get((gateway.ip, gateway.port)) == dgid, f"{gateway.name} on {dgid}")
+        for room in rooms + [22]:
+            members = [gateway for gateway, dgid in where.items() if dgid == room]
+            expect(len(members) > 2, f"{len(members)} on {room}")
+            sent = members[0].call(sq=room)
+            for gateway in members[1:]:
+                gateway.expect(*sent)
+        # each got what was for it and nothing else: a poll's answer is what comes next
+        for gateway, dgid in where.items():
+            if dgid:
+                gateway.link()
 
 
 # ---- DG-ID change by radio ----

@@ -339,7 +339,14 @@ bool voice_frame(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
 			return true;
 	}
 	if (call != NULL && call->closing != REASON_NONE) {
+		const struct client_key key = gateway->key;
+
 		calls_end(ysf, call, call->closing); /* the gate was busy when it ended */
+		gateway = gateways_find(&ysf->gateways, &key);
+		if (gateway == NULL) {
+			page_count(ysf->page, COUNT_YSF_DROP_UNLINKED);
+			return true;
+		}
 		call = calls_of(ysf, gateway);
 		if (call != NULL)
 			return false;
