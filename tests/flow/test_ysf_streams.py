@@ -673,6 +673,20 @@ def test_block_by_operator_cuts_and_unblock_frees():
         box.relays(talker, listener)
 
 
+def test_many_calls_cut_at_once_get_a_terminator_each():
+    with lab() as box:
+        pairs = [box.pair(dgid) for dgid in range(10, 60)]
+        for talker, _ in pairs:
+            talker.source = "DL4ALL"
+            talker.header()
+        box.stranger().silent()  # all of it is done
+        code, _, reason = box.daemon.ask("block", "DL4ALL")
+        expect(code == 0, reason)
+        for talker, listener in pairs:
+            listener.expect(header(talker.name, "DL4ALL"), talker.farewell())
+        box.daemon.ask("unblock", "DL4ALL")
+
+
 def talk_until_cut(talker, listener):
     """Sends frames until the reflector has cut the call; returns what its terminator must be."""
     began = time.monotonic()

@@ -23,13 +23,16 @@
 bool calls_open(struct ysf *ysf)
 {
 	ysf->call = calloc(ysf->set.streams, sizeof(*ysf->call));
-	return ysf->call != NULL;
+	ysf->farewell = calloc(ysf->set.streams, sizeof(*ysf->farewell));
+	return ysf->call != NULL && ysf->farewell != NULL;
 }
 
 void calls_close(struct ysf *ysf)
 {
 	free(ysf->call);
 	ysf->call = NULL;
+	free(ysf->farewell);
+	ysf->farewell = NULL;
 }
 
 struct call *calls_of(struct ysf *ysf, const struct gateway *gateway)

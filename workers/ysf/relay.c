@@ -99,10 +99,11 @@ void relay_check(struct ysf *ysf)
 
 void relay_add_farewell(struct ysf *ysf, const struct call *call)
 {
-	struct farewell *farewell = &ysf->farewell[(ysf->next_farewell + ysf->farewells) %
-						   YSF_FAREWELLS];
+	struct farewell *farewell =
+		&ysf->farewell[(ysf->next_farewell + ysf->farewells) % ysf->set.streams];
 
-	if (ysf->farewells == YSF_FAREWELLS) {
+	if (ysf->farewells == ysf->set.streams) {
+		page_count(ysf->page, COUNT_YSF_SEND_OTHER);
 		log_limited(LOG_LEVEL_WARNING, "too many cut calls at once: terminator left out");
 		return;
 	}
@@ -117,7 +118,7 @@ void relay_farewells(struct ysf *ysf)
 	while (ysf->farewells > 0 && !ysf->relay.active) {
 		const struct farewell *farewell = &ysf->farewell[ysf->next_farewell];
 
-		ysf->next_farewell = (ysf->next_farewell + 1) % YSF_FAREWELLS;
+		ysf->next_farewell = (ysf->next_farewell + 1) % ysf->set.streams;
 		ysf->farewells--;
 		relay_start(ysf, farewell->dgid, farewell->frame,
 			    gateways_find(&ysf->gateways, &farewell->talker));

@@ -29,7 +29,6 @@
 #define YSF_BATCH    64
 #define YSF_DATAGRAM 256 /* bytes kept of a datagram; no message of the protocol is longer */
 #define YSF_HOLD     512 /* datagrams that may wait for the gate */
-#define YSF_FAREWELLS 32
 
 /* A datagram as it was received. */
 struct inbound {
@@ -133,7 +132,7 @@ struct ysf {
 		unsigned count, next;
 	} batch;
 	struct relay relay;
-	struct farewell farewell[YSF_FAREWELLS];
+	struct farewell *farewell; /* ring of limits.streams: all calls may be cut at once */
 	unsigned farewells, next_farewell;
 
 	struct inbound *hold; /* ring of YSF_HOLD */
