@@ -6,10 +6,15 @@
 #           and DEBUG=1 build into folders of their own; CFLAGS, CPPFLAGS and LDFLAGS are honoured
 # LIMITS    GNU make, Linux, Debian's package names
 
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc) --no-print-directory
+endif
 VERSION  := 0.1.0
 DATE     := $(shell git log -1 --format=%cd --date=format:%Y%m%d 2>/dev/null || echo 20260101)
 
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 CFLAGS   ?= -O2 -g
 PREFIX   ?= /usr/local
 SECONDS  ?= 60
@@ -62,16 +67,21 @@ $(B)/.here: FORCE
 	@mkdir -p $(B); [ "$$(cat build/.variant 2>/dev/null)" = $(VARIANT) ] && [ -e $@ ] || \
 	    { echo $(VARIANT) >build/.variant; touch $@; }
 
+# `make V=1` shows whole commands
+Q        := $(if $(V),,@)
+LINK      = $(if $(V),,@echo "  LINK $@" &&) $(CC) $(CF) -o $@ $^ $(LF)
+
 $(B)/shackd: $(call obj,master/main.c $(PARTS))
-	$(CC) $(CF) -o $@ $^ $(LF) $(LIBS)
+	$(LINK) $(LIBS)
 $(B)/shackctl: $(call obj,$(SHACKCTL))
-	$(CC) $(CF) -o $@ $^ $(LF) $(LIBS_SHACKCTL)
+	$(LINK) $(LIBS_SHACKCTL)
 $(B)/mkdoc: $(call obj,$(MAKERS) $(CONF) $(SHM))
-	$(CC) $(CF) -o $@ $^ $(LF) $(LIBS_SHACKCTL)
+	$(LINK) $(LIBS_SHACKCTL)
 
 $(B)/%.o: %.c Makefile | $(B)/version.h
 	@mkdir -p $(@D)
-	$(CC) $(CF) -MMD -MP -c -o $@ $<
+	@$(if $(V),,echo "  CC   $@")
+	$(Q)$(CC) $(CF) -MMD -MP -c -o $@ $<
 
 $(B)/version.h: FORCE
 	@mkdir -p $(B)
@@ -81,17 +91,18 @@ $(B)/version.h: FORCE
 
 # The simulator is another program: its truth must not be made of the product's own parts.
 $(B)/tests/unit/load/%: $(B)/tests/unit/load/%.o $(call obj,$(LOADLIB))
-	$(CC) $(CF) -o $@ $^ $(LF) -lcmocka -lm
+	$(LINK) -lcmocka -lm
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(PARTS))
-	$(CC) $(CF) -o $@ $^ $(LF) $(LIBS) -lcmocka
+	$(LINK) $(LIBS) -lcmocka
 $(LOAD): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(LOADLIB))
-	$(CC) $(CF) -o $@ $^ $(LF) -lm
+	$(LINK) -lm
 # The same targets without libFuzzer: replays the seeds and mutates them for a moment.
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(call obj,$(PARTS))
-	$(CC) $(CF) -o $@ $^ $(LF) $(LIBS)
+	$(LINK) $(LIBS)
 build/fuzz/%: tests/fuzz/%.c $(PARTS) | $(B)/version.h
 	@mkdir -p $(@D)
-	clang -std=gnu11 -I. -I$(B) -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer \
+	@echo "  FUZZ $@"
+	$(Q)clang -std=gnu11 -I. -I$(B) -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer \
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(PARTS) $(LIBS)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
@@ -159,7 +170,6 @@ format:
 
 # The sample file and the manual pages are made of the option and flag tables.
 docs: $(B)/mkdoc
-	@mkdir -p etc
 	$(B)/mkdoc sample >etc/shackd.ini
 	$(B)/mkdoc man <man/shackd.ini.5.in >man/shackd.ini.5
 	$(B)/mkdoc flags <man/shackd.8.in >man/shackd.8

@@ -59,6 +59,6 @@ void query_version(struct ysf *ysf, const struct inbound *in)
 	page_count(ysf->page, COUNT_YSF_VERSION);
 	if (!may_answer(ysf, in))
 		return;
-	size_t length = ysf_reply_version(reply, "shackd", (uint32_t)atol(SHACKD_DATE));
+	size_t length = ysf_reply_version(reply, "shackd", (uint32_t)strtoul(SHACKD_DATE, NULL, 10));
 	answer(ysf, in, reply, length);
 }

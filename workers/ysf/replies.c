@@ -18,10 +18,10 @@
 
 struct reply {
 	union addr_sock to;
-	union fanout_source source;
 	struct iovec vector;
 	uint8_t data[REPLY_SIZE];
 	uint16_t listener;
+	union fanout_source source;
 };
 
 struct replies {

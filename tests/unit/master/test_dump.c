@@ -32,24 +32,23 @@ static struct config *parse(const char *ini)
 	return config;
 }
 
-static char *dump(const struct config *config)
+static void dump(const struct config *config, char **text_r)
 {
-	char *text = NULL;
 	size_t size;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = open_memstream(text_r, &size);
 
 	dump_config(out, config);
 	fclose(out);
-	return text;
 }
 
 static void round_trip(const char *ini)
 {
 	struct config *config = parse(ini), *again;
-	char *first = dump(config), *second;
+	char *first, *second;
 
+	dump(config, &first);
 	again = parse(first);
-	second = dump(again);
+	dump(again, &second);
 	assert_string_equal(first, second);
 	for (int key = 0; key < CONF_KEYS; key++)
 		assert_true(config_equal(config, again, (enum conf_key)key));
@@ -74,9 +73,10 @@ static void test_round_trip(void **state)
 static void test_complete(void **state)
 {
 	struct config *config = parse("");
-	char *text = dump(config);
+	char *text;
 
 	(void)state;
+	dump(config, &text);
 	for (int key = 0; key < CONF_KEYS; key++) {
 		const struct option_def *option = &option_table[key];
 		char section[64], line[64];
