@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: ISC
 #
 # NAME      test_ysf_bad_input - what nobody should send
-# PURPOSE   The protocol's list of bad inputs: each is counted under its cause, nothing of it reaches
-#           a gateway, and the valid traffic behind it goes through.
+# PURPOSE   The protocol's list of bad inputs: each is counted under its cause, nothing of it
+#           reaches a gateway, and the valid traffic behind it goes through.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
 # LIMITS    cases about files, the JSON feed and APRS are not part of this version
@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from shackd import main
-from ysf import (POLL_ANSWER, Counted, Lab, clients, damaged, eventually, expect, fich, frame,
-                 header, pad, shared, streams, terminator, voice)
+from ysf import (POLL_ANSWER, Counted, Lab, clients, damaged, eventually, expect,
+                 expect_nobody_died, fich, frame, header, pad, shared, streams, terminator, voice)
 
 SEED = 20210824
 
@@ -74,7 +74,8 @@ def test_bad_03_04_short_polls():
 
 def test_bad_05_to_07_polls_of_a_linked_gateway_stay_one_entry():
     with Bad() as bad:
-        for data in (b"YSFP" + b"\xff" * 1396, b"YSFP" + b"\0" * 10, b"YSFP" + b"\x1b[2J\r\n'\"\\%"):
+        for data in (b"YSFP" + b"\xff" * 1396, b"YSFP" + b"\0" * 10,
+                     b"YSFP" + b"\x1b[2J\r\n'\"\\%"):
             bad.talker.send(data)
             bad.talker.expect(POLL_ANSWER)
 
@@ -255,6 +256,10 @@ def test_frames_log_does_not_flood():
         bad.talker.silent()
         lines = bad.box.daemon.log().count("\n") - before
         expect(lines < 20, f"{lines} log lines for 600 bad frames")
+
+
+def test_nothing_of_this_cost_a_worker():
+    expect_nobody_died()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
 #           encoder against the protocol's vectors.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
-# LIMITS    back to home after ysf options is not part of this version
+# LIMITS    back to home is not part of this version
 
 import os
 import re
@@ -16,8 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from shackd import IS_ROOT, Daemon, Skip, main
-from ysf import (HEADER, POLL_ANSWER, Counted, Lab, clients, csd_payload, eventually, expect, fich,
-                 frame, id_hash, pad, shared)
+from ysf import (HEADER, POLL_ANSWER, Counted, Lab, clients, csd_payload, eventually, expect,
+                 expect_nobody_died, fich, frame, id_hash, pad, shared)
 
 FICH_VECTORS = (
     (dict(fi=0, cm=1, ft=7), "116578e0fc220dbfd6e6d0416204aa6021e380877d4fd237ac"),
@@ -256,8 +256,8 @@ def test_version_names_program_and_date():
 # ---- information and options ----
 
 def test_information_is_taken_silently():
-    info = (b"YSFI" + pad("IU5JAE") + b"439475000" + b"430475000" + b"JN53eq" + pad("Florence", 20) +
-            pad("MMDVM", 12) + pad("1234567"))
+    info = (b"YSFI" + pad("IU5JAE") + b"439475000" + b"430475000" + b"JN53eq" +
+            pad("Florence", 20) + pad("MMDVM", 12) + pad("1234567"))
     expect(len(info) == 80, len(info))
     with lab() as box:
         gateway = box.gateway()
@@ -314,7 +314,8 @@ def test_options_grammar():
 
 def test_options_of_any_size():
     with lab() as box:
-        for data, dgid in ((b"YSFO", 22), (b"YSFO" + pad("GW"), 22), (b"YSFO" + pad("GW") + b"9", 9),
+        for data, dgid in ((b"YSFO", 22), (b"YSFO" + pad("GW"), 22),
+                           (b"YSFO" + pad("GW") + b"9", 9),
                            (b"YSFO" + pad("GW") + pad("9", 1386), 9)):
             gateway = box.gateway()
             gateway.send(data)
@@ -361,8 +362,8 @@ def test_suffix_makes_static():
 def test_bad_09_10_odd_suffixes_are_not_static():
     with lab() as box:
         for name in ("X-99999999", "X-+9", "X- 9", "X-2_2", "X-0x16", "X--9", "X-1-9", "-1-9",
-                     "X-abc", "X-0", "X-00", "X-77", "X-222", "X-9a", "X-9-", "9", "X9", "X-4294967",
-                     "-", "--", "X-9 9"):
+                     "X-abc", "X-0", "X-00", "X-77", "X-222", "X-9a", "X-9-", "9", "X9",
+                     "X-4294967", "-", "--", "X-9 9"):
             expect(placed(box, name) == (22, False), f"{name!r}: {placed(box, name)}")
 
 
@@ -392,6 +393,10 @@ def test_frames_leave_from_the_polled_address_whatever_the_route():
     if "unshare failed" in done.stderr:
         raise Skip("no network namespaces here")
     expect(done.returncode == 0, done.stderr.strip().splitlines()[-1:])
+
+
+def test_nothing_of_this_cost_a_worker():
+    expect_nobody_died()
 
 
 if __name__ == "__main__":

@@ -318,6 +318,14 @@ def shared(*options, **more):
     return running[key]
 
 
+def expect_nobody_died():
+    """To be the last test of a program: no worker of a shared daemon had to be replaced."""
+    for daemon in running.values():
+        fallen = events(daemon, "slot.down")
+        restarts = {slot: worker["restarts"] for slot, worker in daemon.workers().items()}
+        expect(not fallen and not any(restarts.values()), f"{restarts} {daemon.log()[-1000:]}")
+
+
 def ask_json(daemon, *words):
     code, text, reason = daemon.ask(*words)
     expect(code == 0, f"{' '.join(words)}: {code} {reason}")
