@@ -25,7 +25,7 @@ from lib.sim import Simulator  # noqa: E402
 KILLS = int(os.environ.get("KILLS", "150"))
 ROOMS = 10
 GATEWAYS = 1000 if SLOW == 1 else 200
-OPTIONS = ("dgid.list=1-99", "dgid.local=0", "ysf.max_age=0", "limits.clients=2000",
+OPTIONS = ("dgid.list=1-99", "ysf.client_timeout=1h", "dgid.local=0", "ysf.max_age=0", "limits.clients=2000",
            "server.log_level=warning")
 
 
