@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+#
+# NAME      test_full - a shm_dir that is too small, or becomes full
+# PURPOSE   Limits that don't fit are refused at the start, with the numbers; a tmpfs that others fill at
+#           run time doesn't take the voice from linked gateways.
+# OWNER     make check
+# CONTRACT  as root, in a mount namespace of its own (the test starts itself anew in one); the tmpfs that
+#           it mounts goes with the namespace
+# LIMITS    SKIP without root
+
+import errno
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+from shackd import IS_ROOT, Daemon, Skip, eventually, main
+from ysf import POLL_ANSWER, Lab, counters, expect
+
+INSIDE = "SHACKD_TEST_NAMESPACE"
+
+
+class Tmpfs:
+    """A small file system for the stores."""
+
+    def __init__(self, size):
+        self.path = Path(tempfile.mkdtemp(prefix="shackd-test-full-"))
+        self.path.chmod(0o755)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "none",
+                        str(self.path)], check=True)
+
+    def fill(self):
+        """Takes every page that is left."""
+        with open(self.path / "filler", "wb", buffering=0) as file:
+            block = b"x" * 65536
+            while block:
+                try:
+                    file.write(block)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    block = block[:len(block) // 2]
+
+    def empty(self):
+        (self.path / "filler").unlink()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        subprocess.run(["umount", "-l", str(self.path)], check=True)
+        self.path.rmdir()
+
+
+def need_namespace():
+    if not IS_ROOT:
+        raise Skip("needs root to mount a tmpfs")
+    if INSIDE not in os.environ:
+        raise Skip("no mount namespaces here")
+
+
+def test_limits_that_do_not_fit_are_refused_with_the_numbers():
+    need_namespace()
+    with Tmpfs("2m") as tmpfs:
+        daemon = Daemon(f"server.shm_dir={tmpfs.path}/shm", start=False)
+        try:
+            status = daemon.launch().wait(20)
+            text = daemon.log()
+        finally:
+            daemon.close()
+    expect(status == 2, f"status {status}")
+    expect("limits need" in text and "MiB" in text and str(tmpfs.path) in text, text)
+
+
+def test_linked_gateways_talk_on_while_shm_dir_is_full():
+    need_namespace()
+    with Tmpfs("40m") as tmpfs, Daemon(f"server.shm_dir={tmpfs.path}/shm", "workers.ysf=2",
+                                       "limits.events=1000", "ysf.frame_rate=0", "limits.clients=5000",
+                                       "limits.clients_per_ip=5000") as daemon, Lab(daemon) as lab:
+        talker, listener = lab.pair()
+        # the reserve is made by keeper's second-hand: what it holds is taken from the tmpfs
+        size = (tmpfs.path / "shm/voice/data.mdb").stat
+        eventually(lambda: size().st_blocks * 512 > size().st_size, 5, "the reserve")
+        tmpfs.fill()
+        for _ in range(300):
+            listener.expect(*talker.call(frames=2))
+        listener.silent()
+        # new gateways may be refused now, and then are not answered; whoever is answered is linked
+        answered = 0
+        newcomers = [lab.stranger(f"N{n}") for n in range(200)]
+        for newcomer in newcomers:
+            newcomer.poll()
+        for newcomer in newcomers:
+            answered += newcomer.receive(0.05) == POLL_ANSWER
+        linked = len(daemon.ctl("clients"))
+        expect(linked >= answered + 2, f"{answered} were answered, {linked} are linked")
+        tmpfs.empty()
+        lab.relays(talker, listener)
+        lab.relays(*lab.pair(9))
+        died = [slot for slot, worker in daemon.workers().items() if worker["restarts"]]
+        expect(not died, f"died: {died}")
+        print(f"# {answered} of 200 newcomers were linked on the full tmpfs; "
+              f"{counters(daemon).get('store_failed_total{cause=no_space}', 0)} commits refused")
+
+
+if __name__ == "__main__":
+    if IS_ROOT and INSIDE not in os.environ:
+        probe = subprocess.run(["unshare", "-m", "true"], capture_output=True)
+        if probe.returncode == 0:
+            os.environ[INSIDE] = "1"
+            os.execvp("unshare", ["unshare", "-m", sys.executable, *sys.argv])
+    main(globals())
