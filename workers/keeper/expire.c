@@ -72,9 +72,11 @@ static enum store_error drop_clients(struct keeper *keeper, uint64_t before)
 	for (unsigned i = 0; i < expiry->found; i++) {
 		struct client_record record;
 
-		if (clients_get(&txn, &expiry->clients[i], &record) == STORE_OK &&
-		    record.polled < before &&
-		    clients_unlink(&txn, &expiry->clients[i], REASON_EXPIRED) == STORE_OK)
+		if (clients_get(&txn, &expiry->clients[i], &record) != STORE_OK ||
+		    record.polled >= before)
+			continue;
+		lanes_close_client(keeper->worker, &txn, record.id, REASON_EXPIRED);
+		if (clients_unlink(&txn, &expiry->clients[i], REASON_EXPIRED) == STORE_OK)
 			dropped++;
 	}
 	error = store_end(&txn);

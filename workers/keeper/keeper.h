@@ -78,5 +78,8 @@ enum step durable_expire(struct keeper *keeper, uint64_t now);
 /* What all ysf slots together saw of a stream. */
 void lanes_totals(const struct worker *worker, const struct stream_record *stream,
 		  struct stream_totals *totals_r);
+/* Inside TXN, before clients_unlink: closes what CLIENT (id) has open, with its totals. */
+void lanes_close_client(const struct worker *worker, struct store_txn *txn, uint32_t client,
+			enum event_reason reason);
 
 #endif

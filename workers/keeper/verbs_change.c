@@ -218,8 +218,10 @@ static enum answer kick_step(struct request *request)
 	found = clients_by_id(&txn, id, &key);
 	if (found == STORE_OK)
 		found = clients_get(&txn, &key, &record);
-	if (found == STORE_OK)
+	if (found == STORE_OK) {
+		lanes_close_client(request->keeper->worker, &txn, id, REASON_KICK);
 		found = clients_unlink(&txn, &key, REASON_KICK);
+	}
 	error = store_end(&txn);
 	if (error != STORE_OK)
 		return request_failed(request, error);

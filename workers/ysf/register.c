@@ -129,6 +129,24 @@ static bool route_differs(struct ysf *ysf, const struct inbound *in)
 	return memcmp(addr.ip, in->local, sizeof(addr.ip)) != 0;
 }
 
+/* A call that is open goes first, with its totals: the store alone does not know them. */
+static enum store_error unlink_gateway(struct ysf *ysf, struct store_txn *txn,
+				       const struct client_key *key, enum event_reason reason)
+{
+	const struct gateway *gateway = gateways_find(&ysf->gateways, key);
+	const struct call *call = gateway != NULL ? calls_of(ysf, gateway) : NULL;
+
+	if (call != NULL) {
+		struct stream_totals totals;
+		uint8_t counter;
+		bool ours;
+
+		calls_totals(ysf, call, &totals, &counter, &ours);
+		streams_close(txn, call->key, call->id, reason, &totals);
+	}
+	return clients_unlink(txn, key, reason);
+}
+
 /* Makes room in a full table: the oldest entry that polled once, never again, and never spoke. */
 static bool evict(struct ysf *ysf, struct store_txn *txn)
 {
@@ -271,7 +289,7 @@ static void link_anew(struct ysf *ysf, struct store_txn *txn, const struct inbou
 	record.flags = (uint8_t)((record.flags & ~CLIENT_PKTINFO) | CLIENT_PROVEN |
 				 (route_differs(ysf, in) ? CLIENT_PKTINFO : 0));
 	record.polled = ysf->now;
-	if (clients_unlink(txn, key, REASON_REBOUND) != STORE_OK ||
+	if (unlink_gateway(ysf, txn, key, REASON_REBOUND) != STORE_OK ||
 	    clients_link(txn, key, &record) != STORE_OK)
 		return;
 	ysf->registering->changes++;
@@ -312,19 +330,10 @@ bool register_poll(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
 bool register_unlink(struct ysf *ysf, struct gateway *gateway)
 {
 	struct store_txn *txn = gather(ysf);
-	const struct call *call = calls_of(ysf, gateway);
 
 	if (txn == NULL)
 		return false;
-	if (call != NULL) {
-		struct stream_totals totals;
-		uint8_t counter;
-		bool ours;
-
-		calls_totals(ysf, call, &totals, &counter, &ours);
-		streams_close(txn, call->key, call->id, REASON_UNLINK, &totals);
-	}
-	if (clients_unlink(txn, &gateway->key, REASON_UNLINK) == STORE_OK) {
+	if (unlink_gateway(ysf, txn, &gateway->key, REASON_UNLINK) == STORE_OK) {
 		ysf->registering->changes++;
 		page_count(ysf->page, COUNT_YSF_UNLINKS);
 	}
@@ -390,7 +399,7 @@ void register_heard(struct ysf *ysf, struct store_txn *txn, struct gateway *gate
 		return;
 	memcpy(from.ip, gateway->key.ip, sizeof(from.ip));
 	clients_walk(txn, &from, ysf->set.clients_per_ip, find_older_self, &rebind);
-	if (rebind.found && clients_unlink(txn, &rebind.old, REASON_REBOUND) == STORE_OK)
+	if (rebind.found && unlink_gateway(ysf, txn, &rebind.old, REASON_REBOUND) == STORE_OK)
 		page_count(ysf->page, COUNT_YSF_REBOUND);
 }
 
