@@ -9,7 +9,6 @@
 # CONTRACT  KILLS=n in the environment for more kills (default 150; the README's row says 1000)
 # LIMITS    a datagram that the victim had read may be lost: counted and bounded
 
-import mmap
 import os
 import random
 import signal
@@ -19,7 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from lib.shackd import Daemon, SLOW, eventually, main, process_state  # noqa: E402
+from lib.holder import slots_of, stop_inside_a_transaction  # noqa: E402
+from lib.shackd import Daemon, SLOW, eventually, main  # noqa: E402
 from lib.sim import Simulator  # noqa: E402
 
 KILLS = int(os.environ.get("KILLS", "150"))
@@ -27,20 +27,6 @@ ROOMS = 10
 GATEWAYS = 1000 if SLOW == 1 else 200
 OPTIONS = ("dgid.list=1-99", "ysf.client_timeout=1h", "dgid.local=0", "ysf.max_age=0", "limits.clients=2000",
            "server.log_level=warning")
-
-
-def slots_of(daemon):
-    """{slot: pid} of the ysf workers alive, read from /proc: asking the daemon would be too slow."""
-    found = {}
-    children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
-    for pid in children:
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if len(words) > 2 and words[2].startswith(b"ysf.") and process_state(pid) not in "ZX":
-            found[words[2].decode()] = int(pid)
-    return found
 
 
 def kill_random_workers(daemon, count, sim, rate=15):
@@ -123,42 +109,6 @@ def test_kills_lose_no_registration_and_no_stream():
                  if event["type"] == "stream.end"]
         wrong = [e for e in ended if e["reason"] not in ("terminator", "watchdog")]
         assert not wrong, f"streams ended for {wrong[0]['reason']}"
-
-
-STATE_AT, LMDB_HOLD = 64, 5  # of struct page (shm/page.h): the word that the watchdog reads
-
-
-def state_words(daemon):
-    """{slot: its page}, mapped through the master's descriptors: asking would be far too slow."""
-    pages = {}
-    folder = Path(f"/proc/{daemon.pid}/fd")
-    for number in os.listdir(folder):
-        try:
-            if "memfd:page" not in os.readlink(folder / number):
-                continue
-            with open(folder / number, "rb") as file:
-                page = mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ)
-        except OSError:
-            continue
-        pages[page[16:32].split(b"\0")[0].decode()] = page
-    return {slot: page for slot, page in pages.items() if slot.startswith("ysf.")}
-
-
-def stop_inside_a_transaction(daemon, deadline=30):
-    """Stops a ysf worker at a moment when it holds the gate; returns its slot and pid."""
-    end = time.monotonic() + deadline * SLOW
-    pages, pids = state_words(daemon), slots_of(daemon)
-    assert pages.keys() == pids.keys(), f"pages of {pages.keys()}, workers {pids.keys()}"
-    while time.monotonic() < end:
-        for slot, page in pages.items():
-            if page[STATE_AT] != LMDB_HOLD:
-                continue
-            os.kill(pids[slot], signal.SIGSTOP)
-            eventually(lambda: process_state(pids[slot]) in ("T", None), 2, "the stop")
-            if page[STATE_AT] == LMDB_HOLD:
-                return slot, pids[slot]
-            os.kill(pids[slot], signal.SIGCONT)
-    raise AssertionError("no worker was caught inside a transaction")
 
 
 def test_a_holder_that_stops_is_replaced_and_others_go_on():

@@ -23,7 +23,6 @@ struct gateway {
 	uint32_t call;	   /* lane + 1 of its open call; 0: none */
 	uint32_t voice_of; /* late entry: hash of tag and source of the frames counted */
 	uint16_t listener;
-	uint16_t held;	   /* its datagrams that wait for the gate */
 	uint8_t flags;	   /* enum client_flag */
 	uint8_t dgid;
 	uint8_t home_dgid;

@@ -4,9 +4,9 @@
  * PURPOSE   What can't be done because another process holds the gate of the store is kept in order
  *           and tried again every turn; open streams go on meanwhile.
  * OWNER     ysf workers
- * CONTRACT  the datagrams of one gateway are never overtaken by its own later ones. Voice waits at
- *           most HOLD_VOICE; headers, terminators, polls and unlinks wait up to HOLD_OTHER, for a
- *           lost header would cost a whole call.
+ * CONTRACT  the datagrams of one address are never overtaken by its own later ones, whether it is
+ *           linked or about to. Voice waits at most HOLD_VOICE; headers, terminators, polls and
+ *           unlinks wait up to HOLD_OTHER, for a lost header would cost a whole call.
  * LIMITS    YSF_HOLD datagrams; further ones are dropped and counted
  */
 #include <string.h>
@@ -21,7 +21,15 @@ static struct inbound *at(struct ysf *ysf, unsigned n)
 	return &ysf->hold[(ysf->hold_at + n) % YSF_HOLD];
 }
 
-void hold_put(struct ysf *ysf, const struct inbound *in, struct gateway *gateway)
+bool hold_waits(struct ysf *ysf, const struct inbound *in)
+{
+	for (unsigned n = 0; n < ysf->held; n++)
+		if (at(ysf, n)->listener == in->listener && addr_equal(&at(ysf, n)->from, &in->from))
+			return true;
+	return false;
+}
+
+void hold_put(struct ysf *ysf, const struct inbound *in)
 {
 	if (ysf->held == YSF_HOLD) {
 		page_count(ysf->page, COUNT_YSF_DROP_HOLD_FULL);
@@ -29,8 +37,6 @@ void hold_put(struct ysf *ysf, const struct inbound *in, struct gateway *gateway
 	}
 	*at(ysf, ysf->held) = *in;
 	at(ysf, ysf->held++)->again = true;
-	if (gateway != NULL)
-		gateway->held++;
 	page_count(ysf->page, COUNT_YSF_HELD);
 	page_gauge(ysf->page, GAUGE_HELD, ysf->held);
 }
@@ -51,22 +57,6 @@ static bool too_old(const struct ysf *ysf, const struct inbound *in)
 	return age > HOLD_OTHER || (age > HOLD_VOICE && is_voice(in));
 }
 
-static struct gateway *sender(struct ysf *ysf, const struct inbound *in)
-{
-	struct client_key key;
-
-	client_key_make(&key, &in->from, in->listener);
-	return gateways_find(&ysf->gateways, &key);
-}
-
-static void release(struct ysf *ysf, const struct inbound *in)
-{
-	struct gateway *gateway = sender(ysf, in);
-
-	if (gateway != NULL && gateway->held > 0)
-		gateway->held--;
-}
-
 /* Takes out what waited too long, keeps the order of the rest. */
 static void expire(struct ysf *ysf)
 {
@@ -74,7 +64,6 @@ static void expire(struct ysf *ysf)
 
 	for (unsigned n = 0; n < ysf->held; n++) {
 		if (too_old(ysf, at(ysf, n))) {
-			release(ysf, at(ysf, n));
 			page_count(ysf->page, COUNT_YSF_DROP_HOLD_LATE);
 		} else {
 			if (kept != n)
@@ -95,7 +84,6 @@ void hold_retry(struct ysf *ysf)
 
 		if (!receive_datagram(ysf, &in))
 			break;
-		release(ysf, &in);
 		ysf->hold_at = (ysf->hold_at + 1) % YSF_HOLD;
 		ysf->held--;
 	}

@@ -195,34 +195,15 @@ bool receive_datagram(struct ysf *ysf, struct inbound *in)
 	return true;
 }
 
-/* Does this datagram have to queue behind others of its gateway that wait for the gate? */
-static struct gateway *waits_in_line(struct ysf *ysf, const struct inbound *in)
-{
-	struct client_key key;
-
-	if (ysf->held == 0)
-		return NULL;
-	client_key_make(&key, &in->from, in->listener);
-	struct gateway *gateway = gateways_find(&ysf->gateways, &key);
-	return gateway != NULL && gateway->held > 0 ? gateway : NULL;
-}
-
 static void work(struct ysf *ysf)
 {
 	while (ysf->batch.next < ysf->batch.count) {
 		if (ysf->relay.active)
 			return;
 		struct inbound *in = &ysf->batch.in[ysf->batch.next++];
-		struct gateway *gateway = waits_in_line(ysf, in);
 
-		if (gateway != NULL) {
-			hold_put(ysf, in, gateway);
-		} else if (!receive_datagram(ysf, in)) {
-			struct client_key key;
-
-			client_key_make(&key, &in->from, in->listener);
-			hold_put(ysf, in, gateways_find(&ysf->gateways, &key));
-		}
+		if (hold_waits(ysf, in) || !receive_datagram(ysf, in))
+			hold_put(ysf, in);
 	}
 	if (ysf->relay.active)
 		return;

@@ -186,6 +186,15 @@ static void say_not_opened(struct ysf *ysf, const struct opening *o, enum store_
 	}
 }
 
+/* The terminator of the call that has the DG-ID was relayed, its end in the store waits for the gate:
+ * who comes after it is not refused, but waits too. */
+static bool about_to_end(const struct ysf *ysf, uint32_t key)
+{
+	uint32_t lane = key < FANOUT_DGIDS ? ysf->room[key] : 0;
+
+	return lane != 0 && ysf->call[lane - 1].closing != REASON_NONE;
+}
+
 /* One transaction decides who has the DG-ID. */
 static bool open_call(struct ysf *ysf, struct opening *o)
 {
@@ -197,6 +206,8 @@ static bool open_call(struct ysf *ysf, struct opening *o)
 	enum store_error error = open_in_store(ysf, &txn, o);
 	if (error != STORE_OK) {
 		store_abort(&txn);
+		if (error == STORE_EXISTS && about_to_end(ysf, o->record.key))
+			return false;
 		say_not_opened(ysf, o, error);
 		follow(ysf);
 		return true;
@@ -229,8 +240,7 @@ static bool room_is_busy(struct ysf *ysf, struct opening *o)
 
 	if (lane == 0 || gateway->dgid == ysf->set.dgid_local || asks_to_move(ysf, o, &client))
 		return false;
-	struct call *call = &ysf->call[lane - 1];
-	if (call->closing != REASON_NONE)
+	if (about_to_end(ysf, gateway->dgid))
 		return false;
 	o->record.dgid = gateway->dgid;
 	ysf_source(o->in->data, o->record.source);

@@ -157,8 +157,10 @@ bool receive_datagram(struct ysf *ysf, struct inbound *in);
 void receive_count_drops(struct ysf *ysf);
 
 /* ---- hold.c: datagrams that wait for the gate ---- */
+/* Does an earlier datagram of the sender of IN wait? Then IN has to queue behind it. */
+bool hold_waits(struct ysf *ysf, const struct inbound *in);
 /* Queues a copy behind the others (or drops and counts it). */
-void hold_put(struct ysf *ysf, const struct inbound *in, struct gateway *gateway);
+void hold_put(struct ysf *ysf, const struct inbound *in);
 /* Tries again, in order; drops what waited too long. */
 void hold_retry(struct ysf *ysf);
 
