@@ -281,12 +281,8 @@ def test_block_and_unblock():
 def test_block_runs_out():
     with Daemon() as daemon:
         daemon.ctl("block", "DL1AAA", "1")
-        process = follow(daemon, "1")
-        kinds = [json.loads(process.stdout.readline())["type"] for _ in range(2)]
-        process.terminate()
-        process.wait()
-        process.stdout.close()
-        expect(kinds == ["block.add", "block.remove"], kinds)
+        eventually(lambda: [event["type"] for event in events(daemon, "2")] ==
+                   ["block.add", "block.remove"], 5, "the end of the block")
         expect(daemon.ctl("blocked") == [], "gone")
 
 
@@ -353,6 +349,18 @@ def test_changed_listener_drops_its_gateways():
         expect(daemon.ctl("clients") == [], "its listener is gone")
         gone = [event for event in events(daemon) if event["type"] == "client.unlink"]
         expect(len(gone) == 1 and gone[0]["reason"] == "listeners", gone)
+
+
+# ---- readers that died ----
+
+def test_readers_of_the_dead_are_cleared():
+    with Daemon("workers.ysf=1") as daemon:
+        def cleared():
+            return daemon.ctl("metrics")["keeper"]["keeper_readers_cleared_total"]
+        before = cleared()
+        os.kill(pid_of(daemon, "ysf.0"), signal.SIGKILL)
+        # a dead reader's slot would make the store grow for ever
+        eventually(lambda: cleared() > before, 10, "the slot of a dead reader being cleared")
 
 
 # ---- readers that don't read ----
