@@ -247,9 +247,7 @@ static void on_writable(struct ev_loop *loop, ev_io *watch, int events)
 	(void)events;
 	ev_io_stop(loop, watch);
 	listener->ysf->now = clock_mono();
-	relay_continue(listener->ysf);
-	if (!listener->ysf->relay.active)
-		receive_resume(listener->ysf);
+	relay_drained(listener->ysf, listener);
 }
 
 void receive_resume(struct ysf *ysf)

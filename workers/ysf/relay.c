@@ -5,7 +5,8 @@
  *           stood when a send buffer was full.
  * OWNER     ysf workers
  * CONTRACT  while a relay is active no fan changes (follow waits) and nothing is read (receive waits)
- * LIMITS    a send buffer that stays full for RELAY_STALL costs the rest of that frame: counted
+ * LIMITS    a send buffer that stays full for RELAY_STALL costs its listener the rest of that frame,
+ *           and all others until it has drained: counted
  */
 #include <string.h>
 
@@ -49,6 +50,14 @@ void relay_start(struct ysf *ysf, uint8_t dgid, const uint8_t frame[FRAME_SIZE],
 	relay_continue(ysf);
 }
 
+/* Those of FAN from AT on, without the talker. */
+static uint32_t rest_of(const struct fan *fan, uint32_t at, uint32_t skip)
+{
+	if (at >= fan->count)
+		return 0;
+	return fan->count - at - (at <= skip && skip < fan->count ? 1 : 0);
+}
+
 void relay_continue(struct ysf *ysf)
 {
 	struct relay *relay = &ysf->relay;
@@ -62,6 +71,10 @@ void relay_continue(struct ysf *ysf)
 
 		if (fan == NULL)
 			continue;
+		if (listener->choked) {
+			result.no_buffers += rest_of(fan, relay->at, skip);
+			continue;
+		}
 		fan->frame.iov_base = relay->frame;
 		if (!fan_send(fan, listener->fd, skip, &relay->at, &result)) {
 			page_count(ysf->page, COUNT_YSF_SEND_STALLED);
@@ -81,17 +94,23 @@ void relay_check(struct ysf *ysf)
 
 	if (!relay->active || clock_age(ysf->now, relay->began) < RELAY_STALL)
 		return;
-	const struct fan *fan = fanout_fan(&ysf->fanout, relay->dgid, relay->listener);
-	uint32_t rest = fan != NULL && fan->count > relay->at ? fan->count - relay->at : 0;
-
-	page_count_by(ysf->page, COUNT_YSF_SEND_NOBUFS, rest);
 	log_limited(LOG_LEVEL_WARNING,
-		    "send buffer of listener %u full for %u ms: frame not sent to %u gateways",
-		    relay->listener, (unsigned)(RELAY_STALL / NS_PER_MS), rest);
-	ev_io_stop(ysf->worker->loop, &ysf->listener[relay->listener].writable);
-	relay->listener++;
-	relay->at = 0;
+		    "send buffer of listener %u full for %u ms: no frames until it drains",
+		    relay->listener, (unsigned)(RELAY_STALL / NS_PER_MS));
+	ysf->listener[relay->listener].choked = true; /* its watcher goes on: relay_drained */
 	relay->began = ysf->now;
+	relay_continue(ysf);
+	if (!relay->active)
+		receive_resume(ysf);
+}
+
+void relay_drained(struct ysf *ysf, struct listener *listener)
+{
+	struct relay *relay = &ysf->relay;
+
+	listener->choked = false;
+	if (!relay->active || relay->listener != listener->index)
+		return; /* nothing waits for this one */
 	relay_continue(ysf);
 	if (!relay->active)
 		receive_resume(ysf);

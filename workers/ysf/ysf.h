@@ -85,6 +85,7 @@ struct listener {
 	int fd;
 	struct addr addr;
 	bool wildcard; /* bound to all addresses: replies name their source */
+	bool choked;   /* its send buffer stayed full: no frames until it has drained */
 	uint64_t drops; /* the kernel's count, as last read */
 	ev_io readable, writable;
 };
@@ -198,8 +199,11 @@ bool voice_frame(struct ysf *ysf, struct inbound *in, struct gateway *gateway);
 void relay_start(struct ysf *ysf, uint8_t dgid, const uint8_t frame[FRAME_SIZE],
 		 const struct gateway *skip);
 void relay_continue(struct ysf *ysf);
-/* A send buffer that stays full must not hold up the voice of others for ever. */
+/* A send buffer that stays full must not hold up the voice of others: its listener gets no frames
+ * until relay_drained. */
 void relay_check(struct ysf *ysf);
+/* The send buffer of LISTENER has room again. */
+void relay_drained(struct ysf *ysf, struct listener *listener);
 /* Owed terminators, as far as they go without stalling. */
 void relay_farewells(struct ysf *ysf);
 void relay_add_farewell(struct ysf *ysf, const struct call *call);
