@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -47,6 +48,9 @@ static bool lost_everything(void)
 	if (files.rlim_max > 1024)
 		return false;
 	if (getuid() == NOBODY && (setuid(0) == 0 || getgroups(0, NULL) != 0))
+		return false;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ||
+	    prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != SANDBOX_SANITIZED)
 		return false;
 	return socket(AF_UNIX, SOCK_STREAM, 0) < 0 && errno == EPERM;
 }
