@@ -369,7 +369,7 @@ static void test_readers(void **state)
 	(void)state;
 	lab_enter(&lab);
 	assert_int_equal(pipe(go), 0);
-	/* no open store may be carried over a fork, and an open checks on its own: hence this order */
+	/* an open checks on its own, and none may be carried over a fork: hence this order */
 	pid = fork();
 	if (pid == 0) {
 		if (read(go[0], &byte, 1) != 1 ||
