@@ -23,7 +23,7 @@ PACE = 0.1
 CROWD = 400  # 27 frames to each fill a send buffer of 4 MiB
 STALLED, NOBUFS = "send_stalled_total", "send_failed_total{cause=no_buffers}"
 OPTIONS = ("workers.ysf=1", "ysf.frame_rate=0", "dgid.list=1-60", "limits.clients_per_ip=100000",
-           "limits.clients=5000", "server.log_level=warning")
+           "limits.clients=20000", "server.log_level=warning")
 
 
 class Line(Lab):
@@ -53,21 +53,24 @@ class Line(Lab):
     def rise(self, name):
         return counters(self.daemon)[name] - self.before[name]
 
-    def fill(self, limit=200):
-        """Voice until the send buffer is full: the frames."""
+    def fill(self, limit=60):
+        """Voice, frame by frame, until the send buffer is full: the frames."""
         self.wire.throttle()
-        sent = [self.talker.header()]
-        while self.rise(STALLED) == 0:
-            expect(len(sent) < limit, "the send buffer does not fill")
-            sent.append(self.talker.voice())
-            if len(sent) < 20:
-                self.listener.expect(sent[-2])
-        return sent
+        sent, self.heard = [self.talker.header()], 0
+        while True:
+            data = self.listener.receive(0.05)
+            if data is not None:
+                expect(data == sent[self.heard], f"got {tell(data)}")
+                self.heard += 1
+            if self.rise(STALLED) > 0:
+                return sent
+            if self.heard == len(sent):
+                expect(len(sent) < limit, "the send buffer does not fill")
+                sent.append(self.talker.voice())
 
     def listener_hears(self, sent):
-        """All of SENT, in order: what it has not heard yet of it."""
-        for data in sent[sent.index(self.listener.receive()):][1:]:
-            self.listener.expect(data)
+        """All of SENT that it has not heard yet, in order."""
+        self.listener.expect(*sent[self.heard:])
 
     def read_crowd(self, sent):
         """All that came: of SENT each gateway has some, in order, none twice. How many it lacks."""
@@ -98,6 +101,20 @@ class Line(Lab):
         self.listener.silent()
         worker = self.daemon.workers()["ysf.0"]
         expect(worker["restarts"] == 0 and not events(self.daemon, "slot.down"), worker)
+
+    def overcrowd(self, count=12000):
+        """So many more at the far end that one frame alone fills the send buffer; they don't listen."""
+        def poll(port):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.bind((FAR, port))
+                sock.sendto(b"YSFP" + b"SILENT".ljust(10), (NEAR, self.daemon.port))
+
+        linked = counters(self.daemon)["links_total"]
+        for first in range(10000, 10000 + count, 500):
+            self.wire.far(lambda first=first: [poll(first + n) for n in range(500)])
+            linked += 500
+            eventually(lambda linked=linked: counters(self.daemon)["links_total"] >= linked, 10,
+                       "the links")
 
     def __exit__(self, *error):
         super().__exit__(*error)
@@ -182,6 +199,29 @@ def test_voice_goes_on_at_another_listener():
             while gateway.receive(0.001):
                 pass
         line.expect_well()
+
+
+def test_a_header_waits_for_a_farewell_that_stalls():
+    """A gateway comes back from another port while its call is open: that is cut, and the terminator
+    for its listeners fills the send buffer before the header of its new call can go."""
+    with Line("ysf.watchdog=60s") as line:
+        _, hearer = line.pair(9)
+        line.overcrowd()
+        line.talker.poll()
+        polled = time.monotonic()
+        line.listener.expect(line.talker.header())
+        eventually(lambda: time.monotonic() - polled > 15.5, 20, "a gateway that is quiet")
+        again = line.stranger(line.talker.name, line.talker.source, ip=line.talker.ip,
+                              port=line.daemon.ports[1]).link().go_home(9)
+        line.wire.throttle()
+        line.before = counters(line.daemon)
+        hearer.expect(again.header())
+        hearer.expect(again.voice(), again.terminator())
+        ended = eventually(lambda: events(line.daemon, "stream.end", reason="rebound"), 5,
+                           "the end of the old call")
+        expect(ended[0]["frames"] == 1, ended)
+        line.listener.expect(line.talker.farewell())
+        expect(line.rise(STALLED) == 1, f"{line.rise(STALLED)} stalls")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
  *           processing of a frame, DG-ID change by header, call life cycle).
  * OWNER     ysf workers
  * CONTRACT  a frame of an open call costs no transaction; a header costs one. False from voice_frame:
- *           the gate is held by another, the frame has to wait.
+ *           the gate is held by another, or a fan-out has stalled: the frame has to wait.
  * LIMITS    a call without a header opens only with ysf.late_entry
  */
 #include <string.h>
@@ -225,8 +225,9 @@ static bool open_call(struct ysf *ysf, struct opening *o)
 	if (call == NULL)
 		return true;
 	gateway->good_frames = 0; /* used up */
-	if (!ysf->relay.active)
-		pass_on(ysf, call, o->in);
+	if (ysf->relay.active)
+		return false; /* the terminator of a call that was cut goes first */
+	pass_on(ysf, call, o->in);
 	return true;
 }
 
@@ -361,6 +362,8 @@ bool voice_frame(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
 		if (call != NULL)
 			return false;
 	}
+	if (ysf->relay.active)
+		return false; /* what was followed since it was read owed a terminator, which stalled */
 	enum fich_result result = fich_decode(in->data + YSF_FICH_AT, &fich);
 	if (call != NULL || result == FICH_BAD || fich.fi != FICH_FI_COMMUNICATION)
 		gateway->good_frames = 0; /* late entry wants its frames in a row */
