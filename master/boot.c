@@ -269,6 +269,8 @@ static void tear_down(struct master *master)
 	free(master->socket_path);
 	free(master->pidfile_path);
 	close_fd(&master->pidfile);
+	for (unsigned i = 0; i < 2; i++)
+		close_fd(&master->locked[i]);
 }
 
 /* What waited for a log worker that never came. */
@@ -308,6 +310,7 @@ int boot_run(struct config *config, bool foreground, const char *pidfile, int la
 		.null = -1,
 		.log_read = -1,
 		.pidfile = -1,
+		.locked = {-1, -1},
 	};
 	if (prepare(master, pidfile)) {
 		signals_start(master);

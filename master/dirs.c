@@ -13,6 +13,7 @@
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -145,6 +146,28 @@ static void warn_unless_tmpfs(const char *path, int fd)
 			    path);
 }
 
+/* Two daemons on one store would each have a gate of its own, and take each other's gateways for
+ * leftovers. The lock lasts as long as the descriptor. */
+static bool lock_directory(struct master *master, const struct wanted *wanted, int *fd)
+{
+	int number = (int)(fd - master->locked);
+
+	for (int i = 0; i < number; i++) {
+		struct stat one, other;
+
+		if (fstat(master->locked[i], &one) == 0 && fstat(*fd, &other) == 0 &&
+		    one.st_dev == other.st_dev && one.st_ino == other.st_ino)
+			return true; /* the same directory for both: it is locked */
+	}
+	if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	if (errno == EWOULDBLOCK)
+		return master_why(master, EXIT_START, "%s: another daemon uses %s", wanted->key,
+				  wanted->path);
+	return master_why(master, EXIT_START, "%s: can't lock %s: %s", wanted->key, wanted->path,
+			  strerror(errno));
+}
+
 bool place_directories(struct master *master)
 {
 	uid_t uid = (uid_t)master->worker_uid;
@@ -170,7 +193,13 @@ bool place_directories(struct master *master)
 		if (fstat(fd, i == 0 ? &run : &other) != 0)
 			memset(i == 0 ? &run : &other, 0, sizeof(run));
 		same = i > 0 && run.st_dev == other.st_dev && run.st_ino == other.st_ino;
-		close(fd);
+		if (i == 0) {
+			close(fd); /* the pid file in it is locked */
+		} else {
+			master->locked[i - 1] = fd;
+			if (!lock_directory(master, &wanted[i], &master->locked[i - 1]))
+				return false;
+		}
 		/* workers own the other two; the control socket must not lie in their hands */
 		if (same && uid != (uid_t)-1)
 			return master_why(

@@ -115,6 +115,7 @@ struct master {
 	uint32_t control_gid; /* group with rights on the control socket; UINT32_MAX: none */
 
 	int pidfile;
+	int locked[2]; /* shm_dir and state_dir, -1: none */
 	char *pidfile_path;
 	char *socket_path;
 

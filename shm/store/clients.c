@@ -67,9 +67,19 @@ uint64_t clients_count(struct store_txn *txn)
 	return store_entries(txn, DB_CLIENTS);
 }
 
+/* How many bytes of the address name one subscriber: an IPv6 host has a whole /64 to itself. */
+static size_t host_length(const struct client_key *key)
+{
+	struct addr addr;
+
+	client_key_addr(key, &addr);
+	return addr_is_ipv4(&addr) ? sizeof(key->ip) : 8;
+}
+
 uint32_t clients_count_ip(struct store_txn *txn, const struct client_key *key, uint32_t most)
 {
 	MDB_cursor *cursor = store_cursor(txn, DB_CLIENTS);
+	size_t length = host_length(key);
 	struct client_key first;
 	MDB_val name, value;
 	uint32_t count = 0;
@@ -78,12 +88,12 @@ uint32_t clients_count_ip(struct store_txn *txn, const struct client_key *key, u
 	if (!cursor)
 		return 0;
 	memset(&first, 0, sizeof(first));
-	memcpy(first.ip, key->ip, sizeof(first.ip));
+	memcpy(first.ip, key->ip, length);
 	name.mv_size = sizeof(first);
 	name.mv_data = &first;
 	more = store_step(txn, cursor, &name, &value, MDB_SET_RANGE);
 	while (more && count < most && name.mv_size == sizeof(first) &&
-	       memcmp(name.mv_data, first.ip, sizeof(first.ip)) == 0) {
+	       memcmp(name.mv_data, first.ip, length) == 0) {
 		count++;
 		more = count < most && store_step(txn, cursor, &name, &value, MDB_NEXT);
 	}

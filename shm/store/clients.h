@@ -19,7 +19,7 @@ enum store_error clients_get(struct store_txn *txn, const struct client_key *key
 /* Key of the client with that id. */
 enum store_error clients_by_id(struct store_txn *txn, uint32_t id, struct client_key *key_r);
 
-/* How many there are; how many from the address of KEY (counting stops at MOST). */
+/* How many there are; how many from the address of KEY, of IPv6 its /64 (counting stops at MOST). */
 uint64_t clients_count(struct store_txn *txn);
 uint32_t clients_count_ip(struct store_txn *txn, const struct client_key *key, uint32_t most);
 

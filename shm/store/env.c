@@ -240,6 +240,11 @@ static enum store_error store_open_steps(struct store *store, bool *set_aside_r,
 		error = place_prepare(store->path, set_aside_r, error_r);
 		if (!error)
 			error = place_check_room(store, store_expected_use(config), error_r);
+		/* a store that is there serves as it is: its keeper must come back, full or not */
+		if (error == STORE_NO_SPACE && place_has_data(store->path)) {
+			log_warning("%s: %s", store->path, error_r);
+			error = STORE_OK;
+		}
 	}
 	if (!error)
 		error = env_open(store, set_aside_r, error_r);

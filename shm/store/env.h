@@ -115,6 +115,7 @@ struct store_generations {
 	uint64_t streams; /* streams opened or closed */
 	uint64_t access;  /* blocks */
 	uint64_t events;  /* number of the newest event */
+	uint64_t events_most; /* bound of the log while the file can't grow; 0: limits.events */
 };
 enum store_error store_generations(struct store_txn *txn, struct store_generations *gen_r);
 
@@ -131,8 +132,13 @@ uint64_t store_entries(struct store_txn *txn, enum store_db db);
 /* Pages in use and size of the data file in bytes (keeper's gauges). */
 void store_size(struct store *store, uint64_t *pages_r, uint64_t *bytes_r);
 
-/* Keeps room for small commits in the file system even when others fill it (keeper, every second). */
-void store_reserve(struct store *store, uint64_t bytes);
+/* Keeps room for small commits in the file system even when others fill it (keeper, every second).
+ * False: there is no more room to keep. */
+bool store_reserve(struct store *store, uint64_t bytes);
+
+/* Bounds the event log to MOST events (0: limits.events), so that a file that can't grow is used
+ * again instead (keeper). */
+void store_bound_events(struct store_txn *txn, uint64_t most);
 
 /* True when another store lies at the path by now (a damaged one was set aside): the process must
  * end, its successor opens the new one. */

@@ -48,11 +48,14 @@ static uint64_t event_key_number(const MDB_val *name)
 static void events_trim(struct store_txn *txn)
 {
 	uint64_t entries = store_entries(txn, DB_EVENTS), bound = txn->store->config.max_events;
+	struct store_generations generations;
 	MDB_val name, value;
 	MDB_cursor *cursor;
 	unsigned step;
 	int rc;
 
+	if (store_generations(txn, &generations) == STORE_OK && generations.events_most)
+		bound = generations.events_most < bound ? generations.events_most : bound;
 	if (!bound || entries < bound)
 		return;
 	cursor = store_cursor(txn, DB_EVENTS);

@@ -182,7 +182,7 @@ enum store_verdict identity_read(struct store *store, char error_r[256])
 
 static int identity_write(struct store *store, MDB_txn *txn, struct identity *identity)
 {
-	struct store_generations generations = {0, 0, 0, 0};
+	struct store_generations generations = {0};
 	MDB_val key, value;
 	int rc;
 

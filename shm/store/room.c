@@ -109,20 +109,22 @@ void store_size(struct store *store, uint64_t *pages_r, uint64_t *bytes_r)
 
 /* From where room is sure: pages inside the file that LMDB never wrote (it gave them up within the
  * transaction that took them) are holes until then, and would need space when they are used. */
-void store_reserve(struct store *store, uint64_t bytes)
+bool store_reserve(struct store *store, uint64_t bytes)
 {
 	uint64_t used, end, have = store->reserved_end;
 	int fd, rc;
 
 	if (!room_used(store, &used, &fd) || used + bytes <= have)
-		return;
+		return true;
 	end = used + bytes + bytes / 2;
 	do {
 		rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)have, (off_t)(end - have));
 	} while (rc < 0 && errno == EINTR);
-	if (rc == 0)
+	if (rc == 0) {
 		store->reserved_end = end;
-	else
-		log_limited(LOG_LEVEL_WARNING, "%s: can't reserve %llu KiB: %s", store->path,
-			    (unsigned long long)((end - have) / 1024), strerror(errno));
+		return true;
+	}
+	log_limited(LOG_LEVEL_WARNING, "%s: can't reserve %llu KiB: %s", store->path,
+		    (unsigned long long)((end - have) / 1024), strerror(errno));
+	return false;
 }

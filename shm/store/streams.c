@@ -173,7 +173,8 @@ enum store_error streams_open(struct store_txn *txn, struct stream_record *recor
 		return store_fail(txn, STORE_EXISTS);
 	if (error != STORE_NOT_FOUND && error != STORE_BAD_RECORD)
 		return error;
-	if (streams_count(txn) >= limit)
+	/* calls that nobody hears must not take the last lanes from those that are heard */
+	if (streams_count(txn) >= (record->key & STREAM_PRIVATE ? limit - limit / 4 : limit))
 		return store_fail(txn, STORE_LIMIT);
 	record->lane = lane_find(txn, limit);
 	if (record->lane >= limit)

@@ -5,7 +5,7 @@
  *           come at once, the transaction that is first opens the stream.
  * OWNER     ysf workers and keeper write
  * CONTRACT  as clients.h; stream.start and stream.end are written with the change
- * LIMITS    limits.streams, lanes 0 .. limits.streams - 1
+ * LIMITS    limits.streams, lanes 0 .. limits.streams - 1; the last quarter is not for private calls
  */
 #ifndef SHACKD_SHM_STORE_STREAMS_H
 #define SHACKD_SHM_STORE_STREAMS_H

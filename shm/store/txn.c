@@ -180,6 +180,15 @@ uint64_t store_next_event(struct store_txn *txn)
 	return ++store->generations.events;
 }
 
+void store_bound_events(struct store_txn *txn, uint64_t most)
+{
+	generations_load(txn);
+	if (txn->error || txn->store->generations.events_most == most)
+		return;
+	txn->store->generations.events_most = most;
+	txn->store->generations_changed = true;
+}
+
 /* In the same transaction as the changes that they tell of. */
 static void generations_store(struct store_txn *txn)
 {

@@ -204,6 +204,18 @@ def test_second_start_is_refused():
             expect_text(r"in use by pid \d+ \(shackd", said)
 
 
+def test_stores_have_one_daemon():
+    """Two on one store would take each other's gateways for leftovers."""
+    with Daemon() as first:
+        for key in ("shm_dir", "state_dir"):
+            taken = getattr(first, key)
+            with Daemon(f"server.{key}={taken}", start=False) as second:
+                status, said = failing_start(second)
+                expect(status == 2, f"{key}: {status}")
+                expect_text(f"server.{key}: another daemon uses {taken}", said)
+        expect(all_ready(first), "the first one suffered")
+
+
 def test_stale_files_do_not_matter():
     with Daemon(clean=False) as daemon:
         daemon.process.kill()

@@ -22,7 +22,7 @@ OPTIONS = ("workers.ysf=2", "server.watchdog=1s", "server.respawn_tokens=6000/m"
            "dgid.list=1-60", "limits.clients_per_ip=100000", "limits.clients=5000",
            "server.log_level=warning")
 VICTIM, OTHER = "ysf.0", "ysf.1"
-WAITING = 512  # datagrams that may wait
+WAITING = 384  # datagrams other than frames that may wait
 PACE = 0.1
 
 

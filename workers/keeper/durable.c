@@ -314,5 +314,11 @@ enum store_error durable_start(struct keeper *keeper)
 	}
 	while (error == STORE_OK && more)
 		error = follow_slice(keeper, &more);
+	if (error == STORE_NO_SPACE || error == STORE_MAP_FULL) {
+		/* the rounds try again; a full disk must not keep the reflector from serving */
+		log_warning("blocks can't be written to the durable store: %s",
+			    store_error_text(error));
+		error = STORE_OK;
+	}
 	return error;
 }

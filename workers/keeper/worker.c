@@ -97,6 +97,38 @@ static enum step check_readers(struct keeper *keeper, uint64_t now)
 	return STEP_DONE;
 }
 
+/* A log that can't grow to limits.events any more, because others filled the file system, must not
+ * eat the reserve that calls are opened and closed with: from here on it uses its own pages again. */
+static enum step keep_room(struct keeper *keeper, uint64_t now)
+{
+	struct store *voice = keeper->worker->voice;
+	bool room = store_reserve(voice, RESERVE);
+	struct store_generations generations;
+	struct store_txn txn;
+	uint64_t entries;
+
+	(void)now;
+	if (store_read(voice, &txn) == STORE_OK)
+		store_generations(&txn, &generations);
+	entries = store_entries(&txn, DB_EVENTS);
+	enum store_error error = store_end(&txn);
+	if (error != STORE_OK)
+		return keeper_step(keeper, error, "looking at the event log");
+	if (room == (generations.events_most == 0))
+		return STEP_DONE;
+	if (store_write(voice, &txn) == STORE_BUSY)
+		return STEP_BUSY;
+	uint64_t most = room ? 0 : entries - entries / 8 + 1;
+	store_bound_events(&txn, most);
+	error = store_end(&txn);
+	if (error == STORE_OK && room)
+		log_warning("room again in server.shm_dir: the event log may grow again");
+	else if (error == STORE_OK)
+		log_warning("server.shm_dir is full: the event log is held at %llu events",
+			    (unsigned long long)most);
+	return keeper_step(keeper, error, "bounding the event log");
+}
+
 static enum step measure(struct keeper *keeper, uint64_t now)
 {
 	struct page *page = keeper->worker->page;
@@ -105,7 +137,6 @@ static enum step measure(struct keeper *keeper, uint64_t now)
 	struct store_txn txn;
 
 	(void)now;
-	store_reserve(voice, RESERVE);
 	store_size(voice, &pages, &bytes);
 	page_gauge(page, GAUGE_STORE_PAGES, pages);
 	page_gauge(page, GAUGE_STORE_BYTES, bytes);
@@ -113,7 +144,9 @@ static enum step measure(struct keeper *keeper, uint64_t now)
 		page_gauge(page, GAUGE_EVENTS, store_entries(&txn, DB_EVENTS));
 		page_gauge(page, GAUGE_BLOCKS, blocks_count(&txn));
 	}
-	return keeper_step(keeper, store_end(&txn), "measuring the store");
+	enum store_error error = store_end(&txn);
+	store_forget_pages(voice); /* the rounds have walked it all */
+	return keeper_step(keeper, error, "measuring the store");
 }
 
 static enum step tidy_control(struct keeper *keeper, uint64_t now)
@@ -126,7 +159,7 @@ typedef enum step job(struct keeper *keeper, uint64_t now);
 
 static job *const jobs[] = {
 	check_readers,	expire_streams, expire_clients, expire_blocks, durable_follow,
-	durable_expire, expire_events,	measure,	tidy_control,
+	durable_expire, expire_events,	keep_room,	measure,	tidy_control,
 };
 
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))

@@ -78,9 +78,9 @@ void calls_totals(const struct ysf *ysf, const struct call *call, struct stream_
 
 static void let_go(struct ysf *ysf, struct call *call)
 {
-	if (call->owner != NULL)
+	if (call->owner != NULL && call->owner->call == call->lane + 1)
 		call->owner->call = 0;
-	if (call->key < FANOUT_DGIDS)
+	if (call->key < FANOUT_DGIDS && ysf->room[call->key] == call->lane + 1)
 		ysf->room[call->key] = 0;
 	call->open = false;
 	ysf->calls--;
@@ -182,8 +182,9 @@ static void block_caller(struct ysf *ysf, struct store_txn *txn, const struct ca
 	if (caller.base[0] == '\0')
 		return;
 	memcpy(block.by, ysf->worker->slot, sizeof(block.by));
-	blocks_add(txn, caller.base, &block);
-	log_warning("%s blocked: transmission longer than protection.tx_timeout", caller.base);
+	if (blocks_add(txn, caller.base, &block) == STORE_OK)
+		log_warning("%s blocked: transmission longer than protection.tx_timeout",
+			    caller.base);
 }
 
 /* Inside the transaction nobody else can close it: is it still as silent as it looked? */

@@ -227,6 +227,8 @@ static void rebuild_tables(struct ysf *ysf, struct store_txn *txn)
 		if (gateway != NULL && !gateway->seen)
 			forget(ysf, gateway);
 	}
+	if (!gateways_sort_unproven(&ysf->gateways))
+		out_of_memory(ysf, "the order of linking");
 	for (uint32_t lane = 0; lane < ysf->set.streams; lane++)
 		if (ysf->call[lane].open)
 			calls_mirror(ysf, ysf->call[lane].key, NULL, REASON_NONE);

@@ -25,7 +25,7 @@ static const void *key_of(const void *table, uint32_t number)
 
 bool gateways_init(struct gateways *table)
 {
-	*table = (struct gateways){0};
+	*table = (struct gateways){.unwritten_end = &table->unwritten};
 	return keymap_init(&table->map, table, key_of, sizeof(struct client_key));
 }
 
@@ -90,11 +90,13 @@ struct gateway *gateways_add(struct gateways *table, const struct client_key *ke
 	return gateway;
 }
 
-static void drop_mark(struct gateway *gateway)
+static void drop_mark(struct gateways *table, struct gateway *gateway)
 {
 	*gateway->at_unwritten = gateway->next_unwritten;
 	if (gateway->next_unwritten != NULL)
 		gateway->next_unwritten->at_unwritten = gateway->at_unwritten;
+	else
+		table->unwritten_end = gateway->at_unwritten;
 	gateway->at_unwritten = NULL;
 }
 
@@ -102,7 +104,7 @@ void gateways_remove(struct gateways *table, struct gateway *gateway)
 {
 	gateways_proven(table, gateway);
 	if (gateway->at_unwritten != NULL)
-		drop_mark(gateway);
+		drop_mark(table, gateway);
 	keymap_remove(&table->map, gateway->number);
 	gateway->in_use = false;
 	table->vacant[table->vacants++] = gateway->number;
@@ -142,15 +144,41 @@ void gateways_proven(struct gateways *table, struct gateway *gateway)
 	gateway->older = gateway->newer = NULL;
 }
 
+static int by_linking(const void *a, const void *b)
+{
+	const struct gateway *one = *(struct gateway *const *)a, *other = *(struct gateway *const *)b;
+
+	return (one->linked > other->linked) - (one->linked < other->linked);
+}
+
+bool gateways_sort_unproven(struct gateways *table)
+{
+	size_t count = 0;
+
+	if (table->oldest == table->newest)
+		return true;
+	struct gateway **list = malloc(table->count * sizeof(*list));
+	if (list == NULL)
+		return false;
+	for (struct gateway *g = table->oldest; g != NULL; g = g->newer)
+		list[count++] = g;
+	qsort(list, count, sizeof(*list), by_linking);
+	table->oldest = table->newest = NULL;
+	for (size_t i = 0; i < count; i++)
+		gateways_unproven(table, list[i]);
+	free(list);
+	return true;
+}
+
 void gateways_mark(struct gateways *table, struct gateway *gateway)
 {
 	if (gateway->at_unwritten != NULL)
 		return;
-	gateway->next_unwritten = table->unwritten;
-	gateway->at_unwritten = &table->unwritten;
-	if (table->unwritten != NULL)
-		table->unwritten->at_unwritten = &gateway->next_unwritten;
-	table->unwritten = gateway;
+	/* in the order of marking: who waits longest is written first, or a crowd starves him */
+	gateway->next_unwritten = NULL;
+	gateway->at_unwritten = table->unwritten_end;
+	*table->unwritten_end = gateway;
+	table->unwritten_end = &gateway->next_unwritten;
 }
 
 struct gateway *gateways_unmark(struct gateways *table)
@@ -158,6 +186,6 @@ struct gateway *gateways_unmark(struct gateways *table)
 	struct gateway *gateway = table->unwritten;
 
 	if (gateway != NULL)
-		drop_mark(gateway);
+		drop_mark(table, gateway);
 	return gateway;
 }

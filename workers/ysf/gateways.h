@@ -51,7 +51,7 @@ struct gateways {
 	uint32_t *vacant;   /* numbers to use again */
 	uint32_t vacants;
 	struct gateway *oldest, *newest; /* of the unproven */
-	struct gateway *unwritten;
+	struct gateway *unwritten, **unwritten_end; /* in the order of marking */
 };
 
 bool gateways_init(struct gateways *table);
@@ -69,6 +69,8 @@ struct gateway *gateways_at(const struct gateways *table, uint32_t number);
 /* Membership in the list of the unproven. */
 void gateways_unproven(struct gateways *table, struct gateway *gateway);
 void gateways_proven(struct gateways *table, struct gateway *gateway);
+/* Puts the list in the order of linking again, after entries came in another. False: no memory. */
+bool gateways_sort_unproven(struct gateways *table);
 
 /* Remembers that the store has an older time of its last poll. */
 void gateways_mark(struct gateways *table, struct gateway *gateway);

@@ -31,7 +31,10 @@ bool hold_waits(struct ysf *ysf, const struct inbound *in)
 
 void hold_put(struct ysf *ysf, const struct inbound *in)
 {
-	if (ysf->held == YSF_HOLD) {
+	bool frame = ysf_classify(in->data, in->length, NULL) == YSF_DATA;
+
+	/* a crowd of strangers must not take the places of those who are linked and talk */
+	if (ysf->held >= (frame ? YSF_HOLD : YSF_HOLD_OTHERS)) {
 		page_count(ysf->page, COUNT_YSF_DROP_HOLD_FULL);
 		return;
 	}

@@ -6,7 +6,8 @@
  * OWNER     ysf workers
  * CONTRACT  register_flush ends the gathering; whoever needs the order of datagrams kept calls it.
  *           A poll that is refused is not answered.
- * LIMITS    limits.clients, limits.clients_per_ip; LINK_RATE new links a second from one address
+ * LIMITS    limits.clients, limits.clients_per_ip; LINK_RATE new links a second from one address,
+ *           ALL_LINK_RATE from all together (each per worker)
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,12 +18,14 @@
 #include "workers/ysf/ysf.h"
 
 #define LINK_RATE	4
+#define ALL_LINK_RATE	1000 /* a second, of all addresses together; at once: as many as may be linked */
 #define REPLY_RATE	2  /* answers a second to one gateway: the busiest client polls every 5 s, */
 #define REPLY_BURST	10 /* after three polls at once */
 #define UNPROVEN_AGE	(2 * NS_PER_SEC)
 #define REBIND_YOUNG	(75 * NS_PER_SEC)
 #define REBIND_QUIET	(15 * NS_PER_SEC)
 #define KEEP_ALIVE_SLICE 256
+#define KEEP_ALIVE_SLICES 4 /* a tick: 20,000 polls a second */
 #define GATHER_MAX	64
 #define OPTION_HOME_TIME 900 /* seconds */
 
@@ -197,6 +200,8 @@ static bool may_link(struct ysf *ysf, struct store_txn *txn, const struct inboun
 	if (!bucket_take(&source->links, ysf->now, LINK_RATE, per_ip))
 		return refuse(ysf, in, COUNT_YSF_REFUSED_RATE,
 			      "its address links and unlinks too often");
+	if (!bucket_take(&ysf->links, ysf->now, ALL_LINK_RATE, ysf->set.clients + ALL_LINK_RATE))
+		return refuse(ysf, in, COUNT_YSF_REFUSED_RATE, "too many link at once");
 	if (clients_count(txn) >= ysf->set.clients && !evict(ysf, txn))
 		return refuse(ysf, in, COUNT_YSF_REFUSED_FULL,
 			      "limits.clients gateways are linked");
@@ -423,6 +428,7 @@ static enum store_error write_slice(struct ysf *ysf)
 		slice[count++] = gateway;
 	}
 	error = store_end(&txn);
+	ysf->events_read += count; /* these touch as many pages as following does */
 	if (error != STORE_OK) {
 		while (count > 0)
 			gateways_mark(&ysf->gateways, slice[--count]);
@@ -435,11 +441,10 @@ void register_keep_alive(struct ysf *ysf, bool all)
 {
 	if (!all && clock_age(ysf->now, ysf->flushed) < NS_PER_SEC)
 		return;
-	/* one slice a turn of the tick; the second starts anew when the list is empty */
-	do {
+	/* a few slices a tick, each a short hold of the gate; the second starts anew when none is left */
+	for (unsigned n = 0; all || n < KEEP_ALIVE_SLICES; n++)
 		if (ysf->gateways.unwritten == NULL || write_slice(ysf) != STORE_OK)
 			break;
-	} while (all);
 	if (ysf->gateways.unwritten == NULL)
 		ysf->flushed = ysf->now;
 }

@@ -29,6 +29,7 @@
 #define YSF_BATCH    64
 #define YSF_DATAGRAM 256 /* bytes kept of a datagram; no message of the protocol is longer */
 #define YSF_HOLD     512 /* datagrams that may wait for the gate */
+#define YSF_HOLD_OTHERS 384 /* of them, those that are no frames */
 
 /* A datagram as it was received. */
 struct inbound {
@@ -143,6 +144,7 @@ struct ysf {
 	struct replies *promises; /* only if the open transaction commits */
 	struct registering *registering;
 	struct bucket queries;	/* of all sources together */
+	struct bucket links;	/* likewise */
 	struct bucket say_link; /* log lines about links */
 };
 

@@ -335,7 +335,7 @@ static void test_stopped_holder(void **state)
 /* Writers and readers over each other: store_moved never misses the last commit. */
 static void test_moved_beside_writer(void **state)
 {
-	struct store_generations generations = {0, 0, 0, 0};
+	struct store_generations generations = {0};
 	struct board *board = board_make();
 	uint64_t seen = 0, moves = 0, began = clock_mono();
 	struct store_txn txn;

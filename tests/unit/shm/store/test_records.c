@@ -166,7 +166,7 @@ static void test_client_bounds(void **state)
 
 	(void)state;
 	lab_enter(&lab);
-	lab.config.max_clients = 30;
+	lab.config.max_clients = 33;
 	lab_open(&lab);
 	begin(&lab, &txn);
 	for (i = 0; i < 10; i++) {
@@ -178,6 +178,19 @@ static void test_client_bounds(void **state)
 	assert_int_equal(clients_count_ip(&txn, &key, 100), 10);
 	assert_int_equal(clients_count_ip(&txn, &key, 4), 4);
 	assert_int_equal(clients_count_ip(&txn, &key, 0), 0);
+	/* an IPv6 host has a /64 to itself */
+	for (uint8_t n = 1; n <= 3; n++) {
+		struct addr host = {.ip = {0x20, 0x01, 0x0d, 0xb8, [7] = 1, [15] = n}, .port = 7};
+		struct client_key six;
+		struct client_record guest = lab_client("SIX");
+
+		client_key_make(&six, &host, 1);
+		assert_int_equal(clients_count_ip(&txn, &six, 100), n - 1);
+		assert_int_equal(clients_link(&txn, &six, &guest), STORE_OK);
+		host.ip[7] = 2;
+		client_key_make(&six, &host, 1);
+		assert_int_equal(clients_count_ip(&txn, &six, 100), 0);
+	}
 	key = lab_key(3, 65535);
 	assert_int_equal(clients_count_ip(&txn, &key, 100), 10);
 	key = lab_key(4, 1);
@@ -324,12 +337,19 @@ static void test_stream_bounds(void **state)
 	lab_enter(&lab);
 	lab_open(&lab);
 	begin(&lab, &txn);
-	for (i = 1; i <= 100; i++) {
+	/* the last quarter is not for calls that nobody hears */
+	for (i = 1; i <= 75; i++) {
 		stream = lab_stream(STREAM_PRIVATE | i, i);
 		assert_int_equal(streams_open(&txn, &stream), STORE_OK);
 		assert_int_equal(stream.lane, i - 1);
 		if (i == 50)
 			first = stream.id;
+	}
+	stream = lab_stream(STREAM_PRIVATE | 76, 76);
+	assert_int_equal(streams_open(&txn, &stream), STORE_LIMIT);
+	for (i = 51; i <= 75; i++) {
+		stream = lab_stream(i, i);
+		assert_int_equal(streams_open(&txn, &stream), STORE_OK);
 	}
 	stream = lab_stream(22, 1);
 	assert_int_equal(streams_open(&txn, &stream), STORE_LIMIT);

@@ -99,6 +99,32 @@ static void test_unproven_are_in_the_order_of_linking(void **state)
 	gateways_free(&table);
 }
 
+/* After a rebuild they come in the order of their keys. */
+static void test_unproven_are_sorted_by_linking(void **state)
+{
+	static const uint64_t linked[] = {50, 10, 40, 20, 30};
+	struct gateways table;
+	uint64_t last = 0;
+
+	(void)state;
+	assert_true(gateways_init(&table));
+	assert_true(gateways_sort_unproven(&table));
+	for (uint32_t n = 0; n < 5; n++) {
+		struct client_key key = key_number(n);
+		struct gateway *gateway = gateways_add(&table, &key);
+
+		gateway->linked = linked[n];
+		gateways_unproven(&table, gateway);
+	}
+	assert_true(gateways_sort_unproven(&table));
+	for (struct gateway *g = table.oldest; g != NULL; last = g->linked, g = g->newer)
+		assert_true(g->linked > last);
+	assert_int_equal(last, 50);
+	assert_null(table.newest->newer);
+	assert_null(table.oldest->older);
+	gateways_free(&table);
+}
+
 static void test_marks(void **state)
 {
 	struct gateway *gateway[3];
@@ -114,9 +140,14 @@ static void test_marks(void **state)
 		gateways_mark(&table, gateway[n]);
 	}
 	gateways_remove(&table, gateway[1]);
+	/* who was marked first comes first, or a crowd would starve him */
+	assert_ptr_equal(gateways_unmark(&table), gateway[0]);
+	gateways_mark(&table, gateway[0]);
 	assert_ptr_equal(gateways_unmark(&table), gateway[2]);
 	assert_ptr_equal(gateways_unmark(&table), gateway[0]);
 	assert_null(gateways_unmark(&table));
+	gateways_mark(&table, gateway[2]);
+	assert_ptr_equal(gateways_unmark(&table), gateway[2]);
 	gateways_free(&table);
 }
 
@@ -279,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_unproven_are_in_the_order_of_linking),
+		cmocka_unit_test(test_unproven_are_sorted_by_linking),
 		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_fan_out_after_random_changes),
 		cmocka_unit_test(test_fan_sends_to_all_but_the_talker),
