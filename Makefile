@@ -119,9 +119,13 @@ PACKAGES_BUILD := gcc libc6-dev liblmdb-dev libsodium-dev libinih-dev libev-dev 
                   libjansson-dev
 PACKAGES_TEST  := libcmocka-dev python3-minimal python3 iproute2 util-linux procps
 PACKAGES_DEV   := clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck mandoc patch
+# to run it takes little, to test it more, to keep it clean all of them
+PACKAGES       := $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_DEV)
+run:  PACKAGES := $(PACKAGES_BUILD)
+test: PACKAGES := $(PACKAGES_BUILD) $(PACKAGES_TEST)
 
 deps:
-	@missing=$$(for p in $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_DEV); do \
+	@missing=$$(for p in $(PACKAGES); do \
 	    dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	missing=$$(echo $$missing); [ -z "$$missing" ] && exit 0; \
 	if [ "$$(id -u)" = 0 ]; then \

@@ -203,7 +203,7 @@ static void test_client_bounds(void **state)
 	assert_int_equal(clients_link(&txn, &key, &record), STORE_BAD_RECORD);
 	record.name[0] = 'D';
 	assert_int_equal(clients_link(&txn, &key, &record), STORE_OK);
-	assert_int_equal(record.id, 31);
+	assert_int_equal(record.id, 34);
 	commit(&txn);
 	lab_leave(&lab);
 }
