@@ -84,6 +84,12 @@ def memory_kb(pid):
     return out
 
 
+def memory_after(seconds, pid):
+    """One reading of a row of them, which are that far apart."""
+    time.sleep(seconds)
+    return memory_kb(pid)
+
+
 def queues(port):
     """Socket inode to (bytes waiting, drops) for all UDP sockets of a port on IPv4."""
     out = {}

@@ -101,9 +101,9 @@ static void ysf_tick(struct worker *worker)
 		return;
 	calls_tick(ysf);
 	register_keep_alive(ysf, false);
+	follow_forget_pages(ysf);
 	if (clock_age(ysf->now, ysf->counted) >= NS_PER_SEC) {
 		receive_count_drops(ysf);
-		follow_forget_pages(ysf);
 		if (store_replaced(ysf->voice))
 			worker_store_lost(worker, "the voice store was set aside and made anew");
 		ysf->counted = ysf->now;

@@ -233,7 +233,7 @@ void calls_mirror(struct ysf *ysf, uint32_t key, const struct stream_record *rec
 enum store_error follow_rebuild(struct ysf *ysf);
 /* Catches up with the event log; cheap when nothing was committed. */
 void follow(struct ysf *ysf);
-/* Every second: gives the store's pages that following a crowd has touched back, so that the memory
+/* Every tick: gives the store's pages that following a crowd has touched back, so that the memory
  * of a worker is that of its tables. */
 void follow_forget_pages(struct ysf *ysf);
 
