@@ -16,7 +16,7 @@
 
 #define FOLLOW_SLICE 256
 #define WALK_SLICE   1024
-#define FORGET_AFTER 1000
+#define FORGET_AFTER 256
 #define SAY_RATE     20 /* log lines about links a second */
 #define SAY_BURST    100
 

@@ -442,9 +442,11 @@ void register_keep_alive(struct ysf *ysf, bool all)
 	if (!all && clock_age(ysf->now, ysf->flushed) < NS_PER_SEC)
 		return;
 	/* a few slices a tick, each a short hold of the gate; the second starts anew when none is left */
-	for (unsigned n = 0; all || n < KEEP_ALIVE_SLICES; n++)
+	for (unsigned n = 0; all || n < KEEP_ALIVE_SLICES; n++) {
 		if (ysf->gateways.unwritten == NULL || write_slice(ysf) != STORE_OK)
 			break;
+		follow_forget_pages(ysf);
+	}
 	if (ysf->gateways.unwritten == NULL)
 		ysf->flushed = ysf->now;
 }
