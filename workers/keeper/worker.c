@@ -103,7 +103,7 @@ static enum step keep_room(struct keeper *keeper, uint64_t now)
 {
 	struct store *voice = keeper->worker->voice;
 	bool room = store_reserve(voice, RESERVE);
-	struct store_generations generations;
+	struct store_generations generations = {0};
 	struct store_txn txn;
 	uint64_t entries;
 
