@@ -60,11 +60,24 @@ static enum store_error find_clients(struct keeper *keeper, uint64_t before)
 	return store_end(&txn);
 }
 
+/* Commits what was dropped of the list, and tells of it. */
+static enum store_error end_drops(struct keeper *keeper, struct store_txn *txn, unsigned dropped,
+				  enum page_counter counter)
+{
+	enum store_error error = store_end(txn);
+
+	keeper->expiry.found = 0;
+	if (error == STORE_OK && dropped > 0) {
+		page_count_by(keeper->worker->page, counter, dropped);
+		worker_ring(keeper->worker);
+	}
+	return error;
+}
+
 static enum store_error drop_clients(struct keeper *keeper, uint64_t before)
 {
 	struct expiry *expiry = &keeper->expiry;
 	struct store_txn txn;
-	enum store_error error;
 	unsigned dropped = 0;
 
 	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
@@ -79,13 +92,7 @@ static enum store_error drop_clients(struct keeper *keeper, uint64_t before)
 		if (clients_unlink(&txn, &expiry->clients[i], REASON_EXPIRED) == STORE_OK)
 			dropped++;
 	}
-	error = store_end(&txn);
-	expiry->found = 0;
-	if (error == STORE_OK && dropped > 0) {
-		page_count_by(keeper->worker->page, COUNT_KEEPER_EXPIRED, dropped);
-		worker_ring(keeper->worker);
-	}
-	return error;
+	return end_drops(keeper, &txn, dropped, COUNT_KEEPER_EXPIRED);
 }
 
 enum step expire_clients(struct keeper *keeper, uint64_t now)
@@ -137,7 +144,6 @@ static enum store_error drop_blocks(struct keeper *keeper, uint64_t now)
 {
 	struct expiry *expiry = &keeper->expiry;
 	struct store_txn txn;
-	enum store_error error;
 	unsigned dropped = 0;
 
 	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
@@ -149,13 +155,7 @@ static enum store_error drop_blocks(struct keeper *keeper, uint64_t now)
 		    record.until <= now && blocks_remove(&txn, expiry->blocks[i]) == STORE_OK)
 			dropped++;
 	}
-	error = store_end(&txn);
-	expiry->found = 0;
-	if (error == STORE_OK && dropped > 0) {
-		page_count_by(keeper->worker->page, COUNT_KEEPER_BLOCKS_EXPIRED, dropped);
-		worker_ring(keeper->worker);
-	}
-	return error;
+	return end_drops(keeper, &txn, dropped, COUNT_KEEPER_BLOCKS_EXPIRED);
 }
 
 enum step expire_blocks(struct keeper *keeper, uint64_t now)
