@@ -17,6 +17,7 @@
 #include "workers/keeper/keeper.h"
 
 #define EVENT_DAYS 7
+#define DROPS	   64 /* in one transaction: each looks through the open streams */
 
 /* The workers write polls once a second. */
 #define CLIENT_GRACE NS_PER_SEC
@@ -66,7 +67,8 @@ static enum store_error end_drops(struct keeper *keeper, struct store_txn *txn, 
 {
 	enum store_error error = store_end(txn);
 
-	keeper->expiry.found = 0;
+	if (error != STORE_OK)
+		keeper->expiry.found = 0; /* the next round finds them again */
 	if (error == STORE_OK && dropped > 0) {
 		page_count_by(keeper->worker->page, counter, dropped);
 		worker_ring(keeper->worker);
@@ -82,14 +84,14 @@ static enum store_error drop_clients(struct keeper *keeper, uint64_t before)
 
 	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
 		return STORE_BUSY;
-	for (unsigned i = 0; i < expiry->found; i++) {
+	for (unsigned n = 0; n < DROPS && expiry->found > 0; n++) {
+		const struct client_key *key = &expiry->clients[--expiry->found];
 		struct client_record record;
 
-		if (clients_get(&txn, &expiry->clients[i], &record) != STORE_OK ||
-		    record.polled >= before)
+		if (clients_get(&txn, key, &record) != STORE_OK || record.polled >= before)
 			continue;
 		lanes_close_client(keeper->worker, &txn, record.id, REASON_EXPIRED);
-		if (clients_unlink(&txn, &expiry->clients[i], REASON_EXPIRED) == STORE_OK)
+		if (clients_unlink(&txn, key, REASON_EXPIRED) == STORE_OK)
 			dropped++;
 	}
 	return end_drops(keeper, &txn, dropped, COUNT_KEEPER_EXPIRED);
@@ -107,7 +109,7 @@ enum step expire_clients(struct keeper *keeper, uint64_t now)
 		error = drop_clients(keeper, before);
 	if (error != STORE_OK)
 		return keeper_step(keeper, error, "expiry of gateways");
-	if (!expiry->last)
+	if (!expiry->last || expiry->found > 0)
 		return STEP_AGAIN;
 	memset(&expiry->client, 0, sizeof(expiry->client));
 	return STEP_DONE;
@@ -148,11 +150,12 @@ static enum store_error drop_blocks(struct keeper *keeper, uint64_t now)
 
 	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
 		return STORE_BUSY;
-	for (unsigned i = 0; i < expiry->found; i++) {
+	for (unsigned n = 0; n < DROPS && expiry->found > 0; n++) {
+		const char *call = expiry->blocks[--expiry->found];
 		struct block_record record;
 
-		if (blocks_get(&txn, expiry->blocks[i], &record) == STORE_OK &&
-		    record.until <= now && blocks_remove(&txn, expiry->blocks[i]) == STORE_OK)
+		if (blocks_get(&txn, call, &record) == STORE_OK && record.until <= now &&
+		    blocks_remove(&txn, call) == STORE_OK)
 			dropped++;
 	}
 	return end_drops(keeper, &txn, dropped, COUNT_KEEPER_BLOCKS_EXPIRED);
@@ -169,7 +172,7 @@ enum step expire_blocks(struct keeper *keeper, uint64_t now)
 		error = drop_blocks(keeper, now);
 	if (error != STORE_OK)
 		return keeper_step(keeper, error, "expiry of blocks");
-	if (!expiry->last)
+	if (!expiry->last || expiry->found > 0)
 		return STEP_AGAIN;
 	expiry->block[0] = '\0';
 	return STEP_DONE;
