@@ -144,5 +144,17 @@ def test_a_holder_that_stops_is_replaced_and_others_go_on():
         assert late == 0 or SLOW > 1, f"{late} frames late"
 
 
+def test_a_long_batch_is_no_hang():
+    """Sixty frames to 3,000 gateways take longer than this watchdog waits, but each is progress."""
+    with Daemon("workers.ysf=1", "limits.clients_per_ip=4000", "ysf.frame_rate=0",
+                "server.watchdog=100ms", *OPTIONS, "limits.clients=4000",
+                listen="127.0.0.1:0") as daemon:
+        with Simulator(daemon, "--gateways", 3000, "--rooms", "22", "--talkers", 1, "--window", 60,
+                       "--frames", 0, "--seconds", 3, "--poll", 0) as sim:
+            report = sim.report()
+        assert daemon.workers()["ysf.0"]["restarts"] == 0, daemon.log()[-300:]
+        assert report["lost"] == 0, f"{report['lost']} of {report['expected']} lost"
+
+
 if __name__ == "__main__":
     main(globals())
