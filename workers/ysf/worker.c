@@ -23,7 +23,6 @@ static void read_settings(struct ysf *ysf)
 	const struct conf *conf = ysf->worker->conf;
 	struct ysf_settings *set = &ysf->set;
 
-	set->client_timeout = (uint64_t)conf_number(conf, CONF_YSF_CLIENT_TIMEOUT);
 	set->watchdog = (uint64_t)conf_number(conf, CONF_YSF_WATCHDOG);
 	set->max_age = (uint64_t)conf_number(conf, CONF_YSF_MAX_AGE);
 	set->tx_timeout = (uint64_t)conf_number(conf, CONF_PROTECTION_TX_TIMEOUT);

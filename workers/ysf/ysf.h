@@ -93,7 +93,7 @@ struct listener {
 
 /* What the configuration says, read once. */
 struct ysf_settings {
-	uint64_t client_timeout, watchdog, max_age, tx_timeout, reactivate; /* ns */
+	uint64_t watchdog, max_age, tx_timeout, reactivate; /* ns */
 	uint32_t frame_rate; /* a second; 0: off */
 	uint32_t clients, clients_per_ip, streams;
 	bool late_entry;
