@@ -28,10 +28,10 @@ WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 CF       := -std=gnu11 -I. -I$(B) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(WARN) $(WERROR) \
             -fno-omit-frame-pointer -fno-common -fstack-protector-strong \
             $(if $(DEBUG),-O0 -g3) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -O1)
-LF       := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now
+LF       := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now -Wl,--build-id
 
 # What each program is linked of. shackctl needs no store, and nobody but main.c knows all.
-SHM      := $(wildcard shm/*.c)
+SHM      := $(filter-out shm/fault.c,$(wildcard shm/*.c))
 STORE    := $(wildcard shm/store/*.c)
 CONF     := $(patsubst %,master/%.c,options inifile value config dump flags version problems)
 
@@ -39,7 +39,9 @@ MAKERS   := master/mkdoc.c
 MAINS    := master/main.c $(MAKERS)
 SHACKCTL := $(wildcard master/shackctl*.c) $(CONF) $(SHM)
 MASTER   := $(filter-out $(MAINS) $(wildcard master/shackctl*.c),$(wildcard master/*.c))
-WORKERS  := $(wildcard workers/*.c workers/*/*.c)
+# A small TCP service and points to fail at, of test builds only.
+ONLYTEST := shm/fault.c $(wildcard workers/line/*.c)
+WORKERS  := $(filter-out $(ONLYTEST),$(wildcard workers/*.c workers/*/*.c))
 PARTS    := $(SHM) $(STORE) $(MASTER) $(WORKERS)
 
 LIBS          := -llmdb -lsodium -linih -lev -lseccomp -ljansson -lpthread -lm
@@ -51,7 +53,7 @@ LOADLIB  := $(wildcard tests/load/lib_*.c)
 LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim doctored bare)
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run test deps check units lint format bench fuzz sabotage install clean docs loads FORCE
+.PHONY: all run test deps check units testing soak lint format bench fuzz sabotage install clean docs loads FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -78,10 +80,30 @@ $(B)/shackctl: $(call obj,$(SHACKCTL))
 $(B)/mkdoc: $(call obj,$(MAKERS) $(CONF) $(SHM))
 	$(LINK) $(LIBS_SHACKCTL)
 
+# Builds to test with, of the same flags: the test build; one that knows the edition before ours of
+# the stores alone; and one that differs in its version, to upgrade to.
+TESTING  := $(B)/testing/shackd $(B)/schema1/shackd $(B)/next/shackd
+$(B)/testing/shackd: $(patsubst %.c,$(B)/testing/%.o,master/main.c $(PARTS) $(ONLYTEST))
+	$(LINK) $(LIBS)
+$(B)/schema1/shackd: $(patsubst %.c,$(B)/schema1/%.o,$(STORE)) \
+    $(call obj,$(filter-out $(STORE),master/main.c $(PARTS)))
+	$(LINK) $(LIBS)
+$(B)/next/shackd: $(B)/next/master/version.o $(call obj,$(filter-out master/version.c,master/main.c $(PARTS)))
+	$(LINK) $(LIBS)
+$(B)/testing/%.o: MARK := -DSHACKD_TEST
+$(B)/schema1/%.o: MARK := -DSCHEMA_VERSION=1
+$(B)/next/%.o:    MARK := -DSHACKD_NEXT
+COMPILE   = @mkdir -p $(@D); $(if $(V),,echo "  CC   $@";) $(if $(V),set -x;) \
+            $(CC) $(CF) $(MARK) -MMD -MP -c -o $@ $<
+$(B)/testing/%.o: %.c Makefile | $(B)/version.h
+	$(COMPILE)
+$(B)/schema1/%.o: %.c Makefile | $(B)/version.h
+	$(COMPILE)
+$(B)/next/%.o: %.c Makefile | $(B)/version.h
+	$(COMPILE)
+
 $(B)/%.o: %.c Makefile | $(B)/version.h
-	@mkdir -p $(@D)
-	@$(if $(V),,echo "  CC   $@")
-	$(Q)$(CC) $(CF) -MMD -MP -c -o $@ $<
+	$(COMPILE)
 
 $(B)/version.h: FORCE
 	@mkdir -p $(B)
@@ -143,12 +165,16 @@ test: deps
 
 units: $(UNIT)
 loads: $(LOAD)
+testing: $(TESTING)
 
-check: all units loads $(patsubst %,$(B)/tests/fuzz/%,$(FUZZ)) $(B)/mkdoc
+check: all units loads testing $(patsubst %,$(B)/tests/fuzz/%,$(FUZZ)) $(B)/mkdoc
 	@B=$(B) SAN=$(SAN) tests/run $(TESTS)
 
 bench: all loads
 	@tests/load/bench.py $(BENCH)
+
+soak: all loads testing
+	@B=$(B) SAN=$(SAN) tests/soak/run $(SECONDS) $(ROWS)
 
 fuzz: $(patsubst %,build/fuzz/%,$(FUZZ))
 	@tests/fuzz/run $(SECONDS) $(FUZZ)

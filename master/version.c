@@ -33,11 +33,18 @@
 #define VERSION2(a, b)	  TEXT(a) "." TEXT(b)
 #define VERSION3(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
 
+/* A build to upgrade to in tests; it is the same but for what it calls itself. */
+#ifdef SHACKD_NEXT
+#define VERSION_MARK "+next"
+#else
+#define VERSION_MARK ""
+#endif
+
 static const char sanitizers[] = SHACKD_SANITIZERS;
 
 const char *version_text(void)
 {
-	return SHACKD_VERSION;
+	return SHACKD_VERSION VERSION_MARK;
 }
 
 const char *version_date(void)

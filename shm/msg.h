@@ -28,10 +28,22 @@ enum msg_type {
 	MSG_CHECK = 5,	/* struct msg_check: a process died (keeper) */
 	MSG_REQUEST = 6, /* words of a control request, each NUL-terminated, + its connection */
 	MSG_SLOT = 7,	/* struct msg_slot: a slot came up or went down (keeper) */
+	MSG_STAGE = 8,	/* struct msg_stage + snapshot: could you obey this configuration? */
+	MSG_COMMIT = 9, /* struct msg_stage: the staged configuration is in force */
+	MSG_UNSTAGE = 10, /* struct msg_stage: forget it, with the descriptors that came for it */
+	MSG_DRAIN = 11,	  /* struct msg_drain: read these sockets until they stay empty, then say so */
+	MSG_RELEASE = 12, /* struct msg_release: stop reading the sockets of a neighbour's slot */
+	MSG_SCHEMA = 13,  /* struct msg_schema: bring the stores to this edition (keeper) */
+	MSG_NOTE = 14,	  /* struct msg_note: an event of the master's own (keeper) */
 	/* worker -> master */
 	MSG_READY = 16,	  /* empty */
 	MSG_FAILED = 17,  /* text: why the worker can't serve */
 	MSG_CHECKED = 18, /* struct msg_check: the readers' table is clean */
+	MSG_STAGED = 19,  /* struct msg_staged: answer to MSG_STAGE */
+	MSG_DRAINED = 20, /* struct msg_drain: nothing is left in them */
+	MSG_RELEASED = 21, /* struct msg_release: not read any more, what was read is handled */
+	MSG_SCHEMED = 22,  /* struct msg_schema: done, or `error` says why not (keeper) */
+	MSG_CLOSED = 23,   /* struct msg_closed: a TCP connection is over, give it up */
 	/* shackctl <-> master, keeper; the request goes up as MSG_REQUEST without a descriptor */
 	MSG_DATA = 32, /* a piece of the answer's text */
 	MSG_DONE = 33, /* struct msg_done: the end of the answer */
@@ -51,13 +63,17 @@ enum msg_fd_role {
 	FD_UDP = 10,	     /* socket of listener INDEX, bound to `addr` */
 	FD_LOG_ERR = 11,     /* where `server.log = stderr` goes (log) */
 	FD_PAGE_OF_SLOT = 12, /* page of any slot, read-only (keeper, for metrics); INDEX = slot number */
+	FD_RING = 13,	      /* the slot's in-flight ring, read-write */
+	FD_TABLE = 14,	      /* the slot's table of TCP sessions, read-write */
+	FD_TCP = 15,	      /* a connection from the vault; INDEX = its place in the table */
 };
 
 struct msg_fd {
 	uint16_t role;
 	uint16_t index;
 	struct addr addr; /* FD_UDP: what the socket is bound to */
-	char slot[16];	  /* FD_PAGE_OF_SLOT, FD_PEER_BELL: whose */
+	char slot[16];	  /* FD_PAGE_OF_SLOT, FD_PEER_BELL: whose. FD_UDP: empty, or the parked
+			   * neighbour whose socket is to be read too */
 };
 
 struct msg_start {
@@ -65,8 +81,8 @@ struct msg_start {
 	uint64_t generation;
 	uint16_t index;	    /* among its kind */
 	uint16_t count;	    /* slots of its kind */
-	uint16_t listeners; /* ysf: number of listeners */
-	uint16_t reserved;
+	uint16_t listeners; /* ysf: number of listeners (the highest index + 1; there may be gaps) */
+	uint16_t standby;   /* 1: the predecessor still serves; touch neither page nor ring before GO */
 	uint32_t uid; /* to become; (uint32_t)-1: stay */
 	uint32_t gid;
 	int32_t master_pid;
@@ -84,6 +100,43 @@ struct msg_slot {
 	uint8_t signal; /* down: terminating signal, or 0 */
 	uint8_t status; /* down: exit status */
 	uint8_t reserved;
+};
+
+struct msg_stage {
+	uint64_t conf_generation;
+};
+
+struct msg_staged {
+	uint64_t conf_generation;
+	uint32_t ok;
+	char why[252]; /* when not */
+};
+
+#define MSG_ALL_LISTENERS 0xffff
+
+struct msg_drain {
+	uint16_t listener; /* MSG_ALL_LISTENERS: of every listener */
+};
+
+struct msg_release {
+	char slot[16]; /* whose sockets */
+};
+
+struct msg_schema {
+	uint32_t schema;
+	char error[252]; /* MSG_SCHEMED: empty when done */
+};
+
+struct msg_note {
+	uint16_t type;	 /* enum event_type */
+	uint16_t failed; /* 1: it was refused, undone or rolled back */
+	uint32_t reserved;
+	char text[120];	 /* for people: changed keys, versions */
+};
+
+struct msg_closed {
+	uint64_t session;
+	uint16_t index; /* its place in the table */
 };
 
 struct msg_done {

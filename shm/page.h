@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define PAGE_MAGIC    0x53484b50U
-#define PAGE_VERSION  1
+#define PAGE_VERSION  2
 #define PAGE_COUNTERS 256
 #define PAGE_GAUGES   64
 #define PAGE_LANES_MAX 10000 /* greatest limits.streams */
@@ -61,6 +61,26 @@ struct page_lane {
 	uint64_t reserved;
 };
 
+#define PAGE_CRASH_FRAMES 32
+
+/* What a dying holder wrote about its own death, from its signal handler: plain stores only. `done`
+ * comes last; it is the generation of the one that wrote it. */
+struct page_crash {
+	_Atomic uint64_t done; /* 0: none yet */
+	uint64_t when;	       /* clock_real */
+	int32_t pid;
+	int32_t signal;
+	int32_t code;	/* si_code */
+	uint32_t doing; /* enum page_state */
+	uint64_t address; /* si_addr */
+	uint64_t base;	  /* where the executable was loaded */
+	uint32_t frames;
+	uint32_t build_length;
+	uint8_t build[20];	       /* GNU build id */
+	uint32_t reserved;
+	uint64_t frame[PAGE_CRASH_FRAMES]; /* return addresses; [0] is where it happened */
+};
+
 struct page {
 	uint32_t magic;
 	uint32_t version;
@@ -77,6 +97,11 @@ struct page {
 	_Atomic uint64_t forked;   /* clock_mono before the fork; written by the master */
 	_Atomic uint64_t counter[PAGE_COUNTERS];
 	_Atomic uint64_t gauge[PAGE_GAUGES];
+	/* Deaths of holders that count as a try of what they were handling (fault signal, exit status,
+	 * our watchdog); written by the master before the successor is forked. */
+	_Atomic uint64_t faults;
+	struct page_crash crash;
+	uint64_t spare[32];
 	struct page_lane lane[];
 };
 

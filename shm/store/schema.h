@@ -18,7 +18,11 @@
 
 #include "shm/addr.h"
 
+/* The edition of the stores that this build makes, and the oldest that it can serve with. */
+#ifndef SCHEMA_VERSION
 #define SCHEMA_VERSION 1
+#endif
+#define SCHEMA_OLDEST 1
 #define RECORD_VERSION 1 /* what the record modules write into `version` of every record */
 #define RECORD_MAX     512
 
