@@ -140,6 +140,15 @@ static enum breaker_death classify(const struct slot *slot, const siginfo_t *inf
 	return is_fault(info->si_status) ? BREAKER_FAULT : BREAKER_OTHER;
 }
 
+/* A death that says something about what the holder was handling when it came; SERVED: it had GO. */
+static void raise_faults(struct slot *slot, const siginfo_t *info, bool served)
+{
+	bool own = info->si_code == CLD_EXITED ? info->si_status != 0 : is_fault(info->si_status);
+
+	if (served && (own || slot->condemned))
+		atomic_fetch_add(&slot->page->faults, 1);
+}
+
 static void tell_log(struct slot *slot, uint64_t wait)
 {
 	enum log_level level =
@@ -225,6 +234,8 @@ static void vacate(struct slot *slot)
 void reap_on_death(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct slot *slot = io->data;
+	/* before its last words: who died between READY and GO has handled nothing */
+	bool served = slot->state == SLOT_SERVING || slot->state == SLOT_STOPPING;
 	siginfo_t info = {0};
 	uint64_t wait;
 	int signal;
@@ -241,6 +252,7 @@ void reap_on_death(struct ev_loop *loop, ev_io *io, int events)
 	slot_read(slot); /* its last words, READY among them perhaps */
 	slot->deaths++;
 	describe(slot, &info);
+	raise_faults(slot, &info, served);
 	wait = breaker_died(&slot->breaker, classify(slot, &info), !slot_has_neighbour(slot),
 			    clock_mono());
 	tell_log(slot, wait);
