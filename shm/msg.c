@@ -51,6 +51,7 @@ static const struct rule rules[] = {
 	{MSG_RELEASE, FD_NONE, sizeof(struct msg_release), sizeof(struct msg_release), "release"},
 	{MSG_SCHEMA, FD_NONE, sizeof(struct msg_schema), sizeof(struct msg_schema), "schema"},
 	{MSG_NOTE, FD_NONE, sizeof(struct msg_note), sizeof(struct msg_note), "note"},
+	{MSG_CRASH, FD_NONE, sizeof(struct msg_crash), MSG_BODY_MAX, "crash"},
 	{MSG_READY, FD_NONE, 0, 0, "ready"},
 	{MSG_FAILED, FD_NONE, 0, MSG_BODY_MAX, "failed"},
 	{MSG_CHECKED, FD_NONE, sizeof(struct msg_check), sizeof(struct msg_check), "checked"},
@@ -83,6 +84,13 @@ const char *msg_type_name(unsigned type)
 	const struct rule *rule = rule_find(type);
 
 	return rule != NULL ? rule->name : "?";
+}
+
+const char *msg_hang_name(unsigned hang)
+{
+	static const char *const names[] = {"", "stopped", "spinning", "gate", "blocked"};
+
+	return hang < sizeof(names) / sizeof(names[0]) ? names[hang] : "";
 }
 
 int msg_send(int sock, enum msg_type type, uint64_t generation, const void *body, size_t length,

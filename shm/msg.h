@@ -35,6 +35,7 @@ enum msg_type {
 	MSG_RELEASE = 12, /* struct msg_release: stop reading the sockets of a neighbour's slot */
 	MSG_SCHEMA = 13,  /* struct msg_schema: bring the stores to this edition (keeper) */
 	MSG_NOTE = 14,	  /* struct msg_note: an event of the master's own (keeper) */
+	MSG_CRASH = 15,	  /* struct msg_crash + text: a report to keep (keeper) */
 	/* worker -> master */
 	MSG_READY = 16,	  /* empty */
 	MSG_FAILED = 17,  /* text: why the worker can't serve */
@@ -99,7 +100,16 @@ struct msg_slot {
 	uint8_t up;	/* 1 up, 0 down */
 	uint8_t signal; /* down: terminating signal, or 0 */
 	uint8_t status; /* down: exit status */
-	uint8_t reserved;
+	uint8_t hang;	/* down: enum msg_hang, why our watchdog ended it */
+};
+
+/* How a worker hung, as far as it can be told from outside. */
+enum msg_hang {
+	MSG_HANG_NONE = 0,
+	MSG_HANG_STOPPED = 1,  /* it was stopped (SIGSTOP, a debugger) */
+	MSG_HANG_SPINNING = 2, /* it used the processor and went nowhere */
+	MSG_HANG_GATE = 3,     /* it held the gate of a store */
+	MSG_HANG_BLOCKED = 4,  /* it waited for something that did not come */
 };
 
 struct msg_stage {
@@ -132,6 +142,12 @@ struct msg_note {
 	uint16_t failed; /* 1: it was refused, undone or rolled back */
 	uint32_t reserved;
 	char text[120];	 /* for people: changed keys, versions */
+};
+
+/* Followed by the report, text for people. */
+struct msg_crash {
+	char slot[16];
+	uint64_t generation;
 };
 
 struct msg_closed {
@@ -168,6 +184,9 @@ int msg_decode(const void *data, size_t length, int have_fd, struct msg *msg_r);
 /* Splits the words of a MSG_REQUEST body in place. Returns how many (at most MAX), or -1 when there
  * is none, one too many, or the last lacks its NUL. */
 int msg_words(const struct msg *msg, const char *words_r[], int max);
+
+/* "stopped" ...; "" for MSG_HANG_NONE and what is unknown. */
+const char *msg_hang_name(unsigned hang);
 
 /* Name of a type for logs, "?" when unknown. */
 const char *msg_type_name(unsigned type);

@@ -61,24 +61,33 @@ struct page_lane {
 	uint64_t reserved;
 };
 
-#define PAGE_CRASH_FRAMES 32
+#define PAGE_CRASH_FRAMES  32
+#define PAGE_CRASH_MODULES 16
+
+/* A file that was mapped as code: an address less `base` is what addr2line wants. */
+struct page_module {
+	uint64_t base, end;
+	char name[24]; /* without folders */
+};
 
 /* What a dying holder wrote about its own death, from its signal handler: plain stores only. `done`
  * comes last; it is the generation of the one that wrote it. */
 struct page_crash {
 	_Atomic uint64_t done; /* 0: none yet */
 	uint64_t when;	       /* clock_real */
+	uint64_t address;      /* si_addr; 0 when the signal was sent */
 	int32_t pid;
 	int32_t signal;
 	int32_t code;	/* si_code */
+	int32_t sender; /* pid, when the signal was sent; else 0 */
 	uint32_t doing; /* enum page_state */
-	uint64_t address; /* si_addr */
-	uint64_t base;	  /* where the executable was loaded */
 	uint32_t frames;
+	uint32_t walked; /* so many by frame pointers; the others lay on the stack and may be old */
+	uint32_t modules;
 	uint32_t build_length;
-	uint8_t build[20];	       /* GNU build id */
-	uint32_t reserved;
+	uint8_t build[20];	      /* GNU build id of the executable */
 	uint64_t frame[PAGE_CRASH_FRAMES]; /* return addresses; [0] is where it happened */
+	struct page_module module[PAGE_CRASH_MODULES]; /* [0] is the executable */
 };
 
 struct page {
