@@ -16,17 +16,17 @@
 
 #define SEND_MAX 1024
 #define ROOM_MIN 16
+#define FANOUT_FANS (FANOUT_DGIDS * FANOUT_LISTENERS)
 
-bool fanout_init(struct fanout *fanout, unsigned listeners)
+bool fanout_init(struct fanout *fanout)
 {
-	fanout->listeners = listeners;
-	fanout->fan = calloc((size_t)FANOUT_DGIDS * listeners, sizeof(struct fan *));
+	fanout->fan = calloc(FANOUT_FANS, sizeof(struct fan *));
 	return fanout->fan != NULL;
 }
 
 void fanout_free(struct fanout *fanout)
 {
-	for (unsigned i = 0; fanout->fan != NULL && i < FANOUT_DGIDS * fanout->listeners; i++) {
+	for (unsigned i = 0; fanout->fan != NULL && i < FANOUT_FANS; i++) {
 		struct fan *fan = fanout->fan[i];
 
 		if (fan == NULL)
@@ -44,7 +44,7 @@ void fanout_free(struct fanout *fanout)
 
 struct fan *fanout_fan(const struct fanout *fanout, unsigned dgid, unsigned listener)
 {
-	return fanout->fan[dgid * fanout->listeners + listener];
+	return fanout->fan[dgid * FANOUT_LISTENERS + listener];
 }
 
 static struct fan *fan_make(int family)
@@ -109,7 +109,7 @@ size_t fanout_source_make(union fanout_source *source_r, int family, const uint8
 
 bool fanout_add(struct fanout *fanout, struct gateway *gateway)
 {
-	struct fan **place = &fanout->fan[gateway->dgid * fanout->listeners + gateway->listener];
+	struct fan **place = &fanout->fan[gateway->dgid * FANOUT_LISTENERS + gateway->listener];
 	union fanout_source *source = NULL;
 	size_t source_size = 0;
 	union addr_sock sock;

@@ -6,7 +6,7 @@
  * OWNER     ysf workers
  * CONTRACT  an array changes by one entry when one gateway comes or goes (the last takes the place of
  *           the one that left), and never while a fan-out that was begun is not finished
- * LIMITS    1,024 datagrams a system call (the kernel's own bound)
+ * LIMITS    FANOUT_LISTENERS listeners; 1,024 datagrams a system call (the kernel's own bound)
  */
 #ifndef SHACKD_WORKERS_YSF_FANOUT_H
 #define SHACKD_WORKERS_YSF_FANOUT_H
@@ -15,7 +15,8 @@
 
 #include "workers/ysf/gateways.h"
 
-#define FANOUT_DGIDS 128
+#define FANOUT_DGIDS	 128
+#define FANOUT_LISTENERS 64
 
 /* The source address that a datagram must carry, where the route would choose another. */
 union fanout_source {
@@ -34,11 +35,10 @@ struct fan {
 };
 
 struct fanout {
-	struct fan **fan; /* [dgid * listeners + listener], made when first needed */
-	unsigned listeners;
+	struct fan **fan; /* [dgid * FANOUT_LISTENERS + listener], made when first needed */
 };
 
-bool fanout_init(struct fanout *fanout, unsigned listeners);
+bool fanout_init(struct fanout *fanout);
 void fanout_free(struct fanout *fanout);
 
 /* NULL when nobody was ever there. */

@@ -83,7 +83,7 @@ static struct gateway *mirror(struct ysf *ysf, const struct client_key *key,
 		forget(ysf, gateway);
 		gateway = NULL;
 	}
-	if (record == NULL || client_key_listener(key) >= ysf->listeners)
+	if (record == NULL || client_key_listener(key) >= WORKER_LISTENERS)
 		return NULL;
 	if (gateway == NULL) {
 		gateway = gateways_add(&ysf->gateways, key);

@@ -9,7 +9,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -86,13 +85,13 @@ static void read_control(const struct ysf *ysf, struct msghdr *head, struct inbo
 }
 
 /* Fills the batch from one socket. Returns how many datagrams there are. */
-static unsigned fill(struct ysf *ysf, struct listener *listener)
+static unsigned fill(struct ysf *ysf, const struct intake *intake)
 {
-	int count = recvmmsg(listener->fd, io->message, YSF_BATCH, MSG_DONTWAIT, NULL);
+	int count = recvmmsg(intake->fd, io->message, YSF_BATCH, MSG_DONTWAIT, NULL);
 
 	if (count <= 0) {
 		if (count < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
-			log_limited(LOG_LEVEL_WARNING, "receive on listener %u: %s", listener->index,
+			log_limited(LOG_LEVEL_WARNING, "receive on listener %u: %s", intake->listener,
 				    strerror(errno));
 		return 0;
 	}
@@ -108,7 +107,7 @@ static unsigned fill(struct ysf *ysf, struct listener *listener)
 		struct msghdr *head = &io->message[i].msg_hdr;
 
 		in->length = (uint16_t)io->message[i].msg_len;
-		in->listener = (uint16_t)listener->index;
+		in->listener = (uint16_t)intake->listener;
 		in->stamp = ysf->now;
 		in->again = false;
 		memset(in->local, 0, sizeof(in->local));
@@ -215,42 +214,20 @@ static void work(struct ysf *ysf)
 	replies_send(ysf, ysf->replies);
 }
 
-static void reading(struct ysf *ysf, bool on)
+void receive_from(struct ysf *ysf, struct intake *intake)
 {
-	for (unsigned i = 0; i < ysf->listeners; i++) {
-		struct listener *listener = &ysf->listener[i];
-
-		if (on)
-			ev_io_start(ysf->worker->loop, &listener->readable);
-		else
-			ev_io_stop(ysf->worker->loop, &listener->readable);
-	}
-}
-
-static void on_readable(struct ev_loop *loop, ev_io *watch, int events)
-{
-	struct listener *listener = watch->data;
-	struct ysf *ysf = listener->ysf;
-
-	(void)loop;
-	(void)events;
 	if (ysf->relay.active || ysf->batch.count > 0)
 		return;
-	ysf->batch.count = fill(ysf, listener);
+	ysf->batch.count = fill(ysf, intake);
 	ysf->batch.next = 0;
 	follow(ysf);
 	hold_retry(ysf);
 	work(ysf);
 }
 
-static void on_writable(struct ev_loop *loop, ev_io *watch, int events)
+bool receive_idle(const struct ysf *ysf)
 {
-	struct listener *listener = watch->data;
-
-	(void)events;
-	ev_io_stop(loop, watch);
-	listener->ysf->now = clock_mono();
-	relay_drained(listener->ysf, listener);
+	return ysf->batch.count == 0 && !ysf->relay.active && ysf->held == 0;
 }
 
 void receive_resume(struct ysf *ysf)
@@ -259,70 +236,14 @@ void receive_resume(struct ysf *ysf)
 	relay_farewells(ysf);
 	work(ysf);
 	if (!ysf->relay.active && !ysf->stopping)
-		reading(ysf, true);
-}
-
-void receive_go(struct ysf *ysf)
-{
-	reading(ysf, true);
-}
-
-void receive_stop(struct ysf *ysf)
-{
-	reading(ysf, false);
-}
-
-/* The kernel counts what it had to drop at a full receive buffer since the socket was made, that
- * is, over all holders of the slot: so the counter is set, not added to. */
-void receive_count_drops(struct ysf *ysf)
-{
-	uint64_t drops = 0;
-
-	for (unsigned i = 0; i < ysf->listeners; i++) {
-		uint32_t info[SK_MEMINFO_VARS];
-		socklen_t size = sizeof(info);
-
-		if (getsockopt(ysf->listener[i].fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0)
-			ysf->listener[i].drops = info[SK_MEMINFO_DROPS];
-		drops += ysf->listener[i].drops;
-	}
-	atomic_store_explicit(&ysf->page->counter[COUNT_YSF_KERNEL_DROPS], drops,
-			      memory_order_relaxed);
-}
-
-static uint64_t receive_buffer(int fd)
-{
-	int bytes = 0;
-	socklen_t size = sizeof(bytes);
-
-	return getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &size) == 0 ? (uint64_t)bytes : 0;
+		receive_reading(ysf, true);
 }
 
 bool receive_open(struct ysf *ysf)
 {
-	const struct worker *worker = ysf->worker;
-	uint64_t smallest = UINT64_MAX;
-
 	io = calloc(1, sizeof(*io));
-	ysf->listener = calloc(worker->listeners, sizeof(*ysf->listener));
-	if (io == NULL || ysf->listener == NULL)
+	if (io == NULL)
 		return false;
-	ysf->listeners = worker->listeners;
-	for (unsigned i = 0; i < ysf->listeners; i++) {
-		struct listener *listener = &ysf->listener[i];
-
-		*listener = (struct listener){.ysf = ysf,
-					      .index = i,
-					      .fd = worker->udp[i].fd,
-					      .addr = worker->udp[i].addr,
-					      .wildcard = addr_is_any(&worker->udp[i].addr)};
-		ev_io_init(&listener->readable, on_readable, listener->fd, EV_READ);
-		ev_io_init(&listener->writable, on_writable, listener->fd, EV_WRITE);
-		listener->readable.data = listener->writable.data = listener;
-		uint64_t buffer = receive_buffer(listener->fd);
-		smallest = buffer < smallest ? buffer : smallest;
-	}
-	page_gauge(ysf->page, GAUGE_RECEIVE_BUFFER, smallest);
 	prepare(ysf, YSF_BATCH);
 	ysf->now = clock_mono();
 	ysf->clock_offset = (int64_t)(clock_real() - ysf->now);
@@ -331,12 +252,7 @@ bool receive_open(struct ysf *ysf)
 
 void receive_close(struct ysf *ysf)
 {
-	for (unsigned i = 0; i < ysf->listeners; i++) {
-		ev_io_stop(ysf->worker->loop, &ysf->listener[i].readable);
-		ev_io_stop(ysf->worker->loop, &ysf->listener[i].writable);
-	}
-	free(ysf->listener);
-	ysf->listener = NULL;
+	(void)ysf;
 	free(io);
 	io = NULL;
 }

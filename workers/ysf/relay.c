@@ -71,6 +71,10 @@ void relay_continue(struct ysf *ysf)
 
 		if (fan == NULL)
 			continue;
+		if (listener->fd < 0) {
+			result.unreachable += rest_of(fan, relay->at, skip);
+			continue;
+		}
 		if (listener->choked) {
 			result.no_buffers += rest_of(fan, relay->at, skip);
 			continue;
@@ -78,7 +82,7 @@ void relay_continue(struct ysf *ysf)
 		fan->frame.iov_base = relay->frame;
 		if (!fan_send(fan, listener->fd, skip, &relay->at, &result)) {
 			page_count(ysf->page, COUNT_YSF_SEND_STALLED);
-			receive_stop(ysf);
+			receive_reading(ysf, false);
 			ev_io_start(ysf->worker->loop, &listener->writable);
 			count_result(ysf, &result);
 			return;

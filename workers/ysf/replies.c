@@ -80,7 +80,7 @@ void replies_add(struct ysf *ysf, struct replies *replies, const struct inbound 
 /* Sends messages AT .. END - 1, which leave from one socket. */
 static void send_run(struct ysf *ysf, struct replies *replies, unsigned at, unsigned end)
 {
-	int fd = ysf->listener[replies->reply[at].listener].fd;
+	int fd = ysf->listener[replies->reply[at].listener].fd; /* a gap: unreachable */
 
 	while (at < end) {
 		int sent = sendmmsg(fd, &replies->message[at], end - at, MSG_DONTWAIT);

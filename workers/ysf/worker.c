@@ -46,7 +46,7 @@ static bool open_parts(struct ysf *ysf)
 
 	ysf->hold = calloc(YSF_HOLD, sizeof(*ysf->hold));
 	if (ysf->hold == NULL || !gateways_init(&ysf->gateways) ||
-	    !fanout_init(&ysf->fanout, worker->listeners) || !blocked_init(&ysf->blocked) ||
+	    !fanout_init(&ysf->fanout) || !blocked_init(&ysf->blocked) ||
 	    !sources_init(&ysf->sources) || !calls_open(ysf) || !register_open(ysf) ||
 	    !receive_open(ysf))
 		return worker_failed(worker, "no memory for the tables of a YSF worker");
@@ -63,6 +63,7 @@ static bool ysf_open(struct worker *worker)
 	ysf->worker = worker;
 	ysf->page = worker->page;
 	ysf->voice = worker->voice;
+	sockets_open(ysf);
 	read_settings(ysf);
 	ysf_tables_init();
 	if (!open_parts(ysf))
@@ -82,8 +83,9 @@ static void ysf_go(struct worker *worker)
 	struct ysf *ysf = worker->own;
 
 	ysf->now = clock_mono();
+	sockets_gauge_buffer(ysf);
 	follow(ysf);
-	receive_go(ysf);
+	receive_reading(ysf, true);
 }
 
 static void ysf_tick(struct worker *worker)
@@ -91,6 +93,7 @@ static void ysf_tick(struct worker *worker)
 	struct ysf *ysf = worker->own;
 
 	ysf->now = clock_mono();
+	sockets_tick(ysf);
 	relay_check(ysf);
 	if (ysf->relay.active)
 		return;
@@ -102,7 +105,7 @@ static void ysf_tick(struct worker *worker)
 	register_keep_alive(ysf, false);
 	follow_forget_pages(ysf);
 	if (clock_age(ysf->now, ysf->counted) >= NS_PER_SEC) {
-		receive_count_drops(ysf);
+		sockets_count_drops(ysf);
 		if (store_replaced(ysf->voice))
 			worker_store_lost(worker, "the voice store was set aside and made anew");
 		ysf->counted = ysf->now;
@@ -114,7 +117,7 @@ static void ysf_stop(struct worker *worker)
 	struct ysf *ysf = worker->own;
 
 	ysf->stopping = true;
-	receive_stop(ysf);
+	receive_reading(ysf, false);
 	register_flush(ysf);
 	replies_send(ysf, ysf->replies);
 	register_keep_alive(ysf, true);
@@ -127,6 +130,7 @@ static void ysf_close(struct worker *worker)
 
 	if (ysf == NULL)
 		return;
+	sockets_close(ysf);
 	receive_close(ysf);
 	register_close(ysf);
 	calls_close(ysf);
@@ -156,6 +160,7 @@ const struct worker_kind ysf_kind = {
 	.open = ysf_open,
 	.go = ysf_go,
 	.tick = ysf_tick,
+	.message = sockets_message,
 	.stop = ysf_stop,
 	.close = ysf_close,
 };

@@ -30,6 +30,8 @@
 #define YSF_DATAGRAM 256 /* bytes kept of a datagram; no message of the protocol is longer */
 #define YSF_HOLD     512 /* datagrams that may wait for the gate */
 #define YSF_HOLD_OTHERS 384 /* of them, those that are no frames */
+#define YSF_INTAKES  256 /* sockets that are read */
+#define YSF_RELEASES 8
 
 /* A datagram as it was received. */
 struct inbound {
@@ -80,15 +82,28 @@ struct relay {
 	uint64_t began;
 };
 
+/* An address that the daemon listens on, and the slot's own socket there: all that is sent leaves from
+ * it. */
 struct listener {
 	struct ysf *ysf;
 	unsigned index;
-	int fd;
+	int fd; /* -1: a gap, there is no such listener */
 	struct addr addr;
 	bool wildcard; /* bound to all addresses: replies name their source */
 	bool choked;   /* its send buffer stayed full: no frames until it has drained */
 	uint64_t drops; /* the kernel's count, as last read */
-	ev_io readable, writable;
+	ev_io writable;
+};
+
+/* A socket that is read: an own one, or that of a parked neighbour's slot. */
+struct intake {
+	struct ysf *ysf;
+	unsigned listener;
+	int fd;	       /* -1: the place is vacant */
+	char slot[16]; /* the neighbour; empty: own */
+	bool draining; /* the master wants to know when it stays empty */
+	unsigned empty; /* ticks in a row on which it was */
+	ev_io readable;
 };
 
 /* What the configuration says, read once. */
@@ -112,8 +127,13 @@ struct ysf {
 	struct fanout fanout;
 	struct blocked blocked;
 	struct sources sources;
-	struct listener *listener;
-	unsigned listeners;
+	struct listener listener[WORKER_LISTENERS];
+	unsigned listeners; /* the highest index + 1 */
+	struct worker_socket staged[WORKER_LISTENERS]; /* came for a configuration not yet in force */
+	struct intake intake[YSF_INTAKES];
+	bool reading;
+	bool drain_all;	  /* MSG_DRAINED is owed for all listeners together */
+	char release[YSF_RELEASES][16]; /* slots whose MSG_RELEASED is owed; empty: vacant */
 	int route_probe[2]; /* unbound sockets, IPv4 and IPv6: which source would the route choose? */
 
 	struct call *call; /* [lane] */
@@ -148,16 +168,43 @@ struct ysf {
 	struct bucket say_link; /* log lines about links */
 };
 
+/* ---- sockets.c: what is read, and what is sent from ---- */
+void sockets_open(struct ysf *ysf);
+void sockets_close(struct ysf *ysf);
+/* Reads FD, a socket of LISTENER, from now on, and owns it (closes it when it fails, too). SLOT empty:
+ * it is our own, and what the listener sends leaves from it. Else the neighbour whose it is. False
+ * (logged): no such listener, one of that slot is there already, or no place. */
+bool receive_add(struct ysf *ysf, unsigned listener, const struct addr *addr, int fd,
+		 const char *slot);
+/* Stops reading the sockets of SLOT (empty: our own) at LISTENER (MSG_ALL_LISTENERS: all of its) and
+ * closes them. A listener whose own socket goes becomes a gap: nothing is sent there any more. */
+void receive_remove(struct ysf *ysf, unsigned listener, const char *slot);
+/* Own sockets that came by MSG_FD after GO wait for the configuration that names them: the hooks for
+ * commit and unstage call these. */
+void receive_staged_use(struct ysf *ysf);
+void receive_staged_drop(struct ysf *ysf);
+/* All sockets: on or off. */
+void receive_reading(struct ysf *ysf, bool on);
+/* The kernel's count of what it dropped at full receive buffers, into the page. */
+void sockets_count_drops(struct ysf *ysf);
+/* The smallest receive buffer, likewise. */
+void sockets_gauge_buffer(struct ysf *ysf);
+/* Every tick: says MSG_DRAINED and MSG_RELEASED when it is true. */
+void sockets_tick(struct ysf *ysf);
+/* The kind's `message` hook: MSG_FD with a socket, MSG_RELEASE, MSG_DRAIN. */
+void sockets_message(struct worker *worker, struct msg *msg);
+
 /* ---- receive.c: datagrams in ---- */
 bool receive_open(struct ysf *ysf);
-void receive_go(struct ysf *ysf);
-void receive_stop(struct ysf *ysf);
 void receive_close(struct ysf *ysf);
+/* Takes a batch from one socket and works it off. */
+void receive_from(struct ysf *ysf, struct intake *intake);
+/* Is nothing under way: no batch, no fan-out, nothing that waits for the gate? */
+bool receive_idle(const struct ysf *ysf);
 /* Goes on with the batch after a fan-out that had stalled. */
 void receive_resume(struct ysf *ysf);
 /* One datagram through classification to its part. False: it has to wait for the gate. */
 bool receive_datagram(struct ysf *ysf, struct inbound *in);
-void receive_count_drops(struct ysf *ysf);
 
 /* ---- hold.c: datagrams that wait for the gate ---- */
 /* Does an earlier datagram of the sender of IN wait? Then IN has to queue behind it. */

@@ -174,7 +174,7 @@ static void test_fan_out_after_random_changes(void **state)
 
 	(void)state;
 	srand(155);
-	assert_true(fanout_init(&fanout, 2));
+	assert_true(fanout_init(&fanout));
 	assert_null(fanout_fan(&fanout, 22, 0));
 	for (uint32_t n = 0; n < 400; n++) {
 		gateway[n] = (struct gateway){.key = key_number(n), .dgid = 22};
@@ -213,7 +213,7 @@ static void test_fan_sends_to_all_but_the_talker(void **state)
 	int out = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	assert_int_equal(bind(in, (struct sockaddr *)&any, sizeof(any)), 0);
 	assert_int_equal(getsockname(in, (struct sockaddr *)&any, &size), 0);
-	assert_true(fanout_init(&fanout, 1));
+	assert_true(fanout_init(&fanout));
 	for (uint32_t n = 0; n < 5; n++) {
 		struct client_key key = key_number(n + 1);
 
