@@ -26,6 +26,7 @@
 #include "master/reap.h"
 #include "master/slot.h"
 #include "master/snapshot.h"
+#include "master/vault.h"
 #include "shm/log.h"
 
 #define QUEUE_BYTES (4 * 1024 * 1024)
@@ -182,8 +183,9 @@ static void start_workers(struct master *master)
 {
 	master->phase = PHASE_WORKERS;
 	/* one that can't even be forked ends the start */
-	for (unsigned i = 0; i < master->ysf_count && master->phase == PHASE_WORKERS; i++)
-		slot_spawn(&master->ysf[i]);
+	for (unsigned i = 0; i < master->slots && master->phase == PHASE_WORKERS; i++)
+		if (kind_serves(master->slot[i].kind))
+			slot_spawn(&master->slot[i]);
 }
 
 static bool all_ready(const struct master *master)
@@ -200,8 +202,9 @@ static void go_together(struct master *master)
 	if (master->phase != PHASE_WORKERS || !all_ready(master))
 		return;
 	master->phase = PHASE_SERVING;
-	for (unsigned i = 0; i < master->ysf_count; i++)
-		slot_go(&master->ysf[i]);
+	for (unsigned i = 0; i < master->slots; i++)
+		if (kind_serves(master->slot[i].kind))
+			slot_go(&master->slot[i]);
 	announce(master);
 }
 
@@ -211,7 +214,7 @@ void boot_slot_ready(struct slot *slot)
 
 	if (master->phase == PHASE_STOPPING)
 		return;
-	if (slot->kind != SLOT_YSF || master->phase == PHASE_SERVING)
+	if (!kind_serves(slot->kind) || master->phase == PHASE_SERVING)
 		slot_go(slot);
 	if (slot == master->keeper)
 		control_keeper_serves(master);
@@ -257,6 +260,7 @@ static void tear_down(struct master *master)
 		struct slot *slot = &master->slot[i];
 
 		page_unmap((const struct page **)&slot->page);
+		vault_close(slot);
 		for (unsigned j = 0; j < CONF_LISTEN_MAX; j++)
 			close_fd(&slot->udp[j]);
 	}

@@ -17,6 +17,7 @@
 
 #include "master/breaker.h"
 #include "master/config.h"
+#include "master/kinds.h"
 #include "master/watch.h"
 #include "shm/addr.h"
 #include "shm/clock.h"
@@ -25,7 +26,8 @@
 #include "shm/page.h"
 
 #define MASTER_YSF_MAX	 64
-#define MASTER_SLOTS_MAX (2 + MASTER_YSF_MAX)
+#define MASTER_VAULTED_MAX 16 /* slots of a vaulted kind */
+#define MASTER_SLOTS_MAX (2 + MASTER_YSF_MAX + MASTER_VAULTED_MAX)
 #define MASTER_WHY_MAX	 1024
 #define MASTER_EVENTS	 256 /* slot.up and slot.down that wait for keeper */
 #define MASTER_ZOMBIES	 256
@@ -41,8 +43,6 @@ enum phase {
 	PHASE_SERVING,
 	PHASE_STOPPING,
 };
-
-enum slot_kind { SLOT_LOG, SLOT_KEEPER, SLOT_YSF };
 
 enum slot_state {
 	SLOT_EMPTY,    /* nobody there, nobody wanted */
@@ -63,6 +63,8 @@ struct slot {
 	int page_fd, page_readonly, bell;
 	struct page *page;
 	int udp[CONF_LISTEN_MAX]; /* by listener; -1: none */
+	int table_fd;		  /* vaulted: sessions, -1: none */
+	struct vault_room *room;  /* vaulted: the connections, see vault.c */
 
 	/* the present holder */
 	enum slot_state state;
@@ -119,6 +121,9 @@ struct master {
 	char *pidfile_path;
 	char *socket_path;
 
+	struct acceptors *acceptors; /* see accept.c */
+	uint64_t next_session;
+
 	struct addr listener[CONF_LISTEN_MAX]; /* really bound */
 	unsigned listeners;
 	bool buffer_told; /* a short receive buffer was logged */
@@ -126,7 +131,7 @@ struct master {
 	struct slot slot[MASTER_SLOTS_MAX];
 	unsigned slots;
 	struct slot *log, *keeper;
-	struct slot *ysf; /* the first */
+	struct slot *ysf; /* the first; no other kind stands behind them */
 	unsigned ysf_count;
 
 	enum phase phase;
@@ -146,6 +151,7 @@ struct master {
 
 	/* refused at a bound, or odd */
 	uint64_t events_dropped, messages_bad, control_refused;
+	uint64_t sessions_refused, sessions_refused_per_ip, accept_failed;
 
 	struct control *own_control;
 };

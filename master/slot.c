@@ -19,6 +19,7 @@
 
 #include "master/reap.h"
 #include "master/spawn.h"
+#include "master/vault.h"
 #include "shm/log.h"
 #include "shm/text.h"
 
@@ -26,9 +27,7 @@
 
 const char *slot_kind_name(enum slot_kind kind)
 {
-	static const char *const names[] = {"log", "keeper", "ysf"};
-
-	return names[kind];
+	return kind_table[kind].name;
 }
 
 const char *slot_state_name(enum slot_state state)
@@ -54,15 +53,17 @@ bool slot_has_neighbour(const struct slot *slot)
 static bool slot_make(struct master *master, enum slot_kind kind, unsigned index)
 {
 	struct slot *slot = &master->slot[master->slots++];
-	int64_t lanes = kind == SLOT_YSF ? config_number(master->config, CONF_LIMITS_STREAMS) : 0;
+	int64_t lanes = kind_table[kind].lanes
+				? config_number(master->config, CONF_LIMITS_STREAMS)
+				: 0;
 
 	slot->master = master;
 	slot->kind = kind;
 	slot->index = index;
-	slot->pidfd = slot->control = -1;
+	slot->pidfd = slot->control = slot->table_fd = -1;
 	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++)
 		slot->udp[i] = -1;
-	snprintf(slot->name, sizeof(slot->name), kind == SLOT_YSF ? "%s.%u" : "%s",
+	snprintf(slot->name, sizeof(slot->name), kind_table[kind].many ? "%s.%u" : "%s",
 		 slot_kind_name(kind), index % 1000);
 	breaker_init(&slot->breaker,
 		     (unsigned)config_number(master->config, CONF_SERVER_RESPAWN_TOKENS),
@@ -73,29 +74,43 @@ static bool slot_make(struct master *master, enum slot_kind kind, unsigned index
 		slot->page = page_map(slot->page_fd);
 	}
 	slot->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (slot->page_fd < 0 || slot->page_readonly < 0 || slot->page == NULL || slot->bell < 0)
+	if (slot->page_fd < 0 || slot->page_readonly < 0 || slot->page == NULL || slot->bell < 0 ||
+	    !vault_make(slot))
 		return master_why(master, EXIT_START, "can't make the memory of slot %s: %s",
 				  slot->name, strerror(errno));
 	return true;
 }
 
+static unsigned slots_wanted(const struct master *master, enum slot_kind kind)
+{
+	const struct kind *row = &kind_table[kind];
+	int64_t most = kind == SLOT_YSF ? MASTER_YSF_MAX : MASTER_VAULTED_MAX;
+	int64_t count;
+
+	if (row->enabled != KIND_NO_KEY &&
+	    !config_bool(master->config, (enum conf_key)row->enabled))
+		return 0;
+	if (row->count == KIND_NO_KEY)
+		return 1;
+	count = config_number(master->config, (enum conf_key)row->count);
+	return (unsigned)(count < most ? count : most);
+}
+
 bool slot_make_all(struct master *master)
 {
-	unsigned ysf = 0;
+	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
+		unsigned count = slots_wanted(master, (enum slot_kind)kind);
 
-	if (config_bool(master->config, CONF_YSF_ENABLED))
-		ysf = (unsigned)config_number(master->config, CONF_WORKERS_YSF);
-	if (ysf > MASTER_YSF_MAX)
-		ysf = MASTER_YSF_MAX;
-	if (!slot_make(master, SLOT_LOG, 0) || !slot_make(master, SLOT_KEEPER, 0))
-		return false;
-	master->log = &master->slot[0];
-	master->keeper = &master->slot[1];
-	master->ysf = &master->slot[2];
-	master->ysf_count = ysf;
-	for (unsigned i = 0; i < ysf; i++)
-		if (!slot_make(master, SLOT_YSF, i))
-			return false;
+		if (kind == SLOT_YSF) {
+			master->ysf = &master->slot[master->slots];
+			master->ysf_count = count;
+		}
+		for (unsigned i = 0; i < count; i++)
+			if (!slot_make(master, (enum slot_kind)kind, i))
+				return false;
+	}
+	master->log = &master->slot[SLOT_LOG];
+	master->keeper = &master->slot[SLOT_KEEPER];
 	return true;
 }
 
@@ -197,7 +212,7 @@ void slot_flush(struct slot *slot)
 
 	if (slot->control < 0)
 		return;
-	if (flush_start(slot) && flush_flag(slot, &slot->want_go, MSG_GO) &&
+	if (flush_start(slot) && vault_flush(slot) && flush_flag(slot, &slot->want_go, MSG_GO) &&
 	    (slot->kind != SLOT_KEEPER || !serving || flush_events(slot)) &&
 	    flush_flag(slot, &slot->want_stop, MSG_STOP)) {
 		slot_watch(slot, EV_READ);
@@ -264,6 +279,7 @@ static void on_failed(struct slot *slot, const struct msg *msg)
 static void on_message(struct slot *slot, struct msg *msg)
 {
 	struct msg_check check;
+	struct msg_closed closed;
 
 	if (msg->fd >= 0)
 		close(msg->fd); /* no worker has any to give */
@@ -274,6 +290,9 @@ static void on_message(struct slot *slot, struct msg *msg)
 	} else if (msg->type == MSG_CHECKED && slot->kind == SLOT_KEEPER) {
 		memcpy(&check, msg->body, sizeof(check));
 		reap_checked(slot->master, check.serial);
+	} else if (msg->type == MSG_CLOSED && kind_vaulted(slot->kind)) {
+		memcpy(&closed, msg->body, sizeof(closed));
+		vault_over(slot, &closed);
 	} else {
 		slot->master->messages_bad++;
 		log_limited(LOG_LEVEL_WARNING, "%s sent a message that is not its to send: %s",

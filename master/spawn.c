@@ -47,7 +47,7 @@ static void give_bells(struct list *list, const struct slot *slot)
 	for (unsigned i = 0; i < master->slots; i++) {
 		const struct slot *other = &master->slot[i];
 
-		if (other == slot || other->kind == SLOT_LOG)
+		if (other == slot || !kind_table[other->kind].follows)
 			continue;
 		struct spawn_item *item = give(list, FD_PEER_BELL, index++, other->bell);
 		text_copy(item->head.slot, sizeof(item->head.slot), other->name);
@@ -80,6 +80,10 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 		give(&list, FD_LOG_ERR, 0, master->log_err);
 		return list.count;
 	}
+	if (slot->table_fd >= 0)
+		give(&list, FD_TABLE, 0, slot->table_fd);
+	if (!kind_table[slot->kind].follows)
+		return list.count;
 	give(&list, FD_GATE_VOICE, 0, master->gate_fd[0]);
 	if (slot->kind == SLOT_KEEPER)
 		give(&list, FD_GATE_STATE, 0, master->gate_fd[1]);
@@ -91,6 +95,15 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 	return list.count;
 }
 
+static unsigned slot_count(const struct master *master, enum slot_kind kind)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < master->slots; i++)
+		count += master->slot[i].kind == kind;
+	return count;
+}
+
 void spawn_start(const struct slot *slot, struct msg_start *start_r)
 {
 	const struct master *master = slot->master;
@@ -99,7 +112,7 @@ void spawn_start(const struct slot *slot, struct msg_start *start_r)
 	text_copy(start_r->slot, sizeof(start_r->slot), slot->name);
 	start_r->generation = slot->generation;
 	start_r->index = (uint16_t)slot->index;
-	start_r->count = (uint16_t)(slot->kind == SLOT_YSF ? master->ysf_count : 1);
+	start_r->count = (uint16_t)slot_count(master, slot->kind);
 	start_r->listeners = (uint16_t)(slot->kind == SLOT_YSF ? master->listeners : 0);
 	start_r->uid = master->worker_uid;
 	start_r->gid = master->worker_gid;

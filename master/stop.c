@@ -24,6 +24,14 @@ static bool anybody(struct master *master, enum slot_kind kind)
 	return false;
 }
 
+static bool any_worker(struct master *master)
+{
+	for (unsigned kind = 0; kind < SLOT_KINDS; kind++)
+		if (kind_serves((enum slot_kind)kind) && anybody(master, (enum slot_kind)kind))
+			return true;
+	return false;
+}
+
 static void tell(struct master *master, enum slot_kind kind)
 {
 	for (unsigned i = 0; i < master->slots; i++) {
@@ -62,7 +70,7 @@ static void arm(struct master *master, double seconds)
 
 void stop_advance(struct master *master)
 {
-	if (master->phase != PHASE_STOPPING || anybody(master, SLOT_YSF))
+	if (master->phase != PHASE_STOPPING || any_worker(master))
 		return;
 	if (anybody(master, SLOT_KEEPER)) {
 		tell(master, SLOT_KEEPER);
@@ -93,7 +101,9 @@ void stop_begin(struct master *master, enum stop_mode mode)
 			ev_timer_stop(master->loop, &slot->timer);
 			slot->state = SLOT_EMPTY;
 		}
-		tell(master, SLOT_YSF);
+		for (unsigned kind = 0; kind < SLOT_KINDS; kind++)
+			if (kind_serves((enum slot_kind)kind))
+				tell(master, (enum slot_kind)kind);
 		arm(master, STOP_SECONDS);
 	}
 	if (mode == STOP_NOW)

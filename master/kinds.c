@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      kinds - what the master must know of each kind of slot
+ * PURPOSE   The table.
+ * OWNER     master
+ * CONTRACT  see master/kinds.h
+ * LIMITS    none known
+ */
+#include "master/kinds.h"
+
+const struct kind kind_table[SLOT_KINDS] = {
+	[SLOT_LOG] =
+		{
+			.name = "log",
+			.service = KIND_INTERNAL,
+			.enabled = KIND_NO_KEY,
+			.listen = KIND_NO_KEY,
+			.count = KIND_NO_KEY,
+			.sessions = KIND_NO_KEY,
+			.sessions_per_ip = KIND_NO_KEY,
+		},
+	[SLOT_KEEPER] =
+		{
+			.name = "keeper",
+			.service = KIND_INTERNAL,
+			.follows = true,
+			.enabled = KIND_NO_KEY,
+			.listen = KIND_NO_KEY,
+			.count = KIND_NO_KEY,
+			.sessions = KIND_NO_KEY,
+			.sessions_per_ip = KIND_NO_KEY,
+		},
+#ifdef SHACKD_TEST
+	[SLOT_LINE] =
+		{
+			.name = "line",
+			.service = KIND_VAULTED,
+			.many = true,
+			.enabled = CONF_LINE_ENABLED,
+			.listen = CONF_LINE_LISTEN,
+			.count = CONF_WORKERS_LINE,
+			.sessions = CONF_LIMITS_SESSIONS,
+			.sessions_per_ip = CONF_LIMITS_SESSIONS_PER_IP,
+		},
+#endif
+	[SLOT_YSF] =
+		{
+			.name = "ysf",
+			.service = KIND_DATAGRAM,
+			.many = true,
+			.lanes = true,
+			.follows = true,
+			.enabled = CONF_YSF_ENABLED,
+			.listen = CONF_YSF_LISTEN,
+			.count = CONF_WORKERS_YSF,
+			.sessions = KIND_NO_KEY,
+			.sessions_per_ip = KIND_NO_KEY,
+		},
+};

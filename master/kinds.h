@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      kinds - what the master must know of each kind of slot
+ * PURPOSE   One row a kind, so that nothing else in the master names one without need: how many
+ *           slots it has, by which keys it is configured, and how the outside reaches it.
+ * OWNER     master
+ * CONTRACT  read-only; kind_table[kind] is the row of enum slot_kind
+ * LIMITS    a new kind of service is one more row
+ */
+#ifndef SHACKD_MASTER_KINDS_H
+#define SHACKD_MASTER_KINDS_H
+
+#include <stdbool.h>
+
+#include "shm/conf.h"
+
+#define KIND_NO_KEY (-1)
+
+enum slot_kind {
+	SLOT_LOG,
+	SLOT_KEEPER,
+#ifdef SHACKD_TEST
+	SLOT_LINE,
+#endif
+	SLOT_YSF, /* the last: its number of slots can grow */
+	SLOT_KINDS,
+};
+
+/* How the outside reaches it. */
+enum kind_service {
+	KIND_INTERNAL, /* not at all: log and keeper, each started and stopped in its own turn */
+	KIND_DATAGRAM, /* one UDP socket for each listener and slot */
+	KIND_VAULTED,  /* TCP: the master accepts and keeps the connections, slots share them */
+};
+
+/* KEYS are of enum conf_key, or KIND_NO_KEY. */
+struct kind {
+	const char *name; /* slots are NAME, or NAME.0, NAME.1 ... */
+	enum kind_service service;
+	bool many;	     /* NAME.N */
+	bool lanes;	     /* its page has the clocks of streams */
+	bool follows;	     /* it uses the voice store: has its gate and the doorbells */
+	int enabled;	     /* key: is it wanted? */
+	int listen;	     /* key */
+	int count;	     /* key: how many slots */
+	int sessions;	     /* key: vaulted, connections at a time */
+	int sessions_per_ip; /* key */
+};
+
+extern const struct kind kind_table[SLOT_KINDS];
+
+static inline bool kind_vaulted(enum slot_kind kind)
+{
+	return kind_table[kind].service == KIND_VAULTED;
+}
+
+/* A worker of the outside's: started when keeper serves, stopped before it. */
+static inline bool kind_serves(enum slot_kind kind)
+{
+	return kind_table[kind].service != KIND_INTERNAL;
+}
+
+#endif

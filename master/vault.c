@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      vault - TCP connections that outlive the workers who serve them
+ * PURPOSE   See master/vault.h.
+ * OWNER     master
+ * CONTRACT  see master/vault.h. What a holder wrote into the table is never believed here.
+ * LIMITS    see master/vault.h
+ */
+#include "master/vault.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "shm/log.h"
+#include "shm/table.h"
+
+struct place {
+	struct vault_entry entry;
+	uint64_t given; /* generation of the holder that has a duplicate */
+};
+
+struct vault_room {
+	struct table table;
+	unsigned capacity, used;
+	unsigned hint;	   /* where the search for a free place begins */
+	unsigned ungiven;  /* places from here on may have to be given; all before have been */
+	uint64_t given_to; /* generation that UNGIVEN is about */
+	struct place place[];
+};
+
+bool vault_make(struct slot *slot)
+{
+	const struct kind *kind = &kind_table[slot->kind];
+	struct vault_room *room;
+	unsigned capacity;
+
+	if (kind->service != KIND_VAULTED)
+		return true;
+	capacity = (unsigned)config_number(slot->master->config, (enum conf_key)kind->sessions);
+	room = calloc(1, sizeof(*room) + capacity * sizeof(struct place));
+	if (room == NULL)
+		return false;
+	if (slot->table_fd < 0)
+		slot->table_fd = table_create(slot->name, capacity);
+	if (slot->table_fd < 0 || !table_map(slot->table_fd, &room->table)) {
+		free(room);
+		return false;
+	}
+	/* an inherited table keeps its size, whatever the key says now */
+	room->capacity = capacity < room->table.entries ? capacity : room->table.entries;
+	for (unsigned i = 0; i < room->capacity; i++)
+		room->place[i].entry.fd = -1;
+	slot->room = room;
+	return true;
+}
+
+void vault_close(struct slot *slot)
+{
+	struct vault_room *room = slot->room;
+
+	if (room == NULL)
+		return;
+	for (unsigned i = 0; i < room->capacity; i++)
+		if (room->place[i].entry.fd >= 0)
+			close(room->place[i].entry.fd);
+	table_unmap(&room->table);
+	free(room);
+	slot->room = NULL;
+	close(slot->table_fd);
+	slot->table_fd = -1;
+}
+
+static uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) != 0)
+		return 0;
+	return cookie;
+}
+
+/* Numbers that no earlier image gave: nobody accepts once a nanosecond. */
+static uint64_t new_session(struct master *master)
+{
+	if (master->next_session == 0)
+		master->next_session = clock_real();
+	return master->next_session++;
+}
+
+static struct place *free_place(struct vault_room *room)
+{
+	for (unsigned i = 0; i < room->capacity; i++) {
+		unsigned index = (room->hint + i) % room->capacity;
+
+		if (room->place[index].entry.fd >= 0)
+			continue;
+		room->hint = (index + 1) % room->capacity;
+		room->place[index].entry.index = (uint16_t)index;
+		return &room->place[index];
+	}
+	return NULL;
+}
+
+static void occupy(struct vault_room *room, struct place *place, const struct vault_entry *entry)
+{
+	place->entry = *entry;
+	place->given = 0;
+	room->used++;
+	if (entry->index < room->ungiven)
+		room->ungiven = entry->index;
+}
+
+bool vault_add(struct slot *slot, int fd, const struct addr *addr)
+{
+	struct vault_room *room = slot->room;
+	struct table_counts counts;
+	struct place *place;
+
+	if (room->used == room->capacity || table_measure(fd, &counts) != 0)
+		return false;
+	place = free_place(room);
+	if (place == NULL)
+		return false;
+	occupy(room, place,
+	       &(struct vault_entry){
+		       .fd = fd,
+		       .index = place->entry.index,
+		       .session = new_session(slot->master),
+		       .cookie = cookie_of(fd),
+		       .addr = *addr,
+	       });
+	table_fill(&room->table.block->entry[place->entry.index], place->entry.session, addr,
+		   &counts);
+	return true;
+}
+
+void vault_over(struct slot *slot, const struct msg_closed *closed)
+{
+	struct vault_room *room = slot->room;
+	struct place *place;
+
+	if (room == NULL || closed->index >= room->capacity)
+		return;
+	place = &room->place[closed->index];
+	/* a predecessor may have said so already, and another may have the place by now */
+	if (place->entry.fd < 0 || place->entry.session != closed->session)
+		return;
+	table_free(&room->table.block->entry[closed->index]);
+	close(place->entry.fd);
+	place->entry.fd = -1;
+	room->used--;
+}
+
+bool vault_flush(struct slot *slot)
+{
+	struct vault_room *room = slot->room;
+
+	if (room == NULL || slot->state != SLOT_SERVING)
+		return true;
+	if (room->given_to != slot->generation) {
+		room->given_to = slot->generation;
+		room->ungiven = 0;
+	}
+	for (; room->ungiven < room->capacity; room->ungiven++) {
+		struct place *place = &room->place[room->ungiven];
+		struct msg_fd head = {.role = FD_TCP, .index = place->entry.index};
+
+		if (place->entry.fd < 0 || place->given == slot->generation)
+			continue;
+		head.addr = place->entry.addr;
+		if (msg_send(slot->control, MSG_FD, slot->generation, &head, sizeof(head),
+			     place->entry.fd) != 0)
+			return false;
+		place->given = slot->generation;
+	}
+	return true;
+}
+
+unsigned vault_used(const struct slot *slot)
+{
+	return slot->room != NULL ? slot->room->used : 0;
+}
+
+unsigned vault_count(const struct master *master, enum slot_kind kind, const struct addr *addr)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < master->slots; i++) {
+		const struct vault_room *room = master->slot[i].room;
+
+		if (master->slot[i].kind != kind || room == NULL)
+			continue;
+		if (addr == NULL) {
+			count += room->used;
+			continue;
+		}
+		for (unsigned j = 0; j < room->capacity; j++)
+			count += room->place[j].entry.fd >= 0 &&
+				 addr_same_ip(&room->place[j].entry.addr, addr);
+	}
+	return count;
+}
+
+void vault_each(const struct master *master, vault_visit *visit, void *arg)
+{
+	for (unsigned i = 0; i < master->slots; i++) {
+		const struct vault_room *room = master->slot[i].room;
+
+		for (unsigned j = 0; room != NULL && j < room->capacity; j++)
+			if (room->place[j].entry.fd >= 0)
+				visit(arg, &master->slot[i], &room->place[j].entry);
+	}
+}
+
+bool vault_adopt(struct slot *slot, const struct vault_entry *entry)
+{
+	struct vault_room *room = slot->room;
+
+	errno = EINVAL;
+	if (room == NULL || entry->index >= room->capacity || entry->session == 0 ||
+	    room->place[entry->index].entry.fd >= 0)
+		return false;
+	errno = ESTALE;
+	if (cookie_of(entry->fd) != entry->cookie ||
+	    atomic_load(&room->table.block->entry[entry->index].session) != entry->session)
+		return false;
+	occupy(room, &room->place[entry->index], entry);
+	if (slot->master->next_session <= entry->session)
+		slot->master->next_session = entry->session + 1;
+	return true;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      vault - TCP connections that outlive the workers who serve them
+ * PURPOSE   Keeps a descriptor of every accepted connection, gives the slot's holder a duplicate,
+ *           and closes it when the holder says that it is over.
+ * OWNER     master
+ * CONTRACT  reads nothing of a client, peeks neither. A connection belongs to one slot for its
+ * life; its place there is its place in the slot's table. LIMITS    the kind's key of sessions, for
+ * all its slots together
+ */
+#ifndef SHACKD_MASTER_VAULT_H
+#define SHACKD_MASTER_VAULT_H
+
+#include "master/master.h"
+
+struct vault_entry {
+	int fd;		  /* -1: this place is free */
+	uint16_t index;	  /* its place in the slot's table */
+	uint64_t session; /* unique for the life of the daemon, over its images too */
+	uint64_t cookie;  /* SO_COOKIE: is it the same socket? */
+	struct addr addr; /* the client */
+};
+
+/* The table and the empty places of a vaulted slot; of other slots nothing. With slot->table_fd
+ * set already (inherited) that table is used. False with errno. */
+bool vault_make(struct slot *slot);
+void vault_close(struct slot *slot);
+
+/* A new connection: FD becomes the vault's. False (the caller closes FD) when the slot has no
+ * place or the kernel can't be asked about it. */
+bool vault_add(struct slot *slot, int fd, const struct addr *addr);
+
+/* The holder says that a connection is over. */
+void vault_over(struct slot *slot, const struct msg_closed *closed);
+
+/* Sends the holder, when it serves, every connection that it does not have yet. False with errno
+ * when its socket took one not. */
+bool vault_flush(struct slot *slot);
+
+unsigned vault_used(const struct slot *slot);
+/* Over all slots of KIND; of ADDR's host alone when ADDR is not NULL. */
+unsigned vault_count(const struct master *master, enum slot_kind kind, const struct addr *addr);
+
+/* Every connection of every slot, for a record of all descriptors. */
+typedef void vault_visit(void *arg, const struct slot *slot, const struct vault_entry *entry);
+void vault_each(const struct master *master, vault_visit *visit, void *arg);
+
+/* Takes one over from such a record: FD becomes the vault's when it is the socket of that cookie
+ * and the table agrees about the session. False with errno otherwise; FD stays the caller's. */
+bool vault_adopt(struct slot *slot, const struct vault_entry *entry);
+
+#endif
