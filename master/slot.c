@@ -53,9 +53,8 @@ bool slot_has_neighbour(const struct slot *slot)
 static bool slot_make(struct master *master, enum slot_kind kind, unsigned index)
 {
 	struct slot *slot = &master->slot[master->slots++];
-	int64_t lanes = kind_table[kind].lanes
-				? config_number(master->config, CONF_LIMITS_STREAMS)
-				: 0;
+	int64_t lanes =
+		kind_table[kind].lanes ? config_number(master->config, CONF_LIMITS_STREAMS) : 0;
 
 	slot->master = master;
 	slot->kind = kind;
