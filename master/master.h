@@ -29,7 +29,7 @@
 #define MASTER_VAULTED_MAX 16 /* slots of a vaulted kind */
 #define MASTER_SLOTS_MAX (2 + MASTER_YSF_MAX + MASTER_VAULTED_MAX)
 #define MASTER_WHY_MAX	 1024
-#define MASTER_EVENTS	 256 /* slot.up and slot.down that wait for keeper */
+#define MASTER_EVENTS	 256 /* events that wait for keeper */
 #define MASTER_ZOMBIES	 256
 
 #define EXIT_USAGE   1 /* bad usage or configuration */
@@ -51,6 +51,24 @@ enum slot_state {
 	SLOT_READY,    /* READY, no GO yet */
 	SLOT_SERVING,
 	SLOT_STOPPING, /* asked to end */
+};
+
+struct slot;
+
+enum heir_news { HEIR_READY, HEIR_DIED };
+
+/* A process beside the holder that is to follow it: it gets READY, and GO when the holder is gone. */
+struct heir {
+	pid_t pid; /* 0: there is none */
+	int pidfd, control;
+	uint64_t generation;
+	uint64_t forked, ready_ns; /* clock_mono; from there to READY */
+	unsigned passed;	   /* messages of the start sequence that are sent */
+	bool ready;
+	ev_io pid_watch, control_watch;
+	ev_timer timer; /* another try to pass descriptors */
+	char failed[256]; /* its MSG_FAILED, or how it died */
+	void (*tell)(struct slot *slot, enum heir_news news);
 };
 
 struct slot {
@@ -76,8 +94,11 @@ struct slot {
 	unsigned passed; /* messages of the start sequence that are sent */
 	bool want_go, want_stop;
 	bool condemned; /* our watchdog sent it a signal */
+	bool planned;	/* it was asked to end so that a successor takes its place */
 	struct watch watch;
 	char failed[MASTER_WHY_MAX]; /* its MSG_FAILED */
+
+	struct heir heir;
 
 	/* over all holders */
 	struct breaker breaker;
@@ -94,6 +115,18 @@ struct zombie {
 	uint64_t serial; /* of the check that keeper was asked for */
 	uint64_t died;	 /* clock_mono */
 };
+
+/* What keeper is to write into the event log. */
+struct master_event {
+	enum msg_type type; /* MSG_SLOT or MSG_NOTE */
+	union {
+		struct msg_slot slot;
+		struct msg_note note;
+	};
+};
+
+/* What changes the master as a whole: one thing at a time. */
+enum master_busy { MASTER_IDLE, MASTER_RELOADING, MASTER_UPGRADING };
 
 struct master {
 	struct ev_loop *loop;
@@ -135,6 +168,7 @@ struct master {
 	unsigned ysf_count;
 
 	enum phase phase;
+	enum master_busy busy;
 	ev_io signal_watch;
 	int signal_fd;
 	ev_timer watchdog, stop_timer, reap_timer;
@@ -146,7 +180,7 @@ struct master {
 	unsigned zombies;
 	uint64_t check_serial;
 
-	struct msg_slot event[MASTER_EVENTS]; /* ring */
+	struct master_event event[MASTER_EVENTS]; /* ring */
 	unsigned event_first, events;
 
 	/* refused at a bound, or odd */

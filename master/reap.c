@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "master/heir.h"
 #include "master/slot.h"
 #include "shm/log.h"
 
@@ -83,19 +84,18 @@ void reap_orphan(pid_t pid)
 }
 
 /* Keeps the body and asks keeper to clear what is registered under its pid. */
-static void lay_out(struct slot *slot)
+void reap_later(struct master *master, pid_t pid, int pidfd)
 {
-	struct master *master = slot->master;
 	struct msg_check check = {.serial = ++master->check_serial};
 	struct slot *keeper = master->keeper;
 
 	if (master->zombies == MASTER_ZOMBIES)
 		reap_oldest(master);
 	master->zombie[master->zombies++] =
-		(struct zombie){slot->pid, slot->pidfd, check.serial, clock_mono()};
+		(struct zombie){pid, pidfd, check.serial, clock_mono()};
 	/* a keeper that is not there yet looks before it is READY; one that does not listen has 200
 	 * ms */
-	if (keeper != slot && keeper->state == SLOT_SERVING &&
+	if (keeper->pid != pid && keeper->state == SLOT_SERVING &&
 	    msg_send(keeper->control, MSG_CHECK, keeper->generation, &check, sizeof(check), -1) !=
 		    0)
 		log_debug("keeper can't be asked for a check: %s", strerror(errno));
@@ -151,8 +151,8 @@ static void raise_faults(struct slot *slot, const siginfo_t *info, bool served)
 
 static void tell_log(struct slot *slot, uint64_t wait)
 {
-	enum log_level level =
-		slot->master->phase == PHASE_STOPPING ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
+	bool asked = slot->planned || slot->master->phase == PHASE_STOPPING;
+	enum log_level level = asked ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
 
 	if (wait == 0)
 		log_write(level, 0, "%s (pid %d) died: %s", slot->name, (int)slot->pid,
@@ -191,7 +191,9 @@ static void fill_again(struct slot *slot, uint64_t wait)
 		stop_advance(master);
 		return;
 	}
-	slot->restarts++;
+	if (heir_inherit(slot))
+		return;
+	slot->restarts += !slot->planned;
 	slot->state = SLOT_WAITING;
 	if (master->phase != PHASE_SERVING) {
 		slot->tries++;
@@ -216,7 +218,7 @@ void reap_unborn(struct slot *slot)
 				      clock_mono()));
 }
 
-/* The slot without its holder. The body is kept by lay_out. */
+/* The slot without its holder. The body is kept by reap_later. */
 static void vacate(struct slot *slot)
 {
 	struct ev_loop *loop = slot->master->loop;
@@ -250,14 +252,15 @@ void reap_on_death(struct ev_loop *loop, ev_io *io, int events)
 		return;
 	}
 	slot_read(slot); /* its last words, READY among them perhaps */
-	slot->deaths++;
+	slot->deaths += !slot->planned;
 	describe(slot, &info);
 	raise_faults(slot, &info, served);
-	wait = breaker_died(&slot->breaker, classify(slot, &info), !slot_has_neighbour(slot),
-			    clock_mono());
+	wait = slot->planned ? 0
+			     : breaker_died(&slot->breaker, classify(slot, &info),
+					    !slot_has_neighbour(slot), clock_mono());
 	tell_log(slot, wait);
 	signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
-	lay_out(slot);
+	reap_later(slot->master, slot->pid, slot->pidfd);
 	slot->state = SLOT_WAITING;
 	slot_event(slot, false, signal, signal == 0 ? info.si_status : 0);
 	vacate(slot);

@@ -18,6 +18,9 @@ void reap_on_death(struct ev_loop *loop, ev_io *io, int events);
 /* The slot's holder could not even be forked. */
 void reap_unborn(struct slot *slot);
 
+/* The body of a dead or dying process: reaped after keeper has looked. PIDFD is ours from here. */
+void reap_later(struct master *master, pid_t pid, int pidfd);
+
 /* A child that no slot knows, killed already. */
 void reap_orphan(pid_t pid);
 

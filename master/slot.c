@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -60,6 +61,7 @@ static bool slot_make(struct master *master, enum slot_kind kind, unsigned index
 	slot->kind = kind;
 	slot->index = index;
 	slot->pidfd = slot->control = slot->table_fd = -1;
+	slot->heir.pidfd = slot->heir.control = -1;
 	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++)
 		slot->udp[i] = -1;
 	snprintf(slot->name, sizeof(slot->name), kind_table[kind].many ? "%s.%u" : "%s",
@@ -123,24 +125,41 @@ void slot_signal(struct slot *slot, int number)
 
 /* ---- what keeper is told ---- */
 
-void slot_event(struct slot *slot, bool up, int signal, int status)
+static void queue_event(struct master *master, const struct master_event *event)
 {
-	struct master *master = slot->master;
-	struct msg_slot event = {.generation = slot->generation,
-				 .pid = slot->pid,
-				 .up = up,
-				 .signal = (uint8_t)signal,
-				 .status = (uint8_t)status};
-
-	text_copy(event.slot, sizeof(event.slot), slot->name);
 	if (master->events == MASTER_EVENTS) {
 		master->event_first = (master->event_first + 1) % MASTER_EVENTS;
 		master->events--;
 		master->events_dropped++;
 		log_limited(LOG_LEVEL_WARNING, "an event of a slot was dropped: keeper is away");
 	}
-	master->event[(master->event_first + master->events++) % MASTER_EVENTS] = event;
+	master->event[(master->event_first + master->events++) % MASTER_EVENTS] = *event;
 	slot_flush(master->keeper);
+}
+
+void slot_event(struct slot *slot, bool up, int signal, int status)
+{
+	struct master_event event = {.type = MSG_SLOT,
+				     .slot = {.generation = slot->generation,
+					      .pid = slot->pid,
+					      .up = up,
+					      .signal = (uint8_t)signal,
+					      .status = (uint8_t)status}};
+
+	text_copy(event.slot.slot, sizeof(event.slot.slot), slot->name);
+	queue_event(slot->master, &event);
+}
+
+void slot_note(struct master *master, enum msg_note_type type, bool failed, const char *format, ...)
+{
+	struct master_event event = {.type = MSG_NOTE,
+				     .note = {.type = (uint16_t)type, .failed = failed}};
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(event.note.text, sizeof(event.note.text), format, args);
+	va_end(args);
+	queue_event(master, &event);
 }
 
 /* Sends waiting events. False with errno when the socket took one not. */
@@ -149,10 +168,12 @@ static bool flush_events(struct slot *keeper)
 	struct master *master = keeper->master;
 
 	while (master->events > 0) {
-		struct msg_slot *event = &master->event[master->event_first];
+		const struct master_event *event = &master->event[master->event_first];
+		bool slot = event->type == MSG_SLOT;
 
-		if (msg_send(keeper->control, MSG_SLOT, keeper->generation, event, sizeof(*event),
-			     -1) != 0)
+		if (msg_send(keeper->control, event->type, keeper->generation,
+			     slot ? (const void *)&event->slot : &event->note,
+			     slot ? sizeof(event->slot) : sizeof(event->note), -1) != 0)
 			return false;
 		master->event_first = (master->event_first + 1) % MASTER_EVENTS;
 		master->events--;
@@ -162,27 +183,34 @@ static bool flush_events(struct slot *keeper)
 
 /* ---- what the holder is told ---- */
 
-static bool flush_start(struct slot *slot)
+bool slot_send_start(const struct slot *slot, int control, uint64_t generation, bool standby,
+		     unsigned *passed)
 {
 	struct spawn_item items[SPAWN_ITEMS];
 	unsigned count = spawn_items(slot, items);
 	struct msg_start start;
 
-	for (; slot->passed < count; slot->passed++) {
-		struct spawn_item *item = &items[slot->passed];
+	for (; *passed < count; ++*passed) {
+		struct spawn_item *item = &items[*passed];
 
-		if (msg_send(slot->control, MSG_FD, slot->generation, &item->head,
-			     sizeof(item->head), item->fd) != 0)
+		if (msg_send(control, MSG_FD, generation, &item->head, sizeof(item->head),
+			     item->fd) != 0)
 			return false;
 	}
-	if (slot->passed == count) {
+	if (*passed == count) {
 		spawn_start(slot, &start);
-		if (msg_send(slot->control, MSG_START, slot->generation, &start, sizeof(start),
-			     -1) != 0)
+		start.generation = generation;
+		start.standby = standby;
+		if (msg_send(control, MSG_START, generation, &start, sizeof(start), -1) != 0)
 			return false;
-		slot->passed++;
+		++*passed;
 	}
 	return true;
+}
+
+static bool flush_start(struct slot *slot)
+{
+	return slot_send_start(slot, slot->control, slot->generation, false, &slot->passed);
 }
 
 /* Sends an empty message that is wanted. */
@@ -351,37 +379,53 @@ static void slot_reset(struct slot *slot)
 	slot->generation++;
 	slot->state = SLOT_STARTING;
 	slot->passed = 0;
-	slot->want_go = slot->want_stop = slot->condemned = false;
+	slot->want_go = slot->want_stop = slot->condemned = slot->planned = false;
 	slot->watch = (struct watch){0};
 	slot->failed[0] = '\0';
 	atomic_store(&slot->page->generation, slot->generation);
 	atomic_store(&slot->page->forked, clock_mono());
 }
 
-static bool slot_fork(struct slot *slot)
+pid_t slot_fork(const struct slot *slot, int *pidfd_r, int *control_r)
 {
 	int pair[2] = {-1, -1};
+	pid_t pid;
 	int saved;
 
+	*pidfd_r = *control_r = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
-		return false;
-	slot->control = pair[0];
-	slot->pid = spawn_fork(slot, pair[1]);
+		return 0;
+	pid = spawn_fork(slot, pair[1]);
 	saved = errno;
 	close(pair[1]);
-	if (slot->pid > 0) {
-		slot->pidfd = pidfd_open(slot->pid, 0);
-		if (slot->pidfd >= 0)
-			return true;
+	if (pid > 0) {
+		*pidfd_r = pidfd_open(pid, 0);
+		*control_r = pair[0];
+		if (*pidfd_r >= 0)
+			return pid;
 		saved = errno;
-		kill(slot->pid, SIGKILL); /* not reaped, so it is still the same process */
-		reap_orphan(slot->pid);
+		kill(pid, SIGKILL); /* not reaped, so it is still the same process */
+		reap_orphan(pid);
 	}
-	close(slot->control);
-	slot->control = -1;
-	slot->pid = 0;
+	close(pair[0]);
+	*control_r = -1;
 	errno = saved;
-	return false;
+	return 0;
+}
+
+void slot_follow(struct slot *slot)
+{
+	struct ev_loop *loop = slot->master->loop;
+
+	ev_timer_stop(loop, &slot->timer);
+	ev_timer_init(&slot->timer, on_timer, 0, 0);
+	slot->timer.data = slot;
+	ev_init(&slot->control_watch, on_control);
+	slot->control_watch.data = slot;
+	ev_io_init(&slot->pid_watch, reap_on_death, slot->pidfd, EV_READ);
+	slot->pid_watch.data = slot;
+	ev_io_start(loop, &slot->pid_watch);
+	slot_flush(slot);
 }
 
 void slot_spawn(struct slot *slot)
@@ -392,17 +436,13 @@ void slot_spawn(struct slot *slot)
 	ev_timer_init(&slot->timer, on_timer, 0, 0);
 	slot->timer.data = slot;
 	slot_reset(slot);
-	if (!slot_fork(slot)) {
+	slot->pid = slot_fork(slot, &slot->pidfd, &slot->control);
+	if (slot->pid == 0) {
 		snprintf(slot->failed, sizeof(slot->failed), "can't start a process: %s",
 			 strerror(errno));
 		log_error("%s: %s", slot->name, slot->failed);
 		reap_unborn(slot);
 		return;
 	}
-	ev_init(&slot->control_watch, on_control);
-	slot->control_watch.data = slot;
-	ev_io_init(&slot->pid_watch, reap_on_death, slot->pidfd, EV_READ);
-	slot->pid_watch.data = slot;
-	ev_io_start(loop, &slot->pid_watch);
-	slot_flush(slot);
+	slot_follow(slot);
 }

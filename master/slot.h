@@ -33,6 +33,20 @@ void slot_signal(struct slot *slot, int number);
 /* Tells keeper that the slot came up or went down; waits for keeper if it must. */
 void slot_event(struct slot *slot, bool up, int signal, int status);
 
+/* Tells keeper of something that befell the daemon as a whole; waits for keeper if it must. */
+void slot_note(struct master *master, enum msg_note_type type, bool failed, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Sends the start sequence on from message *PASSED. False with errno when the socket took one not. */
+bool slot_send_start(const struct slot *slot, int control, uint64_t generation, bool standby,
+		     unsigned *passed);
+
+/* Forks a process for the slot. PIDFD_R and CONTROL_R are the caller's. Its pid, or 0 with errno. */
+pid_t slot_fork(const struct slot *slot, int *pidfd_r, int *control_r);
+
+/* Follows the holder whose pid, pidfd and control were just put into the slot. */
+void slot_follow(struct slot *slot);
+
 static inline bool slot_alive(const struct slot *slot)
 {
 	return slot->pid != 0;

@@ -137,8 +137,11 @@ struct msg_schema {
 	char error[252]; /* MSG_SCHEMED: empty when done */
 };
 
+/* Numbers of enum event_type, which the master does not see. */
+enum msg_note_type { MSG_NOTE_RELOAD = 50, MSG_NOTE_UPGRADE = 51 };
+
 struct msg_note {
-	uint16_t type;	 /* enum event_type */
+	uint16_t type;	 /* enum msg_note_type */
 	uint16_t failed; /* 1: it was refused, undone or rolled back */
 	uint32_t reserved;
 	char text[120];	 /* for people: changed keys, versions */

@@ -65,12 +65,30 @@ void worker_store_lost(struct worker *worker, const char *what)
 	worker_finish(worker, 1);
 }
 
+/* A slot has one owner: while the predecessor serves, its page is its own. */
+static bool owns_page(const struct worker *worker)
+{
+	return worker->going || !worker->standby;
+}
+
+static void show(struct worker *worker, enum page_state state)
+{
+	if (owns_page(worker))
+		page_set_state(worker->page, state);
+}
+
+static void count_bad_message(struct worker *worker)
+{
+	if (owns_page(worker))
+		page_count(worker->page, COUNT_MESSAGES_BAD);
+}
+
 static void stop(struct worker *worker)
 {
 	if (worker->stopping)
 		return;
 	worker->stopping = true;
-	page_set_state(worker->page, PAGE_STOPPING);
+	show(worker, PAGE_STOPPING);
 	if (worker->going && worker->kind->stop != NULL)
 		worker->kind->stop(worker);
 	else
@@ -131,9 +149,24 @@ static void on_check(struct ev_loop *loop, ev_check *watch, int events)
 
 	(void)loop;
 	(void)events;
-	page_beat(worker->page, clock_mono());
+	if (owns_page(worker))
+		page_beat(worker->page, clock_mono());
 	if (shows_work(worker))
 		page_set_state(worker->page, PAGE_BUSY);
+}
+
+static void start_log(struct worker *worker)
+{
+	log_init(worker->log_fd, worker->slot, worker->generation,
+		 (enum log_level)conf_number(worker->conf, CONF_SERVER_LOG_LEVEL),
+		 owns_page(worker) ? (uint64_t *)&worker->page->counter[COUNT_LOG_DROPPED] : NULL);
+}
+
+/* The page is ours from here on. */
+static void enter_page(struct worker *worker)
+{
+	start_log(worker);
+	atomic_store_explicit(&worker->page->pid, getpid(), memory_order_relaxed);
 }
 
 static void go(struct worker *worker)
@@ -141,6 +174,8 @@ static void go(struct worker *worker)
 	if (worker->going || worker->stopping)
 		return;
 	worker->going = true;
+	if (worker->standby)
+		enter_page(worker);
 	page_set_state(worker->page, PAGE_BUSY);
 	if (worker->bell >= 0)
 		ev_io_start(worker->loop, &worker->bell_watch);
@@ -156,7 +191,7 @@ static void handle_message(struct worker *worker, struct msg *msg)
 	} else if (worker->kind->message != NULL) {
 		worker->kind->message(worker, msg);
 	} else {
-		page_count(worker->page, COUNT_MESSAGES_BAD);
+		count_bad_message(worker);
 		log_limited(LOG_LEVEL_WARNING, "unexpected message %s", msg_type_name(msg->type));
 		if (msg->fd >= 0)
 			close(msg->fd);
@@ -179,7 +214,7 @@ static void on_control(struct ev_loop *loop, ev_io *watch, int events)
 			worker_finish(worker, 0); /* the master is gone, and so is our reason */
 			return;
 		} else if (errno == EBADMSG) {
-			page_count(worker->page, COUNT_MESSAGES_BAD);
+			count_bad_message(worker);
 		} else if (errno == EAGAIN || errno == EINTR) {
 			return;
 		} else {
@@ -235,13 +270,6 @@ static void reset_signals(void)
 		signal(ignored[i], SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static void start_log(struct worker *worker)
-{
-	log_init(worker->log_fd, worker->slot, worker->generation,
-		 (enum log_level)conf_number(worker->conf, CONF_SERVER_LOG_LEVEL),
-		 (uint64_t *)&worker->page->counter[COUNT_LOG_DROPPED]);
 }
 
 static struct store_config store_settings(const struct worker *worker, enum store_kind kind)
@@ -304,9 +332,11 @@ static bool start(struct worker *worker)
 	worker->status = 1;
 	if (got < 0)
 		return worker_failed(worker, "%s", error);
-	start_log(worker);
-	page_set_state(worker->page, PAGE_STARTING);
-	atomic_store_explicit(&worker->page->pid, getpid(), memory_order_relaxed);
+	if (worker->standby)
+		start_log(worker);
+	else
+		enter_page(worker);
+	show(worker, PAGE_STARTING);
 	if (chdir("/") != 0)
 		return worker_failed(worker, "can't change to /: %s", strerror(errno));
 	if (!rights_limit(error) || !rights_drop(first.uid, first.gid, error))
@@ -324,7 +354,7 @@ static bool start(struct worker *worker)
 				     strerror(errno));
 	if (!worker->kind->open(worker))
 		return false;
-	page_set_state(worker->page, PAGE_READY);
+	show(worker, PAGE_READY);
 	if (msg_send(worker->control, MSG_READY, worker->generation, NULL, 0, -1) != 0)
 		return worker_failed(worker, "can't say READY: %s", strerror(errno));
 	worker->status = 0;

@@ -74,6 +74,7 @@ struct worker {
 
 	int log_fd; /* writing end of the log queue, -1: none */
 	bool going; /* GO has come */
+	bool standby; /* the predecessor still serves: page and ring are not ours before GO */
 	int status; /* what worker_main returns */
 	int32_t master_pid;
 };

@@ -189,6 +189,7 @@ static bool finish(struct worker *worker, const struct msg *msg, struct msg_star
 	worker->index = start_r->index;
 	worker->count = start_r->count;
 	worker->listeners = start_r->listeners;
+	worker->standby = start_r->standby != 0;
 	worker->master_pid = start_r->master_pid;
 	return true;
 }

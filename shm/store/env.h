@@ -119,6 +119,12 @@ struct store_generations {
 };
 enum store_error store_generations(struct store_txn *txn, struct store_generations *gen_r);
 
+/* The edition (schema number) of this store, and the range that this build serves. A change takes
+ * effect with the commit; what does not belong into the edition must be gone before. */
+unsigned store_edition(struct store_txn *txn);
+enum store_error store_set_edition(struct store_txn *txn, unsigned edition);
+void store_editions(unsigned *oldest_r, unsigned *newest_r);
+
 /* Identity of this store: random at creation. */
 uint64_t store_id(const struct store *store);
 const struct store_config *store_config(const struct store *store);

@@ -68,9 +68,11 @@ static enum store_verdict identity_compare(struct store *store, const MDB_val *v
 	memset(&identity, 0, sizeof(identity));
 	memcpy(&identity, value->mv_data,
 	       value->mv_size < sizeof(identity) ? value->mv_size : sizeof(identity));
-	if (identity.schema != SCHEMA_VERSION || value->mv_size != sizeof(identity)) {
-		store_say(error_r, "%.160s has schema %llu, this build needs %d", store->path,
-			  (unsigned long long)identity.schema, SCHEMA_VERSION);
+	if (identity.schema < SCHEMA_OLDEST || identity.schema > SCHEMA_VERSION ||
+	    value->mv_size != sizeof(identity)) {
+		store_say(error_r, "%.160s has schema %llu, this build serves %d to %d",
+			  store->path, (unsigned long long)identity.schema, SCHEMA_OLDEST,
+			  SCHEMA_VERSION);
 		return VERDICT_FOREIGN;
 	}
 	if (!boot_read(boot, error_r))
@@ -253,4 +255,45 @@ enum store_error identity_make(struct store *store, char error_r[256])
 		return STORE_OK;
 	store_say(error_r, "can't make the store %.160s: %s", store->path, mdb_strerror(rc));
 	return rc == ENOSPC ? STORE_NO_SPACE : STORE_FAILED;
+}
+
+/* ---- editions ---- */
+
+void store_editions(unsigned *oldest_r, unsigned *newest_r)
+{
+	*oldest_r = SCHEMA_OLDEST;
+	*newest_r = SCHEMA_VERSION;
+}
+
+/* False when there is none, which the transaction remembers. */
+static bool identity_get(struct store_txn *txn, struct identity *identity_r)
+{
+	MDB_val value;
+	enum store_error error = store_get(txn, DB_META, "identity", 8, &value);
+
+	if (error != STORE_OK || value.mv_size != sizeof(*identity_r)) {
+		store_fail(txn, STORE_FAILED);
+		return false;
+	}
+	memcpy(identity_r, value.mv_data, sizeof(*identity_r));
+	return true;
+}
+
+unsigned store_edition(struct store_txn *txn)
+{
+	struct identity identity;
+
+	return identity_get(txn, &identity) ? (unsigned)identity.schema : 0;
+}
+
+enum store_error store_set_edition(struct store_txn *txn, unsigned edition)
+{
+	struct identity identity;
+
+	if (edition < SCHEMA_OLDEST || edition > SCHEMA_VERSION)
+		return store_fail(txn, STORE_FAILED);
+	if (!identity_get(txn, &identity))
+		return txn->error;
+	identity.schema = edition;
+	return store_put(txn, DB_META, "identity", 8, &identity, sizeof(identity), 0);
 }

@@ -19,6 +19,9 @@ static_assert(sizeof(struct client_record) == 64,
 static_assert(sizeof(struct stream_record) <= RECORD_MAX, "records are small");
 static_assert(sizeof(struct block_record) <= RECORD_MAX, "records are small");
 static_assert(sizeof(struct event_record) <= RECORD_MAX, "records are small");
+static_assert(sizeof(((struct event_record *)0)->note) ==
+		      sizeof(struct client_key) + 4 * CALL_MAX,
+	      "the note takes the room of what it stands in place of");
 
 void client_key_make(struct client_key *key_r, const struct addr *from, uint16_t listener)
 {
@@ -118,8 +121,21 @@ const char *block_reason_name(unsigned reason)
 	}
 }
 
+bool event_has_note(unsigned type)
+{
+	return type == EVENT_CONFIG_RELOAD || type == EVENT_UPGRADE;
+}
+
+unsigned event_type_edition(unsigned type)
+{
+	return event_has_note(type) ? 2 : 1;
+}
+
 static bool event_texts_ok(const struct event_record *record)
 {
+	if (event_has_note(record->type))
+		return text_ok(record->slot, sizeof(record->slot)) &&
+		       text_ok(record->note, sizeof(record->note));
 	return text_ok(record->slot, sizeof(record->slot)) &&
 	       text_ok(record->gateway, sizeof(record->gateway)) &&
 	       text_ok(record->source, sizeof(record->source)) &&
@@ -164,6 +180,11 @@ const char *event_type_name(unsigned type)
 		return "slot.up";
 	case EVENT_SLOT_DOWN:
 		return "slot.down";
+	/* a build of edition 1 has never heard of them */
+	case EVENT_CONFIG_RELOAD:
+		return SCHEMA_VERSION >= 2 ? "config.reload" : "?";
+	case EVENT_UPGRADE:
+		return SCHEMA_VERSION >= 2 ? "upgrade" : "?";
 	default:
 		return "?";
 	}
@@ -179,7 +200,7 @@ const char *event_reason_name(unsigned reason)
 		[REASON_WATCHDOG] = "watchdog",	  [REASON_TIMEOUT] = "timeout",
 		[REASON_BLOCKED] = "blocked",	  [REASON_RADIO] = "radio",
 		[REASON_OPTIONS] = "options",	  [REASON_DATA] = "data",
-		[REASON_CALL] = "call",
+		[REASON_CALL] = "call",		  [REASON_FAILED] = "failed",
 	};
 
 	if (reason >= sizeof(names) / sizeof(names[0]) || !names[reason])

@@ -20,7 +20,7 @@
 
 /* The edition of the stores that this build makes, and the oldest that it can serve with. */
 #ifndef SCHEMA_VERSION
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2 /* since 2: events config.reload and upgrade */
 #endif
 #define SCHEMA_OLDEST 1
 #define RECORD_VERSION 1 /* what the record modules write into `version` of every record */
@@ -131,7 +131,12 @@ enum event_type {
 	EVENT_BLOCK_REMOVE = 22,
 	EVENT_SLOT_UP = 40,
 	EVENT_SLOT_DOWN = 41,
+	EVENT_CONFIG_RELOAD = 50, /* since edition 2, as the next one */
+	EVENT_UPGRADE = 51,
 };
+
+/* The oldest edition of the stores in which there are events of this TYPE. */
+unsigned event_type_edition(unsigned type);
 
 /* Why a client went, a stream ended, a caller was refused. */
 enum event_reason {
@@ -150,7 +155,10 @@ enum event_reason {
 	REASON_OPTIONS = 21, /* DG-ID changed by the gateway's options */
 	REASON_DATA = 30,  /* access: Wires-X query */
 	REASON_CALL = 31,  /* access: callsign rule or block */
+	REASON_FAILED = 40, /* reload, upgrade: refused, undone or rolled back */
 };
+
+#define EVENT_NOTE_MAX 64
 
 /* One layout for all events; fields that a type does not use are zero. */
 struct event_record {
@@ -172,16 +180,24 @@ struct event_record {
 	uint32_t lost;
 	uint32_t duration_ms;
 	int32_t pid;
-	struct client_key key;
-	char gateway[CALL_MAX];
-	char source[CALL_MAX];
-	char dest[CALL_MAX];
-	char call[CALL_MAX]; /* blocks: base call */
+	union {
+		struct {
+			struct client_key key;
+			char gateway[CALL_MAX];
+			char source[CALL_MAX];
+			char dest[CALL_MAX];
+			char call[CALL_MAX]; /* blocks: base call */
+		};
+		char note[EVENT_NOTE_MAX]; /* config.reload, upgrade: for people */
+	};
 	uint64_t until;	     /* blocks: clock_real; BLOCK_FOREVER */
 	uint64_t block_until; /* blocks: clock_mono */
 	uint8_t block_reason;
 	uint8_t reserved[7];
 };
+
+/* Does the type carry a note instead of a gateway and its call? */
+bool event_has_note(unsigned type);
 
 bool event_record_check(const void *data, size_t length, struct event_record *record_r);
 const char *event_type_name(unsigned type); /* "client.link" */

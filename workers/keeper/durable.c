@@ -46,7 +46,7 @@ static void note_applied(struct keeper *keeper, struct store_txn *txn, uint64_t 
 static void apply(struct store_txn *txn, const struct event_record *event)
 {
 	struct block_record record = {
-		.version = SCHEMA_VERSION,
+		.version = RECORD_VERSION,
 		.reason = event->block_reason,
 		.until = event->block_until,
 		.until_real = event->until,

@@ -173,6 +173,9 @@ static json_t *with_details(json_t *object, const struct event_record *event)
 	case EVENT_SLOT_UP:
 	case EVENT_SLOT_DOWN:
 		return with_slot(object, event);
+	case EVENT_CONFIG_RELOAD:
+	case EVENT_UPGRADE:
+		return with(object, "note", json_string(event->note));
 	default:
 		return object;
 	}

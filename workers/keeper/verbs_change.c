@@ -121,7 +121,7 @@ static json_t *block_answer(const struct request *request, const struct block_re
 static enum answer block_step(struct request *request)
 {
 	struct block_record record = {
-		.version = SCHEMA_VERSION,
+		.version = RECORD_VERSION,
 		.reason = BLOCK_OPERATOR,
 		.until = request->until,
 		.until_real = request->until_real,

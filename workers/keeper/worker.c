@@ -7,6 +7,7 @@
  * CONTRACT  a tick works at most BUDGET; what is left waits for the next
  * LIMITS    SLOT_EVENTS slot events wait for the gate, the oldest makes room
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,9 +40,9 @@ enum step keeper_step(struct keeper *keeper, enum store_error error, const char 
 	}
 }
 
-/* ---- slot events ---- */
+/* ---- events of the master's ---- */
 
-static void queue_slot_event(struct keeper *keeper, const struct msg_slot *slot)
+static struct event_record *queue_event(struct keeper *keeper)
 {
 	struct event_record *event;
 
@@ -55,26 +56,51 @@ static void queue_slot_event(struct keeper *keeper, const struct msg_slot *slot)
 	}
 	event = &keeper->slot_event[keeper->slot_events++];
 	memset(event, 0, sizeof(*event));
-	event->version = SCHEMA_VERSION;
-	event->type = slot->up ? EVENT_SLOT_UP : EVENT_SLOT_DOWN;
+	event->version = RECORD_VERSION;
 	event->time = clock_real();
+	return event;
+}
+
+static void queue_slot_event(struct keeper *keeper, const struct msg_slot *slot)
+{
+	struct event_record *event = queue_event(keeper);
+
+	event->type = slot->up ? EVENT_SLOT_UP : EVENT_SLOT_DOWN;
 	event->generation = slot->generation;
 	event->pid = slot->pid;
 	event->signal = slot->up ? 0 : slot->signal;
 	text_copy(event->slot, sizeof(event->slot), slot->slot);
 }
 
+static_assert((int)EVENT_CONFIG_RELOAD == (int)MSG_NOTE_RELOAD, "the master's own number");
+static_assert((int)EVENT_UPGRADE == (int)MSG_NOTE_UPGRADE, "the master's own number");
+
+static void queue_note(struct keeper *keeper, const struct msg_note *note)
+{
+	struct event_record *event = queue_event(keeper);
+
+	event->type = (uint8_t)note->type;
+	event->reason = note->failed ? REASON_FAILED : REASON_NONE;
+	event->generation = keeper->worker->generation;
+	text_copy(event->slot, sizeof(event->slot), "master");
+	text_from_field(event->note, note->text, strnlen(note->text, sizeof(event->note) - 1));
+}
+
 static enum step write_slot_events(struct keeper *keeper)
 {
 	struct store_txn txn;
 	enum store_error error;
+	unsigned edition;
 
 	if (keeper->slot_events == 0)
 		return STEP_DONE;
 	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
 		return STEP_BUSY;
+	edition = store_edition(&txn);
+	/* a store of an earlier edition goes without what that does not know */
 	for (unsigned i = 0; i < keeper->slot_events; i++)
-		events_append(&txn, &keeper->slot_event[i]);
+		if (event_type_edition(keeper->slot_event[i].type) <= edition)
+			events_append(&txn, &keeper->slot_event[i]);
 	error = store_end(&txn);
 	if (error == STORE_OK) {
 		keeper->slot_events = 0;
@@ -209,6 +235,7 @@ static void keeper_message(struct worker *worker, struct msg *msg)
 {
 	struct keeper *keeper = worker->own;
 	struct msg_slot slot;
+	struct msg_note note;
 
 	switch (msg->type) {
 	case MSG_CHECK:
@@ -218,6 +245,13 @@ static void keeper_message(struct worker *worker, struct msg *msg)
 		memcpy(&slot, msg->body, sizeof(slot));
 		slot.slot[sizeof(slot.slot) - 1] = '\0';
 		queue_slot_event(keeper, &slot);
+		write_slot_events(keeper);
+		break;
+	case MSG_NOTE:
+		memcpy(&note, msg->body, sizeof(note));
+		note.text[sizeof(note.text) - 1] = '\0';
+		if (note.type == MSG_NOTE_RELOAD || note.type == MSG_NOTE_UPGRADE)
+			queue_note(keeper, &note);
 		write_slot_events(keeper);
 		break;
 	case MSG_REQUEST:

@@ -95,6 +95,14 @@ static const struct worker_kind good_kind = {
 	.stop = kind_stop,
 };
 
+static bool open_nothing(struct worker *worker)
+{
+	worker->own = worker;
+	return true;
+}
+
+static const struct worker_kind still_kind = {.name = "test", .open = open_nothing, .go = kind_go};
+
 static const struct worker_kind bad_kind = {.name = "test", .open = kind_refuses, .go = kind_go};
 
 /* ---- the master ---- */
@@ -126,14 +134,20 @@ static void send_fd(struct master *master, enum msg_fd_role role, int fd)
 	assert_int_equal(msg_send(master->control, MSG_FD, GENERATION, &what, sizeof(what), fd), 0);
 }
 
-static void send_start(struct master *master, uint32_t uid)
+static void send_start_as(struct master *master, uint32_t uid, bool standby)
 {
 	struct msg_start start = {
 		.slot = SLOT, .generation = GENERATION, .count = 1, .master_pid = getpid()};
 
 	start.uid = start.gid = uid;
+	start.standby = standby;
 	assert_int_equal(
 		msg_send(master->control, MSG_START, GENERATION, &start, sizeof(start), -1), 0);
+}
+
+static void send_start(struct master *master, uint32_t uid)
+{
+	send_start_as(master, uid, false);
 }
 
 /* A child with the control socket at its place, as after the exec. */
@@ -157,7 +171,7 @@ static void launch(struct master *master, const struct worker_kind *kind)
 	master->control = pair[0];
 }
 
-static void begin(struct master *master, const struct worker_kind *kind, uint32_t uid)
+static void prepare(struct master *master, const struct worker_kind *kind)
 {
 	memset(master, 0, sizeof(*master));
 	master->page_fd = page_create(SLOT, 0);
@@ -169,7 +183,18 @@ static void begin(struct master *master, const struct worker_kind *kind, uint32_
 	send_fd(master, FD_CONF, master->conf_fd);
 	send_fd(master, FD_PAGE, master->page_fd);
 	send_fd(master, FD_BELL, master->bell);
+}
+
+static void begin(struct master *master, const struct worker_kind *kind, uint32_t uid)
+{
+	prepare(master, kind);
 	send_start(master, uid);
+}
+
+static void begin_standby(struct master *master, const struct worker_kind *kind)
+{
+	prepare(master, kind);
+	send_start_as(master, (uint32_t)-1, true);
 }
 
 /* The next message; its type, or 0 at the end of file. */
@@ -239,6 +264,30 @@ static void test_ready_then_go_then_stop(void **state)
 	assert_int_equal(seen(&master, SEEN_STOPS), 1);
 	assert_int_equal(atomic_load(&master.page->state), PAGE_STOPPING);
 	assert_int_equal(end_of(&master), 0);
+}
+
+/* A bad word from the master makes even a good worker count: here on a page that is not its own. */
+static void test_standby_leaves_the_page_alone(void **state)
+{
+	struct master master;
+	struct page *before = malloc(sizeof(*before));
+	struct msg_check check = {0};
+
+	(void)state;
+	begin_standby(&master, &still_kind);
+	assert_non_null(before);
+	memcpy(before, master.page, sizeof(*before));
+	expect_ready(&master);
+	assert_int_equal(
+		msg_send(master.control, MSG_CHECK, GENERATION, &check, sizeof(check), -1), 0);
+	poll(NULL, 0, 200); /* four turns */
+	assert_memory_equal(before, master.page, sizeof(*before));
+	assert_int_equal(msg_send(master.control, MSG_GO, GENERATION, NULL, 0, -1), 0);
+	wait_past(&master, &master.page->turns, 1);
+	assert_int_equal(atomic_load(&master.page->pid), master.child);
+	assert_int_equal(msg_send(master.control, MSG_STOP, GENERATION, NULL, 0, -1), 0);
+	assert_int_equal(end_of(&master), 0);
+	free(before);
 }
 
 static void test_doorbell_ticks(void **state)
@@ -372,6 +421,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ready_then_go_then_stop),
+		cmocka_unit_test(test_standby_leaves_the_page_alone),
 		cmocka_unit_test(test_doorbell_ticks),
 		cmocka_unit_test(test_term_before_go),
 		cmocka_unit_test(test_other_signals_are_the_masters),

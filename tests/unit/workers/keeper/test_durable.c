@@ -125,7 +125,7 @@ static void follow_all(struct lab *lab)
 static void block(struct store *store, const char *call, uint64_t seconds)
 {
 	struct block_record record = {
-		.version = SCHEMA_VERSION,
+		.version = RECORD_VERSION,
 		.reason = BLOCK_OPERATOR,
 		.until = seconds ? clock_mono() + seconds * NS_PER_SEC : BLOCK_FOREVER,
 		.until_real = seconds ? clock_real() + seconds * NS_PER_SEC : BLOCK_FOREVER,
