@@ -127,6 +127,7 @@ static bool bind_group(struct master *master, unsigned listener, const struct ad
 	struct addr *real = &master->listener[listener];
 
 	*real = *addr;
+	master->listener_asked[listener] = *addr;
 	for (unsigned i = 0; i < master->ysf_count; i++) {
 		int fd = bind_one(master, real, i == 0, failure);
 		union addr_sock sock;
@@ -187,12 +188,15 @@ static bool bind_pair(struct master *master, const struct addr pair[2])
 			return refuse(master, &pair[0], &failure);
 		second.port = master->listener[first].port;
 		if (bind_group(master, first + 1, &second, &failure)) {
+			master->listener_asked[first + 1] = pair[1];
+			master->listener_used[first] = master->listener_used[first + 1] = true;
 			master->listeners += 2;
 			return true;
 		}
 		if (has_no_ipv6(failure.error)) {
 			log_warning("ysf.listen: no IPv6 at port %u: %s: %s", second.port,
 				    failure.what, strerror(failure.error));
+			master->listener_used[first] = true;
 			master->listeners++;
 			return true;
 		}
@@ -224,7 +228,7 @@ bool bind_all(struct master *master)
 				return false;
 			i++;
 		} else if (bind_group(master, master->listeners, addr + i, &failure)) {
-			master->listeners++;
+			master->listener_used[master->listeners++] = true;
 		} else {
 			return refuse(master, addr + i, &failure);
 		}

@@ -109,8 +109,10 @@ static bool open_log(struct master *master)
 
 static bool make_snapshot(struct master *master)
 {
+	struct snapshot_listeners listeners = {master->listener_asked, master->listener_used};
+
 	master->conf_generation = 1;
-	master->conf_fd = snapshot_build(master->config, master->conf_generation);
+	master->conf_fd = snapshot_build(master->config, master->conf_generation, &listeners);
 	if (master->conf_fd < 0)
 		return master_why(master, EXIT_START, "can't make the configuration snapshot: %s",
 				  strerror(errno));
@@ -156,8 +158,8 @@ static bool prepare(struct master *master, const char *pidfile)
 	umask(022);
 	return signals_block(master) && open_own(master) && open_log(master) &&
 	       place_identity(master) && place_directories(master) &&
-	       place_pidfile(master, pidfile) && make_snapshot(master) && slot_make_all(master) &&
-	       bind_all(master) && make_gates(master) && control_open(master) && make_loop(master);
+	       place_pidfile(master, pidfile) && slot_make_all(master) && bind_all(master) &&
+	       make_snapshot(master) && make_gates(master) && control_open(master) && make_loop(master);
 }
 
 /* ---- one after the other ---- */
@@ -301,13 +303,15 @@ static void say_why(struct master *master)
 		fprintf(stderr, "shackd: %s\n", master->why);
 }
 
-int boot_run(struct config *config, bool foreground, const char *pidfile, int launcher)
+int boot_run(struct config **config, const struct config_request *request, const char *pidfile,
+	     int launcher)
 {
 	struct master *master = &the_master;
 
 	*master = (struct master){
-		.config = config,
-		.foreground = foreground,
+		.config = *config,
+		.request = request,
+		.foreground = request->foreground,
 		.launcher = launcher,
 		.started = clock_mono(),
 		.executable = -1,
@@ -325,6 +329,7 @@ int boot_run(struct config *config, bool foreground, const char *pidfile, int la
 			ev_run(master->loop, 0);
 	}
 	tear_down(master);
+	*config = master->config;
 	say_why(master);
 	return master->exit_code;
 }

@@ -12,8 +12,10 @@
 
 #include "master/config.h"
 
-/* CONFIG stays the caller's. PIDFILE is absolute, or NULL for the default. LAUNCHER: see
+/* CONFIG is loaded of REQUEST, which must outlive the daemon; both stay the caller's, but a reload
+ * puts another one in place of *CONFIG. PIDFILE is absolute, or NULL for the default. LAUNCHER: see
  * launch_detach, -1 in the foreground. */
-int boot_run(struct config *config, bool foreground, const char *pidfile, int launcher);
+int boot_run(struct config **config, const struct config_request *request, const char *pidfile,
+	     int launcher);
 
 #endif

@@ -72,23 +72,18 @@ static char *absolute(const char *path)
 	return result;
 }
 
-static struct config *load(const struct flags *flags)
+static struct config *load(const struct config_request *request)
 {
 	static struct problems problems;
-	struct config_request request = {
-		.file = flags->config,
-		.set = flags->set,
-		.sets = flags->sets,
-		.foreground = flags->foreground,
-	};
 	struct config *config = NULL;
 
-	if (config_load(&config, &request, &problems) != 0)
+	if (config_load(&config, request, &problems) != 0)
 		problems_print(stderr, &problems);
 	return config;
 }
 
-static int serve(const struct flags *flags, struct config *config)
+static int serve(const struct flags *flags, const struct config_request *request,
+		 struct config **config)
 {
 	char *pidfile = NULL;
 	int launcher = -1, status;
@@ -102,13 +97,21 @@ static int serve(const struct flags *flags, struct config *config)
 		free(pidfile);
 		return EXIT_START;
 	}
-	status = boot_run(config, flags->foreground, pidfile, launcher);
+	status = boot_run(config, request, pidfile, launcher);
 	free(pidfile);
 	return status;
 }
 
 static int obey(const struct flags *flags)
 {
+	char *directory = getcwd(NULL, 0); /* the daemon leaves it, a reload starts there again */
+	struct config_request request = {
+		.file = flags->config,
+		.set = flags->set,
+		.sets = flags->sets,
+		.foreground = flags->foreground,
+		.directory = directory,
+	};
 	struct config *config;
 	int status = 0;
 
@@ -119,18 +122,20 @@ static int obey(const struct flags *flags)
 			version_print(stdout);
 		else
 			version_print_line(stdout);
+		free(directory);
 		return finish_output(0);
 	}
-	config = load(flags);
+	config = load(&request);
 	if (config == NULL)
-		return EXIT_USAGE;
-	if (flags->dump)
+		status = EXIT_USAGE;
+	else if (flags->dump)
 		dump_config(stdout, config);
-	if (flags->test)
+	if (flags->test && config != NULL)
 		status = finish_output(0);
-	else
-		status = serve(flags, config);
+	else if (config != NULL)
+		status = serve(flags, &request, &config);
 	config_destroy(&config);
+	free(directory);
 	return status;
 }
 

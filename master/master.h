@@ -83,6 +83,9 @@ struct slot {
 	int udp[CONF_LISTEN_MAX]; /* by listener; -1: none */
 	int table_fd;		  /* vaulted: sessions, -1: none */
 	struct vault_room *room;  /* vaulted: the connections, see vault.c */
+	bool coming;  /* made by a reload that is not committed: beyond master->slots, no GO yet */
+	bool retired; /* went with a reload. Page, bell and ring stay, for its counters and in case it
+		       * comes back; while it is drained it still has a holder */
 
 	/* the present holder */
 	enum slot_state state;
@@ -93,6 +96,8 @@ struct slot {
 	ev_timer timer;	 /* WAITING: the respawn; STARTING: another try to pass descriptors */
 	unsigned passed; /* messages of the start sequence that are sent */
 	bool want_go, want_stop;
+	struct post *post, **post_end; /* messages that wait, see slot_post */
+	unsigned posts;
 	bool condemned; /* our watchdog sent it a signal */
 	bool planned;	/* it was asked to end so that a successor takes its place */
 	struct watch watch;
@@ -131,6 +136,7 @@ enum master_busy { MASTER_IDLE, MASTER_RELOADING, MASTER_UPGRADING };
 struct master {
 	struct ev_loop *loop;
 	struct config *config;
+	const struct config_request *request; /* what it was loaded of, for a reload */
 	bool foreground;
 	int launcher; /* pipe to the waiting launcher, -1: none */
 	int exit_code;
@@ -157,15 +163,22 @@ struct master {
 	struct acceptors *acceptors; /* see accept.c */
 	uint64_t next_session;
 
-	struct addr listener[CONF_LISTEN_MAX]; /* really bound */
-	unsigned listeners;
+	/* A listener keeps its index as long as it is there, so there may be gaps; one that went is
+	 * remembered and gets its old index back. */
+	struct addr listener[CONF_LISTEN_MAX];	     /* really bound */
+	struct addr listener_asked[CONF_LISTEN_MAX]; /* as configured: the port may be 0 */
+	bool listener_used[CONF_LISTEN_MAX];
+	unsigned listeners; /* highest index + 1 */
 	bool buffer_told; /* a short receive buffer was logged */
 
 	struct slot slot[MASTER_SLOTS_MAX];
 	unsigned slots;
 	struct slot *log, *keeper;
-	struct slot *ysf; /* the first; no other kind stands behind them */
+	/* The ysf slots are the last of the table, for their number changes: those of index ysf_count
+	 * and above are retired. */
+	struct slot *ysf; /* the first */
 	unsigned ysf_count;
+	struct reload *own_reload;
 
 	enum phase phase;
 	enum master_busy busy;

@@ -23,7 +23,9 @@ const char *report_listeners(const struct master *master, char *buf, size_t size
 	for (unsigned i = 0; i < master->listeners && used < size; i++) {
 		char text[ADDR_TEXT_MAX];
 
-		used += (size_t)snprintf(buf + used, size - used, "%s%s", i > 0 ? "," : "",
+		if (!master->listener_used[i])
+			continue;
+		used += (size_t)snprintf(buf + used, size - used, "%s%s", used > 0 ? "," : "",
 					 addr_text(&master->listener[i], text));
 	}
 	return buf;
@@ -38,7 +40,7 @@ static json_t *reasons(const struct master *master)
 		const struct slot *slot = &master->slot[i];
 		char text[256];
 
-		if (slot->state == SLOT_SERVING)
+		if (slot->state == SLOT_SERVING || slot->retired)
 			continue;
 		snprintf(text, sizeof(text), "%s is %s%s%s%s", slot->name,
 			 slot_state_name(slot->state),
@@ -58,7 +60,9 @@ static json_t *services(const struct master *master)
 	for (unsigned i = 0; i < master->listeners; i++) {
 		char text[ADDR_TEXT_MAX];
 
-		json_array_append_new(listen, json_string(addr_text(&master->listener[i], text)));
+		if (master->listener_used[i])
+			json_array_append_new(listen,
+					      json_string(addr_text(&master->listener[i], text)));
 	}
 	for (unsigned i = 0; i < master->ysf_count; i++)
 		ready += master->ysf[i].state == SLOT_SERVING;
@@ -119,6 +123,7 @@ json_t *report_workers(const struct master *master)
 	json_t *array = json_array();
 
 	for (unsigned i = 0; i < master->slots; i++)
-		json_array_append_new(array, report_slot(&master->slot[i]));
+		if (!master->slot[i].retired || slot_alive(&master->slot[i]))
+			json_array_append_new(array, report_slot(&master->slot[i]));
 	return array;
 }

@@ -240,6 +240,7 @@ void slot_flush(struct slot *slot)
 	if (slot->control < 0)
 		return;
 	if (flush_start(slot) && vault_flush(slot) && flush_flag(slot, &slot->want_go, MSG_GO) &&
+	    slot_send_posts(slot) &&
 	    (slot->kind != SLOT_KEEPER || !serving || flush_events(slot)) &&
 	    flush_flag(slot, &slot->want_stop, MSG_STOP)) {
 		slot_watch(slot, EV_READ);

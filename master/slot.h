@@ -24,6 +24,14 @@ void slot_stop(struct slot *slot);
 /* Sends what waits for the holder: start sequence, GO, events, STOP. */
 void slot_flush(struct slot *slot);
 
+/* Sends a message to the holder, in order, before its STOP; what the socket does not take waits (FD
+ * is duplicated then and stays the caller's). Forgotten when the holder dies. False when there is
+ * no holder or too much waits. */
+bool slot_post(struct slot *slot, enum msg_type type, const void *body, size_t length, int fd);
+void slot_forget_posts(struct slot *slot);
+/* For slot_flush: false with errno when the socket took one not. */
+bool slot_send_posts(struct slot *slot);
+
 /* Reads what the holder says until there is no more. */
 void slot_read(struct slot *slot);
 

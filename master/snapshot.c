@@ -76,6 +76,24 @@ static size_t lay_out(struct conf_header *header, const struct config *config, u
 	return at;
 }
 
+static void lay_out_listeners(struct conf_header *header, const struct config *config,
+			      const struct snapshot_listeners *listeners)
+{
+	size_t count;
+	const struct addr *addr = config_listen(config, CONF_YSF_LISTEN, &count);
+
+	if (listeners != NULL) {
+		addr = listeners->addr;
+		count = CONF_LISTEN_MAX;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (listeners != NULL && !listeners->used[i])
+			continue;
+		header->listeners |= 1ULL << i;
+		header->listener[i] = addr[i];
+	}
+}
+
 static int write_all(int fd, const char *data, size_t size)
 {
 	while (size > 0) {
@@ -91,7 +109,8 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-int snapshot_build(const struct config *config, uint64_t generation)
+int snapshot_build(const struct config *config, uint64_t generation,
+		   const struct snapshot_listeners *listeners)
 {
 	struct conf_header *header = calloc(1, BUFFER_SIZE);
 	int fd, error;
@@ -100,6 +119,7 @@ int snapshot_build(const struct config *config, uint64_t generation)
 	if (header == NULL)
 		return -1;
 	size = lay_out(header, config, generation);
+	lay_out_listeners(header, config, listeners);
 	fd = memfd_create("shackd-conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd >= 0 &&
 	    (write_all(fd, (const char *)header, size) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0)) {

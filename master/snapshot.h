@@ -13,7 +13,15 @@
 
 #include "master/config.h"
 
-/* A new descriptor (close-on-exec), or -1 with errno. GENERATION is 1 for the first. */
-int snapshot_build(const struct config *config, uint64_t generation);
+/* The listeners by index, as configured. */
+struct snapshot_listeners {
+	const struct addr *addr; /* CONF_LISTEN_MAX of them */
+	const bool *used;
+};
+
+/* A new descriptor (close-on-exec), or -1 with errno. GENERATION is 1 for the first. LISTENERS may
+ * be NULL: then they are those of ysf.listen in that order. */
+int snapshot_build(const struct config *config, uint64_t generation,
+		   const struct snapshot_listeners *listeners);
 
 #endif

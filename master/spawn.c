@@ -91,7 +91,8 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 	give_bells(&list, slot);
 	give_pages(&list, slot);
 	for (unsigned i = 0; slot->kind == SLOT_YSF && i < master->listeners; i++)
-		give(&list, FD_UDP, i, slot->udp[i])->head.addr = master->listener[i];
+		if (master->listener_used[i])
+			give(&list, FD_UDP, i, slot->udp[i])->head.addr = master->listener[i];
 	return list.count;
 }
 

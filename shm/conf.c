@@ -165,6 +165,13 @@ struct conf_dgids conf_dgids(const struct conf *conf, enum conf_key key)
 	return *(const struct conf_dgids *)value_at(conf->header, key);
 }
 
+const struct addr *conf_listener(const struct conf *conf, unsigned index)
+{
+	if (index >= CONF_LISTEN_MAX || !(conf->header->listeners >> index & 1))
+		return NULL;
+	return &conf->header->listener[index];
+}
+
 const struct addr *conf_listen(const struct conf *conf, enum conf_key key, size_t *count_r)
 {
 	assert(form_of(key) == FORM_LISTEN);

@@ -17,7 +17,7 @@
 #include "shm/addr.h"
 
 #define CONF_MAGIC	0x53484b43U
-#define CONF_VERSION	1
+#define CONF_VERSION	2
 #define CONF_TEXT_MAX	512
 #define CONF_LISTEN_MAX 64
 
@@ -64,6 +64,8 @@ struct conf_header {
 	uint64_t generation; /* 1, 2, ...: grows with every reload that took effect */
 	uint32_t keys;	     /* CONF_KEYS of the writer */
 	uint32_t reserved;
+	uint64_t listeners;  /* bit n: there is a listener n */
+	struct addr listener[CONF_LISTEN_MAX]; /* as configured: a port may be 0 */
 	struct conf_entry entry[];
 };
 
@@ -81,6 +83,10 @@ const char *conf_text(const struct conf *conf, enum conf_key key);
 struct conf_dgids conf_dgids(const struct conf *conf, enum conf_key key);
 /* Addresses of a listen key; COUNT_R of them. */
 const struct addr *conf_listen(const struct conf *conf, enum conf_key key, size_t *count_r);
+
+/* What listener INDEX was configured as, or NULL when there is none: a listener keeps its index as
+ * long as it lives, so that there may be gaps. */
+const struct addr *conf_listener(const struct conf *conf, unsigned index);
 
 static inline bool conf_dgid_in(const struct conf_dgids *set, unsigned dgid)
 {

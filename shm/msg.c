@@ -52,6 +52,8 @@ static const struct rule rules[] = {
 	{MSG_SCHEMA, FD_NONE, sizeof(struct msg_schema), sizeof(struct msg_schema), "schema"},
 	{MSG_NOTE, FD_NONE, sizeof(struct msg_note), sizeof(struct msg_note), "note"},
 	{MSG_CRASH, FD_NONE, sizeof(struct msg_crash), MSG_BODY_MAX, "crash"},
+	{MSG_REOPEN, FD_NONE, 0, 0, "reopen"},
+	{MSG_NO_CALLS, FD_NONE, 0, 0, "no-calls"},
 	{MSG_READY, FD_NONE, 0, 0, "ready"},
 	{MSG_FAILED, FD_NONE, 0, MSG_BODY_MAX, "failed"},
 	{MSG_CHECKED, FD_NONE, sizeof(struct msg_check), sizeof(struct msg_check), "checked"},

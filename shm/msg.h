@@ -36,6 +36,8 @@ enum msg_type {
 	MSG_SCHEMA = 13,  /* struct msg_schema: bring the stores to this edition (keeper) */
 	MSG_NOTE = 14,	  /* struct msg_note: an event of the master's own (keeper) */
 	MSG_CRASH = 15,	  /* struct msg_crash + text: a report to keep (keeper) */
+	MSG_REOPEN = 24,   /* empty: open the log file anew (log) */
+	MSG_NO_CALLS = 25, /* empty: open no more calls, carry on those that are open (ysf) */
 	/* worker -> master */
 	MSG_READY = 16,	  /* empty */
 	MSG_FAILED = 17,  /* text: why the worker can't serve */
@@ -61,7 +63,7 @@ enum msg_fd_role {
 	FD_LOG_READ = 7,     /* reading end (log) */
 	FD_BELL = 8,	     /* the slot's own doorbell */
 	FD_PEER_BELL = 9,    /* doorbell of another slot that follows the voice store */
-	FD_UDP = 10,	     /* socket of listener INDEX, bound to `addr` */
+	FD_UDP = 10,	     /* socket of listener INDEX, bound to `addr`; indices may have gaps */
 	FD_LOG_ERR = 11,     /* where `server.log = stderr` goes (log) */
 	FD_PAGE_OF_SLOT = 12, /* page of any slot, read-only (keeper, for metrics); INDEX = slot number */
 	FD_RING = 13,	      /* the slot's in-flight ring, read-write */

@@ -30,6 +30,12 @@ struct worker_socket {
 	struct addr addr;
 };
 
+/* A descriptor that came after GO and is used from the commit on. */
+struct worker_fd {
+	struct msg_fd what;
+	int fd;
+};
+
 struct worker {
 	const struct worker_kind *kind;
 	char slot[16];
@@ -56,8 +62,8 @@ struct worker {
 	int peer_bell[WORKER_BELLS]; /* of the others that follow the voice store */
 	unsigned peer_bells;
 
-	struct worker_socket udp[WORKER_LISTENERS];
-	unsigned listeners;
+	struct worker_socket udp[WORKER_LISTENERS]; /* there may be gaps */
+	unsigned listeners; /* highest index + 1 */
 
 	int gate_voice, gate_state; /* memfds, -1: none */
 	int log_read, log_err;	    /* log only */
@@ -71,6 +77,10 @@ struct worker {
 	ev_signal term;
 	bool stopping;
 	void *own; /* the kind's state */
+
+	struct conf *staged; /* could be obeyed; NULL: none */
+	struct worker_fd *coming;
+	unsigned comings;
 
 	int log_fd; /* writing end of the log queue, -1: none */
 	bool going; /* GO has come */
@@ -91,8 +101,16 @@ struct worker_kind {
 	void (*go)(struct worker *worker);
 	/* The 50 ms timer behind the doorbell, and the doorbell itself. */
 	void (*tick)(struct worker *worker);
-	/* A message that run does not know. The kind owns msg->fd. May be NULL. */
+	/* A message that run does not know, and MSG_FD after START but for pages and bells. The kind
+	 * owns msg->fd. May be NULL. */
 	void (*message)(struct worker *worker, struct msg *msg);
+	/* Could CONF be obeyed? Changes nothing that is in force; what it prepares, commit or
+	 * unstage finishes. False with a sentence in WHY_R ("KEY: what is wrong"). May be NULL. */
+	bool (*stage)(struct worker *worker, const struct conf *conf, char why_r[252]);
+	/* worker->conf is the new configuration; BEFORE goes when this returns. Can't fail. */
+	void (*commit)(struct worker *worker, const struct conf *before);
+	/* The staged configuration is forgotten. May be NULL. */
+	void (*unstage)(struct worker *worker);
 	/* TERM or MSG_STOP: finish the batch; call worker_finish() when done (may be at once). */
 	void (*stop)(struct worker *worker);
 	/* Frees the state. */

@@ -157,16 +157,7 @@ static bool take_fd(struct worker *worker, struct msg *msg, char error_r[256])
 	return taken;
 }
 
-/* A listener that a reload removed leaves a gap, but not all can be gaps. */
-static bool has_socket(const struct worker *worker, unsigned listeners)
-{
-	for (unsigned i = 0; i < listeners; i++)
-		if (worker->udp[i].fd >= 0)
-			return true;
-	return false;
-}
-
-/* START names the number of listeners, and that all is there. */
+/* START names the number of listeners; all must be there. */
 static bool finish(struct worker *worker, const struct msg *msg, struct msg_start *start_r,
 		   char error_r[256])
 {
@@ -181,9 +172,12 @@ static bool finish(struct worker *worker, const struct msg *msg, struct msg_star
 			 start_r->listeners);
 		return false;
 	}
-	if (start_r->listeners > 0 && !has_socket(worker, start_r->listeners)) {
-		snprintf(error_r, 256, "no listener of %u has a socket", start_r->listeners);
-		return false;
+	/* a gap where the configuration has a gap */
+	for (unsigned i = 0; i < start_r->listeners; i++) {
+		if (worker->udp[i].fd < 0 && conf_listener(worker->conf, i) != NULL) {
+			snprintf(error_r, 256, "the socket of listener %u is missing", i);
+			return false;
+		}
 	}
 	worker->generation = start_r->generation;
 	worker->index = start_r->index;

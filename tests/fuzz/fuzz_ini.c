@@ -75,7 +75,7 @@ static void check_dump(const struct config *config)
 
 static void check_snapshot(const struct config *config)
 {
-	int fd = snapshot_build(config, 1);
+	int fd = snapshot_build(config, 1, NULL);
 	struct conf *conf = conf_map(fd);
 
 	demand(conf != NULL);

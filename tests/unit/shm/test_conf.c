@@ -34,7 +34,7 @@ static int build(const char *ini, uint64_t generation)
 	int fd;
 
 	assert_int_equal(config_parse(&config, &request, ini, strlen(ini), &problems), 0);
-	fd = snapshot_build(config, generation);
+	fd = snapshot_build(config, generation, NULL);
 	assert_true(fd >= 0);
 	config_destroy(&config);
 	return fd;

@@ -121,7 +121,7 @@ static int make_conf(void)
 	int fd;
 
 	assert_int_equal(config_parse(&config, &request, "", 0, &problems), 0);
-	fd = snapshot_build(config, 1);
+	fd = snapshot_build(config, 1, NULL);
 	config_destroy(&config);
 	assert_true(fd >= 0);
 	return fd;
