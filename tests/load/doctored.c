@@ -4,7 +4,8 @@
  * PURPOSE   The truth-keeper is believed only after it has reported the faults of this one exactly:
  *           every Nth relayed datagram lost, doubled, swapped with the next one to the same
  *           receiver, damaged, delayed; every Nth frame echoed or heard in a wrong room; every Nth
- *           keep-alive unanswered; calls refused whole, or cut off after some frames.
+ *           keep-alive unanswered or answered twice; calls refused whole, or cut off after some
+ *           frames; everything standing still for a while from every Nth frame on.
  * OWNER     tests/load/test_truth.py; one process, one thread
  * CONTRACT  prints "ready ysf=ADDRESS:PORT" once it serves; on TERM prints what it really did as
  *           one JSON object. "Nth" counts, for each fault by itself, all datagrams (or frames, or
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/load/lib_net.h"
@@ -28,10 +30,25 @@
 #define DOC_DELAYED 65536
 #define DOC_DEFAULT 22
 
-enum fault { LOSE, DOUBLE, SWAP, DAMAGE, DELAY, ECHO_BACK, CROSS, MUTE, REFUSE, FAULTS };
+enum fault {
+	LOSE,
+	DOUBLE,
+	SWAP,
+	DAMAGE,
+	DELAY,
+	ECHO_BACK,
+	CROSS,
+	MUTE,
+	REFUSE,
+	GAP,
+	TWICE,
+	LOSE_FRAME,
+	FAULTS
+};
 
-static const char *const doc_names[FAULTS] = {"lose", "double", "swap",	     "damage",	   "delay",
-					      "echo", "cross",	"mute-poll", "refuse-call"};
+static const char *const doc_names[FAULTS] = {
+	"lose",	 "double",    "swap",	     "damage", "delay",	       "echo",
+	"cross", "mute-poll", "refuse-call", "gap",    "answer-twice", "lose-frame"};
 
 struct client {
 	struct sockaddr_storage addr;
@@ -58,6 +75,7 @@ struct doctored {
 	unsigned did[FAULTS];
 	unsigned relayed, frames;
 	uint64_t delay_ns;
+	uint64_t gap_ns;
 	unsigned cut; /* relay only so many frames of each call; 0: all */
 	struct delayed later[DOC_DELAYED];
 	unsigned later_head, later_tail;
@@ -146,6 +164,20 @@ static void doc_cross(struct doctored *d, int talker, const uint8_t *frame)
 	}
 }
 
+/* What comes meanwhile waits in the socket. */
+static void doc_stand_still(struct doctored *d)
+{
+	uint64_t end = net_now() + d->gap_ns;
+
+	for (uint64_t now = net_now(); now < end; now = net_now()) {
+		struct timespec ts = {(time_t)((end - now) / NET_SECOND),
+				      (long)((end - now) % NET_SECOND)};
+
+		nanosleep(&ts, NULL);
+	}
+	d->did[GAP]++;
+}
+
 static void doc_frame(struct doctored *d, int talker, const uint8_t *frame)
 {
 	struct client *t = &d->client[talker];
@@ -160,6 +192,12 @@ static void doc_frame(struct doctored *d, int talker, const uint8_t *frame)
 	}
 	if (d->cut != 0 && (unsigned)frame[34] >> 1 >= d->cut)
 		return;
+	if (doc_hit(d, LOSE_FRAME)) {
+		d->did[LOSE_FRAME]++;
+		return;
+	}
+	if (doc_hit(d, GAP))
+		doc_stand_still(d);
 	for (int i = 0; i < d->nclients; i++) {
 		if (i != talker && d->client[i].dgid == t->dgid)
 			doc_relay_one(d, i, frame);
@@ -183,6 +221,10 @@ static void doc_poll(struct doctored *d, int client)
 	}
 	c->answered = true;
 	doc_out(d, c, NET_ANSWER, NET_POLL);
+	if (doc_hit(d, TWICE)) {
+		doc_out(d, c, NET_ANSWER, NET_POLL);
+		d->did[TWICE]++;
+	}
 }
 
 static int doc_find(const struct doctored *d, const struct sockaddr_storage *from)
@@ -254,7 +296,7 @@ static void doc_report(const struct doctored *d)
 static bool doc_arguments(struct doctored *d, int argc, char **argv,
 			  struct sockaddr_storage *addr_r)
 {
-	struct option options[FAULTS + 3] = {{NULL, 0, NULL, 0}};
+	struct option options[FAULTS + 4] = {{NULL, 0, NULL, 0}};
 	long n;
 	int opt;
 
@@ -262,6 +304,7 @@ static bool doc_arguments(struct doctored *d, int argc, char **argv,
 		options[f] = (struct option){doc_names[f], required_argument, NULL, 256 + f};
 	options[FAULTS] = (struct option){"delay-ms", required_argument, NULL, 256 + FAULTS};
 	options[FAULTS + 1] = (struct option){"cut", required_argument, NULL, 256 + FAULTS + 1};
+	options[FAULTS + 2] = (struct option){"gap-ms", required_argument, NULL, 256 + FAULTS + 2};
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt < 256 || !net_number(optarg, 1, 1000000, &n))
 			return false;
@@ -269,6 +312,8 @@ static bool doc_arguments(struct doctored *d, int argc, char **argv,
 			d->delay_ns = (uint64_t)n * 1000000;
 		else if (opt == 256 + FAULTS + 1)
 			d->cut = (unsigned)n;
+		else if (opt == 256 + FAULTS + 2)
+			d->gap_ns = (uint64_t)n * 1000000;
 		else
 			d->every[opt - 256] = (unsigned)n;
 	}
@@ -291,14 +336,16 @@ static int doc_open(struct doctored *d, const struct sockaddr_storage *listen)
 
 int main(int argc, char **argv)
 {
-	static struct doctored d = {.delay_ns = 50000000};
+	static struct doctored d = {.delay_ns = 50000000, .gap_ns = 50000000};
 	struct sockaddr_storage listen;
 	struct pollfd p[2];
 	sigset_t set;
 
 	if (!doc_arguments(&d, argc, argv, &listen)) {
-		fputs("usage: doctored [--FAULT N]... [--delay-ms MS] [--cut FRAMES] HOST:PORT\n"
-		      "faults: lose double swap damage delay echo cross mute-poll refuse-call\n",
+		fputs("usage: doctored [--FAULT N]... [--delay-ms MS] [--gap-ms MS] [--cut FRAMES]"
+		      " HOST:PORT\n"
+		      "faults: lose double swap damage delay echo cross mute-poll refuse-call gap"
+		      " answer-twice lose-frame\n",
 		      stderr);
 		return 2;
 	}

@@ -56,6 +56,13 @@ void hist_merge(struct hist *h, const struct hist *from)
 		h->bucket[i] += from->bucket[i];
 }
 
+void hist_subtract(struct hist *h, const struct hist *part)
+{
+	h->n -= part->n;
+	for (size_t i = 0; i < HIST_SUB * HIST_OCTAVES; i++)
+		h->bucket[i] -= part->bucket[i];
+}
+
 uint64_t hist_quantile(const struct hist *h, double q)
 {
 	uint64_t want = (uint64_t)(q * (double)h->n);

@@ -26,6 +26,9 @@ void hist_add(struct hist *h, uint64_t ns);
 /* Add all of from to h. */
 void hist_merge(struct hist *h, const struct hist *from);
 
+/* Take all of part, which h contains, out of h; min and max stay those of the whole. */
+void hist_subtract(struct hist *h, const struct hist *part);
+
 /* The value below which the share q (0..1) of all values lies; 0 when there are none. */
 uint64_t hist_quantile(const struct hist *h, double q);
 

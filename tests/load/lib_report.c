@@ -14,9 +14,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#define REPORT_DOUBLED 16 /* pairs with doubles that are named */
+
 struct report {
 	struct truth_sum sum;
 	struct hist latency;
+	const struct talker *gap; /* who had the longest forwarding gap */
 	double talk_s;
 	bool clean;
 };
@@ -91,13 +94,15 @@ static void report_sum(struct sim *s, struct report *r)
 
 		truth_close(t->truth, &r->sum, t->gate - s->room[s->gate[t->gate].room].first);
 		hist_merge(&r->latency, &t->truth->latency);
+		if (r->gap == NULL || t->truth->gap_ns > r->gap->truth->gap_ns)
+			r->gap = t;
 	}
 	r->talk_s = (double)(s->talk_end_ns - s->talk_start_ns) / 1e9;
-	r->clean = s->registered == s->o.fan.gateways && s->unanswered == 0 && r->sum.lost == 0 &&
-		   r->sum.doubled == 0 && r->sum.reordered == 0 && r->sum.stale == 0 &&
-		   f->echoes == 0 && f->wrong_room == 0 && f->damaged == 0 && f->alien == 0 &&
-		   f->malformed == 0 && f->wrong_source == 0 && fan_drops(s->fan) == 0 &&
-		   fan_send_errors(s->fan) == 0;
+	r->clean = s->registered == s->o.fan.gateways && s->unanswered == 0 &&
+		   s->answers_doubled == 0 && r->sum.lost == 0 && r->sum.doubled == 0 &&
+		   r->sum.reordered == 0 && r->sum.stale == 0 && f->echoes == 0 &&
+		   f->wrong_room == 0 && f->damaged == 0 && f->alien == 0 && f->malformed == 0 &&
+		   f->wrong_source == 0 && fan_drops(s->fan) == 0 && fan_send_errors(s->fan) == 0;
 }
 
 static void report_json_latency(const char *key, const struct hist *h)
@@ -107,6 +112,51 @@ static void report_json_latency(const char *key, const struct hist *h)
 	       key, (unsigned long long)h->n, report_us(h->min), report_us(hist_quantile(h, 0.5)),
 	       report_us(hist_quantile(h, 0.9)), report_us(hist_quantile(h, 0.99)),
 	       report_us(hist_quantile(h, 0.999)), report_us(h->max));
+}
+
+static const char *report_name(const struct sim *s, uint32_t gate, char name[11])
+{
+	snprintf(name, 11, "%.*s", (int)strcspn((const char *)s->gate[gate].name, " "),
+		 (const char *)s->gate[gate].name);
+	return name;
+}
+
+/* The longest forwarding gap of a talker: how long, who suffered it, when it ended. */
+static void report_json_gap(const struct sim *s, const struct talker *t)
+{
+	uint32_t receiver = s->room[s->gate[t->gate].room].first + t->truth->gap_member;
+	char name[11];
+
+	if (t->truth->gap_ns == 0) {
+		printf("\"gap_us\":0,");
+		return;
+	}
+	printf("\"gap_us\":%.1f,\"gap_receiver\":\"%s\",\"gap_at_s\":%.3f,",
+	       report_us(t->truth->gap_ns), report_name(s, receiver, name),
+	       (double)(t->truth->gap_at_ns - s->talk_start_ns) / 1e9);
+}
+
+/* Who heard frames twice, at most so many of them. */
+static void report_json_doubled(const struct sim *s)
+{
+	char talker[11], receiver[11];
+	int listed = 0;
+
+	printf("\"doubled\":[");
+	for (int i = 0; i < s->ntalkers; i++) {
+		const struct talker *t = &s->talker[i];
+		const struct room *room = &s->room[s->gate[t->gate].room];
+
+		for (uint32_t m = 0; m < room->count && listed < REPORT_DOUBLED; m++) {
+			if (t->truth->pair[m].doubled == 0)
+				continue;
+			printf("%s{\"talker\":\"%s\",\"receiver\":\"%s\",\"frames\":%u}",
+			       listed++ > 0 ? "," : "", report_name(s, t->gate, talker),
+			       report_name(s, room->first + m, receiver),
+			       t->truth->pair[m].doubled);
+		}
+	}
+	printf("],");
 }
 
 static void report_json_talker(const struct sim *s, const struct talker *t)
@@ -135,7 +185,17 @@ static void report_json_talker(const struct sim *s, const struct talker *t)
 	       (unsigned long long)doubled, (unsigned long long)reordered,
 	       (unsigned long long)stale, (unsigned long long)t->truth->partial,
 	       (unsigned long long)t->truth->unheard, (unsigned long long)t->truth->late);
+	report_json_gap(s, t);
 	report_json_latency("latency_us", &t->truth->latency);
+	if (t->truth->marked.n > 0) {
+		struct hist calm = t->truth->latency;
+
+		hist_subtract(&calm, &t->truth->marked);
+		putchar(',');
+		report_json_latency("calm_us", &calm);
+		putchar(',');
+		report_json_latency("marked_us", &t->truth->marked);
+	}
 	putchar('}');
 }
 
@@ -156,6 +216,9 @@ static void report_json_registration(const struct sim *s)
 	report_json_number("polls_repeated", s->repolls);
 	report_json_number("polls_unanswered", s->unanswered);
 	report_json_number("answers", s->answers);
+	report_json_number("answers_doubled", s->answers_doubled);
+	report_json_number("unlinks", s->unlinks);
+	report_json_number("received", s->received);
 }
 
 static void report_json(struct sim *s, const struct report *r)
@@ -172,6 +235,8 @@ static void report_json(struct sim *s, const struct report *r)
 	report_json_number("delivered", r->sum.delivered);
 	report_json_number("lost", r->sum.lost);
 	report_json_number("duplicates", r->sum.doubled);
+	report_json_number("doubled_pairs", r->sum.pairs_doubled);
+	report_json_number("doubled_most", r->sum.most_doubled);
 	report_json_number("reordered", r->sum.reordered);
 	report_json_number("stale", r->sum.stale);
 	report_json_number("headers_missing", r->sum.headers_missing);
@@ -192,12 +257,16 @@ static void report_json(struct sim *s, const struct report *r)
 	report_json_number("rewritten", f->rewritten);
 	report_json_number("late", r->sum.late);
 	report_json_number("late_limit_us", s->o.late_ns / 1000);
+	printf("\"sim_send_late_us\":%.1f,", report_us(s->send_late_ns));
 	report_json_number("sim_drops", fan_drops(s->fan));
 	report_json_number("sim_send_errors", fan_send_errors(s->fan));
 	report_json_number("sim_rcvbuf", (uint64_t)fan_rcvbuf(s->fan));
 	printf("\"slice_datagrams_per_s\":%.0f,", slices_median(&s->slices));
 	printf("\"talk_s\":%.6f,\"datagrams_per_s\":%.0f,", r->talk_s,
 	       r->talk_s > 0 ? (double)r->sum.delivered / r->talk_s : 0.0);
+	if (r->gap != NULL)
+		report_json_gap(s, r->gap);
+	report_json_doubled(s);
 	report_json_latency("latency_us", &r->latency);
 	printf(",\"talker\":[");
 	for (int i = 0; i < s->ntalkers; i++) {
@@ -270,6 +339,9 @@ static void report_table(const struct sim *s, const struct report *r)
 	       report_us(hist_quantile(h, 0.5)), report_us(hist_quantile(h, 0.9)),
 	       report_us(hist_quantile(h, 0.99)), report_us(hist_quantile(h, 0.999)),
 	       report_us(h->max));
+	if (r->gap != NULL)
+		printf("forwarding gap      %.1f ms at most (beyond the talker's own pace)\n",
+		       report_us(r->gap->truth->gap_ns) / 1000);
 	report_worst(s);
 	if (fan_drops(s->fan) > 0)
 		printf("ATTENTION           the simulator's own sockets dropped %llu datagrams\n",

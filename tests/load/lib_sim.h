@@ -50,6 +50,7 @@ struct station {
 	uint64_t polled_ns;
 	uint64_t answered_ns; /* latest answer; 0: never */
 	uint64_t first_ns;    /* first answer */
+	bool open;	      /* the latest poll has no answer yet */
 	int32_t talker;	      /* index, or -1 */
 	uint16_t room;
 	uint8_t name[10];
@@ -84,6 +85,10 @@ struct sim {
 	int ntalkers;
 	struct truth_faults faults;
 	uint64_t polls, repolls, answers, unanswered;
+	uint64_t answers_doubled; /* came when no poll was open */
+	uint64_t unlinks;
+	uint64_t received;     /* datagrams of the reflector, of whatever worth */
+	uint64_t send_late_ns; /* most that a frame left behind its schedule: our own stall */
 	uint32_t registered;
 	uint64_t register_start_ns, register_last_ns;
 	uint32_t next_new; /* next gateway that has never polled */
@@ -92,6 +97,7 @@ struct sim {
 	uint64_t talk_start_ns, talk_end_ns, last_heard_ns;
 	bool stop;	/* finish the present calls */
 	bool deaf;	/* manual control: don't read */
+	bool marked;	/* lateness is booked by itself too, see SIGUSR1 */
 	uint64_t heard; /* frames, of whatever worth */
 	struct slices slices;
 };

@@ -51,6 +51,7 @@ static void station_poll(struct sim *s, uint32_t i, uint64_t now)
 {
 	station_tell(s, i, "YSFP");
 	s->gate[i].polled_ns = now;
+	s->gate[i].open = true;
 	s->polls++;
 }
 
@@ -127,12 +128,15 @@ void station_unlink_all(struct sim *s)
 {
 	for (uint32_t i = 0; i < s->o.fan.gateways; i++)
 		station_tell(s, i, "YSFU");
+	s->unlinks += s->o.fan.gateways;
 	fan_flush(s->fan);
 }
 
 static void station_answered(struct sim *s, struct station *g, uint64_t at)
 {
 	s->answers++;
+	s->answers_doubled += !g->open;
+	g->open = false;
 	/* The kernel's clock and ours may differ by a hair; an answer is never older than its poll.
 	 */
 	g->answered_ns = at > g->polled_ns ? at : g->polled_ns;
@@ -147,9 +151,9 @@ static void station_answered(struct sim *s, struct station *g, uint64_t at)
 static void station_voice(struct sim *s, const struct fan_datagram *d)
 {
 	long number = call_gateway(d->data) - (long)s->o.fan.first;
+	struct truth_arrival arrival = {.at_ns = d->at_ns, .marked = s->marked};
 	struct call_stamp stamp;
 	enum call_verdict verdict;
-	bool header, end;
 	struct talker *t;
 	struct room *room;
 
@@ -159,7 +163,7 @@ static void station_voice(struct sim *s, const struct fan_datagram *d)
 	}
 	t = &s->talker[s->gate[number].talker];
 	room = &s->room[s->gate[number].room];
-	verdict = call_judge(&t->frames, d->data, &stamp, &header, &end);
+	verdict = call_judge(&t->frames, d->data, &stamp, &arrival.header, &arrival.end);
 	if (verdict == CALL_ALIEN) {
 		s->faults.alien++;
 	} else if (verdict == CALL_DAMAGED) {
@@ -170,8 +174,10 @@ static void station_voice(struct sim *s, const struct fan_datagram *d)
 		s->faults.wrong_room++;
 	} else {
 		s->faults.rewritten += verdict == CALL_REWRITTEN;
-		truth_heard(t->truth, d->gateway - room->first, stamp.seq, header, end,
-			    d->at_ns > stamp.sent_ns ? d->at_ns - stamp.sent_ns : 0, s->o.late_ns);
+		arrival.member = d->gateway - room->first;
+		arrival.seq = stamp.seq;
+		arrival.sent_ns = stamp.sent_ns;
+		truth_heard(t->truth, &arrival, s->o.late_ns);
 		room->heard_ns = d->at_ns;
 	}
 }
@@ -180,6 +186,7 @@ void station_heard(void *sim, const struct fan_datagram *d)
 {
 	struct sim *s = sim;
 
+	s->received += d->from_peer;
 	if (!d->from_peer) {
 		s->faults.wrong_source++;
 	} else if (d->gateway == UINT32_MAX) {

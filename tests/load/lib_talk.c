@@ -115,9 +115,10 @@ void talk_destroy(struct sim *s)
 static void talk_frame(struct sim *s, int talker, bool end)
 {
 	struct talker *t = &s->talker[talker];
-	uint32_t seq = truth_sent(t->truth);
+	uint64_t now = net_now();
+	uint32_t seq = truth_sent(t->truth, now);
 
-	fan_send(s->fan, t->gate, call_make(&t->frames, t->truth->calls - 1, seq, end, net_now()),
+	fan_send(s->fan, t->gate, call_make(&t->frames, t->truth->calls - 1, seq, end, now),
 		 NET_FRAME);
 }
 
@@ -126,7 +127,7 @@ void talk_header(struct sim *s, int talker)
 	struct talker *t = &s->talker[talker];
 
 	call_begin(&t->frames, t->truth->calls, t->truth->sent);
-	t->truth->calls++;
+	truth_call(t->truth);
 	talk_frame(s, talker, false);
 	report_demo_call(s, talker, false);
 }
@@ -189,6 +190,8 @@ static void talk_paced(struct sim *s, struct room *room, uint64_t now)
 {
 	if (now < room->next_ns)
 		return;
+	if (now - room->next_ns > s->send_late_ns)
+		s->send_late_ns = now - room->next_ns;
 	talk_say(s, room, now);
 	room->next_ns += s->o.interval_ns;
 	if (now > room->next_ns + TALK_BEHIND * s->o.interval_ns)

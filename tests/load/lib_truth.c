@@ -72,7 +72,13 @@ static void truth_retire(struct truth_talker *t, const struct truth_flight *f)
 		t->unheard++;
 }
 
-uint32_t truth_sent(struct truth_talker *t)
+void truth_call(struct truth_talker *t)
+{
+	t->call_first = t->sent;
+	t->calls++;
+}
+
+uint32_t truth_sent(struct truth_talker *t, uint64_t now_ns)
 {
 	struct truth_flight *f = &t->flight[t->sent % TRUTH_RING];
 
@@ -81,25 +87,53 @@ uint32_t truth_sent(struct truth_talker *t)
 		if (t->tail <= f->seq)
 			t->tail = f->seq + 1;
 	}
+	f->sent_ns = now_ns;
 	f->seq = t->sent;
 	f->got = 0;
 	return t->sent++;
 }
 
-enum truth_booking truth_heard(struct truth_talker *t, uint32_t member, uint32_t seq, bool header,
-			       bool end, uint64_t latency_ns, uint64_t late_ns)
+/* The silence of a pair that ends with this frame. */
+static void truth_gap(struct truth_talker *t, struct truth_pair *p, uint32_t heard_next,
+		      const struct truth_arrival *a)
 {
-	struct truth_pair *p = &t->pair[member];
-	struct truth_flight *f = &t->flight[seq % TRUTH_RING];
-	enum truth_booking booking = truth_pair_book(p, seq);
+	const struct truth_flight *before = &t->flight[(a->seq - 1) % TRUTH_RING];
+	uint64_t silence = a->at_ns - p->heard_ns;
+	uint64_t pace = a->sent_ns - before->sent_ns;
+
+	p->heard_ns = a->at_ns;
+	if (a->seq <= t->call_first || heard_next <= t->call_first || before->seq != a->seq - 1)
+		return;
+	/* two clocks' readings may cross by a hair */
+	if ((int64_t)silence <= 0 || (int64_t)pace < 0 || silence <= pace)
+		return;
+	if (silence - pace > t->gap_ns) {
+		t->gap_ns = silence - pace;
+		t->gap_at_ns = a->at_ns;
+		t->gap_member = a->member;
+	}
+}
+
+enum truth_booking truth_heard(struct truth_talker *t, const struct truth_arrival *a,
+			       uint64_t late_ns)
+{
+	uint64_t latency_ns = a->at_ns > a->sent_ns ? a->at_ns - a->sent_ns : 0;
+	struct truth_pair *p = &t->pair[a->member];
+	struct truth_flight *f = &t->flight[a->seq % TRUTH_RING];
+	uint32_t heard_next = p->next;
+	enum truth_booking booking = truth_pair_book(p, a->seq);
 
 	if (booking == TRUTH_DOUBLE || booking == TRUTH_STALE)
 		return booking;
-	p->headers += header;
-	p->ends += end;
-	if (f->seq == seq)
+	if (booking == TRUTH_NEW)
+		truth_gap(t, p, heard_next, a);
+	p->headers += a->header;
+	p->ends += a->end;
+	if (f->seq == a->seq)
 		f->got++;
 	hist_add(&t->latency, latency_ns);
+	if (a->marked)
+		hist_add(&t->marked, latency_ns);
 	t->late += latency_ns > late_ns;
 	return booking;
 }
@@ -152,6 +186,9 @@ void truth_close(struct truth_talker *t, struct truth_sum *sum, uint32_t self)
 		sum->delivered += p->got;
 		sum->lost += t->sent - p->got;
 		sum->doubled += p->doubled;
+		sum->pairs_doubled += p->doubled > 0;
+		if (p->doubled > sum->most_doubled)
+			sum->most_doubled = p->doubled;
 		sum->reordered += p->reordered;
 		sum->stale += p->stale;
 		sum->headers_missing += (uint16_t)((uint16_t)t->calls - p->headers);

@@ -22,8 +22,9 @@
 
 /* One receiver of one talker. */
 struct truth_pair {
-	uint64_t seen; /* bit i: frame next - 1 - i came */
-	uint32_t next; /* one above the highest sequence number that came */
+	uint64_t seen;	   /* bit i: frame next - 1 - i came */
+	uint64_t heard_ns; /* when frame next - 1 came */
+	uint32_t next;	   /* one above the highest sequence number that came */
 	uint32_t got;
 	uint32_t doubled;
 	uint32_t reordered;
@@ -36,8 +37,19 @@ enum truth_booking { TRUTH_NEW, TRUTH_REORDERED, TRUTH_DOUBLE, TRUTH_STALE };
 
 /* One frame on its way: how many of its receivers have it. */
 struct truth_flight {
+	uint64_t sent_ns;
 	uint32_t seq;
 	uint32_t got;
+};
+
+/* One frame that one receiver heard. */
+struct truth_arrival {
+	uint32_t member;
+	uint32_t seq;
+	bool header, end;
+	bool marked; /* in a time that is to be looked at by itself */
+	uint64_t sent_ns;
+	uint64_t at_ns;
 };
 
 struct truth_talker {
@@ -45,6 +57,7 @@ struct truth_talker {
 	struct truth_pair *pair; /* one for each member of the room, the talker's own unused */
 	uint32_t sent;		 /* frames so far; also the next sequence number */
 	uint32_t calls;
+	uint32_t call_first;  /* sequence number of the present call's header */
 	uint32_t tail;	      /* oldest frame that still lacks a receiver */
 	uint32_t given_up;    /* frames that the closed loop stopped waiting for */
 	uint64_t complete;    /* frames every receiver got */
@@ -54,8 +67,12 @@ struct truth_talker {
 	uint32_t calls_mute;  /* calls of which nobody heard anything */
 	uint32_t calls_cut;   /* calls that were heard, but not to their end */
 	uint32_t longest_gap; /* most frames in a row that nobody heard */
+	uint32_t gap_member;  /* who suffered it */
+	uint64_t gap_ns;      /* longest silence that the talker's own pace does not explain */
+	uint64_t gap_at_ns;   /* when it ended */
 	struct truth_flight flight[TRUTH_RING];
 	struct hist latency;
+	struct hist marked; /* of these, those that came in marked time */
 };
 
 /* What is not booked to a pair. */
@@ -73,6 +90,8 @@ struct truth_sum {
 	uint64_t calls, frames, expected, delivered, lost, doubled, reordered, stale, late;
 	uint64_t headers_missing, ends_missing;
 	uint64_t complete, partial, unheard, given_up, calls_mute, calls_cut, longest_gap;
+	uint64_t pairs_doubled; /* pairs with doubles */
+	uint64_t most_doubled;	/* of one pair */
 };
 
 /* Book one sequence number to a pair. */
@@ -82,12 +101,17 @@ enum truth_booking truth_pair_book(struct truth_pair *p, uint32_t seq);
 struct truth_talker *truth_talker_create(uint32_t receivers, uint32_t members);
 void truth_talker_destroy(struct truth_talker **t);
 
-/* The next frame leaves; returns its sequence number. */
-uint32_t truth_sent(struct truth_talker *t);
+/* A call begins: the next frame is its header. */
+void truth_call(struct truth_talker *t);
 
-/* Member heard frame seq after latency ns; late_ns is the limit of lateness. */
-enum truth_booking truth_heard(struct truth_talker *t, uint32_t member, uint32_t seq, bool header,
-			       bool end, uint64_t latency_ns, uint64_t late_ns);
+/* The next frame leaves; returns its sequence number. */
+uint32_t truth_sent(struct truth_talker *t, uint64_t now_ns);
+
+/* A receiver heard a frame; late_ns is the limit of lateness. Within a call the forwarding gap is
+ * the time since the frame heard before it, less the time between this frame and the one sent
+ * before it: a frame that was lost makes a gap too. */
+enum truth_booking truth_heard(struct truth_talker *t, const struct truth_arrival *a,
+			       uint64_t late_ns);
 
 /* Frames on their way that still lack a receiver, oldest first. */
 uint32_t truth_outstanding(struct truth_talker *t);

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 BUILD = sys.argv[1] if len(sys.argv) > 1 else \
     os.path.join(os.environ.get("B", "build/release"), "tests/load")
@@ -117,6 +118,22 @@ def case_doubles():
     same("exit", status, 1)
     same("doubled by the reflector", truth["double"], DATAGRAMS // 13)
     only(report, duplicates=truth["double"])
+    # The 13 * i-th datagram of 5 to 6 gateways a room: no pair has more than its share.
+    pairs = report["doubled"]
+    same("pairs named", len(pairs), min(report["doubled_pairs"], 16))
+    same("most of a pair", max(pair["frames"] for pair in pairs) <= report["doubled_most"], True)
+
+
+def case_doubles_by_receiver():
+    # Two doubles at one of 3 receivers of a single talker: the pair is named.
+    _, report, truth = faulty(["--double", "31"],
+                              ["--rooms", "1:4", "--talkers", "1", "--frames", "20", "--rate",
+                               "100"])
+    same("doubled by the reflector", truth["double"], 2)
+    named = {pair["receiver"]: pair["frames"] for pair in report["doubled"]}
+    same("named", sum(named.values()), 2)
+    same("pairs", report["doubled_pairs"], len(named))
+    same("most", report["doubled_most"], max(named.values()))
 
 
 def case_order():
@@ -163,6 +180,68 @@ def case_lateness():
     same("duplicates", report["duplicates"], 0)
     if report["latency_us"]["max"] < 300000:
         raise AssertionError("the longest delay was not seen")
+
+
+def case_gap():
+    # The 150th of 220 frames waits for as long as everything stands still.
+    for wanted in (30, 250):
+        _, report, truth = faulty(["--gap", "150", "--gap-ms", str(wanted)],
+                                  ["--rooms", "1-10:6", "--frames", "20", "--rate", "50"])
+        same("gaps of the reflector", truth["gap"], 1)
+        only(report, late=report["late"])
+        gap = report["gap_us"] / 1000
+        if abs(gap - wanted) > 5:
+            raise AssertionError(f"a gap of {wanted} ms was measured as {gap} ms")
+        same("of the talker who suffered most", max(t["gap_us"] for t in report["talker"]),
+             report["gap_us"])
+
+
+def case_gap_of_lost_frames():
+    # Nobody hears the seventh frame of a talker: one interval of 100 ms is missing, no more.
+    _, report, truth = faulty(["--lose-frame", "7"],
+                              ["--rooms", "1:4", "--talkers", "1", "--frames", "10", "--rate",
+                               "10"])
+    same("lost by the reflector", truth["lose-frame"], 1)
+    if abs(report["gap_us"] / 1000 - 100) > 5:
+        raise AssertionError(f"a lost frame made a gap of {report['gap_us']} us")
+
+
+def case_marked_time():
+    # Lateness of marked time is booked by itself: that of others stays calm.
+    args = ["--json", "--progress", "--rooms", "1:6", "--frames", "0", "--calls", "0", "--rate",
+            "50"]
+    with Reflector() as r:
+        proc = subprocess.Popen(command(r.address, *args), stdout=subprocess.PIPE, text=True)
+        for number, word in ((None, "talking"), (signal.SIGUSR1, "marked"),
+                             (signal.SIGUSR2, "calm")):
+            if number is not None:
+                proc.send_signal(number)
+            while proc.stdout.readline().strip() != word:
+                pass
+            if word == "marked":
+                r.proc.send_signal(signal.SIGSTOP)
+                time.sleep(0.2)  # the fault itself: a reflector that stands still
+                r.proc.send_signal(signal.SIGCONT)
+                time.sleep(0.1)
+        time.sleep(0.3)
+        proc.send_signal(signal.SIGTERM)
+        out, _ = proc.communicate(timeout=TIMEOUT)
+    report = json.loads([line for line in out.splitlines() if line.startswith("{")][0])
+    talker = report["talker"][0]
+    same("all", talker["calm_us"]["n"] + talker["marked_us"]["n"], talker["latency_us"]["n"])
+    if talker["marked_us"]["p99"] < 100000 or talker["calm_us"]["p90"] > 50000:
+        raise AssertionError(f"marked {talker['marked_us']}, calm {talker['calm_us']}")
+
+
+def case_doubled_answers():
+    # Every fifth answer comes twice; 60 gateways, each with a first poll and two keep-alives.
+    args = ["--rooms", "1-10:6", "--talkers", "0", "--seconds", "3", "--poll", "1",
+            "--drain", "100", "--linger", "300"]
+    status, report, truth = faulty(["--answer-twice", "5"], args)
+    same("exit", status, 1)
+    only(report)
+    same("answers_doubled", report["answers_doubled"], truth["answer-twice"])
+    same("answers", report["answers"], report["polls"] + truth["answer-twice"])
 
 
 def case_silent_polls():

@@ -6,6 +6,8 @@
  * OWNER     a person, a test or the bench; one process, one thread
  * CONTRACT  exit 0: all clean; 1: any fault, also gateways that could not register; 2: usage.
  *           Always ends by itself; TERM, INT or the stop descriptor end the calls, drain, report.
+ *           USR1 marks the time from now on, USR2 ends that: the lateness of marked time is
+ *           reported by itself too (calm_us, marked_us of a talker).
  * LIMITS    see lib_sim.h; rooms are told by name suffix, so DG-IDs run from 1 to 99
  */
 #include <errno.h>
@@ -348,7 +350,7 @@ static bool sim_arguments(struct sim_options *o, int argc, char **argv)
 	return o->fan.first + o->fan.gateways <= 100000 && (o->suffix || o->nrooms == 1);
 }
 
-/* A signal descriptor for TERM and INT. */
+/* A signal descriptor for all that we obey. */
 static int sim_signals(void)
 {
 	sigset_t set;
@@ -356,9 +358,25 @@ static int sim_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
 		return -1;
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void sim_signal(struct sim *s, int sigfd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(sigfd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGUSR1 || info.ssi_signo == SIGUSR2) {
+		s->marked = info.ssi_signo == SIGUSR1;
+		report_progress(s, s->marked ? "marked" : "calm");
+	} else {
+		s->stop = true;
+	}
 }
 
 /* Wait for datagrams, a reason to stop or a command, at most until due; then take all in. */
@@ -368,7 +386,6 @@ static void sim_turn(struct sim *s, int sigfd, uint64_t due)
 		{.fd = sigfd, .events = POLLIN},
 		{.fd = s->stop ? -1 : s->o.stop_fd, .events = POLLIN},
 		{.fd = s->o.manual && !s->stop ? STDIN_FILENO : -1, .events = POLLIN}};
-	struct signalfd_siginfo info;
 	uint64_t now = net_now();
 	uint64_t wait = due <= now ? 0 : due - now < SIM_TURN_NS ? due - now : SIM_TURN_NS;
 
@@ -376,8 +393,8 @@ static void sim_turn(struct sim *s, int sigfd, uint64_t due)
 		(void)poll(more, 3, (int)(wait / SIM_MS));
 	else
 		(void)fan_wait(s->fan, wait, more, 3);
-	if (more[0].revents != 0 && read(sigfd, &info, sizeof(info)) == sizeof(info))
-		s->stop = true;
+	if (more[0].revents != 0)
+		sim_signal(s, sigfd);
 	if (more[1].revents != 0)
 		s->stop = true;
 	if (more[2].revents != 0 && !manual_read(s))

@@ -60,21 +60,30 @@ static void test_pair_window(void **state)
 	assert_int_equal(p.stale, 1);
 }
 
+/* A frame of a call of four, after so many nanoseconds. */
+static void hear(struct truth_talker *t, uint32_t member, uint32_t seq, uint64_t latency)
+{
+	uint64_t sent = t->flight[seq % TRUTH_RING].sent_ns;
+	struct truth_arrival a = {member, seq, seq == 0, seq == 3, false, sent, sent + latency};
+
+	truth_heard(t, &a, 2000);
+}
+
 static void test_talker_books(void **state)
 {
 	struct truth_talker *t = truth_talker_create(2, 3);
 	struct truth_sum sum = {0};
 
 	(void)state;
-	t->calls = 1;
+	truth_call(t);
 	for (int i = 0; i < 4; i++)
-		truth_sent(t);
+		truth_sent(t, NET_SECOND);
 	/* Member 0 talks; member 1 gets all, member 2 misses the header and gets frame 2 late. */
 	for (uint32_t seq = 0; seq < 4; seq++)
-		truth_heard(t, 1, seq, seq == 0, seq == 3, 1000, 2000);
-	truth_heard(t, 2, 1, false, false, 1000, 2000);
-	truth_heard(t, 2, 2, false, false, 3000, 2000);
-	truth_heard(t, 2, 3, false, true, 1000, 2000);
+		hear(t, 1, seq, 1000);
+	hear(t, 2, 1, 1000);
+	hear(t, 2, 2, 3000);
+	hear(t, 2, 3, 1000);
 	assert_int_equal(truth_outstanding(t), 4);
 	truth_give_up(t);
 	assert_int_equal(truth_outstanding(t), 0);
@@ -91,6 +100,38 @@ static void test_talker_books(void **state)
 	assert_null(t);
 }
 
+/* Frames leave every 100 ns, though once the talker itself pauses for 1,000. */
+static void test_gaps(void **state)
+{
+	static const uint64_t sent[] = {1000, 1100, 1200, 2200, 2300, 2400, 2500, 9000, 9100};
+	struct truth_talker *t = truth_talker_create(2, 3);
+
+	(void)state;
+	truth_call(t);
+	for (size_t i = 0; i < 7; i++)
+		truth_sent(t, sent[i]);
+	hear(t, 1, 0, 10);
+	hear(t, 1, 1, 10);
+	assert_int_equal(t->gap_ns, 0);
+	hear(t, 1, 2, 40); /* 30 late against the one before it */
+	assert_int_equal(t->gap_ns, 30);
+	hear(t, 1, 3, 40); /* the pause was the talker's own */
+	hear(t, 1, 2, 50); /* a double is no arrival */
+	assert_int_equal(t->gap_ns, 30);
+	hear(t, 1, 6, 10); /* two frames were lost: 270 of silence where 100 are due */
+	assert_int_equal(t->gap_ns, 170);
+	assert_int_equal(t->gap_at_ns, 2510);
+	assert_int_equal(t->gap_member, 1);
+	truth_call(t);
+	truth_sent(t, sent[7]);
+	truth_sent(t, sent[8]);
+	hear(t, 1, 8, 10); /* without the header: its silence is the pause between calls */
+	hear(t, 2, 7, 10);
+	hear(t, 2, 8, 10);
+	assert_int_equal(t->gap_ns, 170);
+	truth_talker_destroy(&t);
+}
+
 static void test_ring_wraps(void **state)
 {
 	struct truth_talker *t = truth_talker_create(1, 2);
@@ -98,10 +139,10 @@ static void test_ring_wraps(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 3 * TRUTH_RING; i++) {
-		uint32_t seq = truth_sent(t);
+		uint32_t seq = truth_sent(t, NET_SECOND);
 
 		if (i % 2 == 0)
-			truth_heard(t, 1, seq, false, false, 1, 2);
+			hear(t, 1, seq, 1);
 	}
 	truth_close(t, &sum, 0);
 	assert_int_equal(sum.complete, 3 * TRUTH_RING / 2);
@@ -125,6 +166,9 @@ static void test_quantiles(void **state)
 	assert_in_range(hist_quantile(&all, 0.99), 97400000, 100000000);
 	assert_int_equal(all.min, 1000);
 	assert_int_equal(hist_quantile(&all, 1.0), 100000000);
+	hist_subtract(&all, &h);
+	assert_int_equal(all.n, 100000);
+	assert_in_range(hist_quantile(&all, 0.5), 49200000, 50800000);
 	hist_add(&h, UINT64_MAX);
 	assert_true(h.max == UINT64_MAX);
 }
@@ -150,8 +194,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pair_in_order), cmocka_unit_test(test_pair_faults),
 		cmocka_unit_test(test_pair_window),   cmocka_unit_test(test_talker_books),
-		cmocka_unit_test(test_ring_wraps),    cmocka_unit_test(test_quantiles),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_gaps),	      cmocka_unit_test(test_ring_wraps),
+		cmocka_unit_test(test_quantiles),     cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
