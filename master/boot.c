@@ -274,7 +274,6 @@ static void tear_down(struct master *master)
 	log_init(-1, "master", 0, LOG_LEVEL_INFO, NULL);
 	free(master->socket_path);
 	free(master->pidfile_path);
-	config_destroy(&master->config);
 	close_fd(&master->pidfile);
 	for (unsigned i = 0; i < 2; i++)
 		close_fd(&master->locked[i]);

@@ -90,12 +90,10 @@ static int serve(const struct flags *flags, const struct config_request *request
 
 	if (flags->pidfile != NULL && (pidfile = absolute(flags->pidfile)) == NULL) {
 		fprintf(stderr, "shackd: %s: %s\n", flags->pidfile, strerror(errno));
-		config_destroy(&config);
 		return EXIT_START;
 	}
 	if (!flags->foreground && (launcher = launch_detach()) < 0) {
 		fprintf(stderr, "shackd: can't go into the background: %s\n", strerror(errno));
-		config_destroy(&config);
 		free(pidfile);
 		return EXIT_START;
 	}
