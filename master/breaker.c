@@ -20,6 +20,12 @@ void breaker_init(struct breaker *breaker, unsigned tokens, uint64_t now)
 	};
 }
 
+void breaker_spawned(struct breaker *breaker)
+{
+	if (breaker->state == BREAKER_OPEN)
+		breaker->state = BREAKER_HALF_OPEN;
+}
+
 void breaker_ready(struct breaker *breaker, uint64_t now)
 {
 	breaker->ready = now;
@@ -38,6 +44,24 @@ static int64_t level_at(const struct breaker *breaker, uint64_t now)
 bool breaker_open(const struct breaker *breaker, uint64_t now)
 {
 	return level_at(breaker, now) < (int64_t)breaker->token_ns;
+}
+
+static bool is_stable(const struct breaker *breaker, uint64_t now)
+{
+	return breaker->ready != 0 && now - breaker->ready >= BREAKER_STABLE_NS;
+}
+
+enum breaker_state breaker_state_at(const struct breaker *breaker, uint64_t now)
+{
+	return breaker->state == BREAKER_HALF_OPEN && is_stable(breaker, now) ? BREAKER_CLOSED
+									       : breaker->state;
+}
+
+const char *breaker_state_name(enum breaker_state state)
+{
+	static const char *const names[] = {"closed", "open", "half-open"};
+
+	return names[state];
 }
 
 /* Takes a token; returns how long until it would have been there. */
@@ -68,8 +92,10 @@ uint64_t breaker_died(struct breaker *breaker, enum breaker_death how, bool last
 {
 	uint64_t wait = 0;
 
-	if (breaker->ready != 0 && now - breaker->ready >= BREAKER_STABLE_NS)
+	if (is_stable(breaker, now)) {
 		breaker->early = 0;
+		breaker->state = BREAKER_CLOSED;
+	}
 	breaker->ready = 0;
 	switch (how) {
 	case BREAKER_EARLY:
@@ -87,5 +113,8 @@ uint64_t breaker_died(struct breaker *breaker, enum breaker_death how, bool last
 			wait = take_token(breaker, now);
 		break;
 	}
+	/* a probe that died has not closed it, however soon the next one may try */
+	if (wait > BREAKER_FIRST_NS || breaker->state == BREAKER_HALF_OPEN)
+		breaker->state = BREAKER_OPEN;
 	return last && wait > BREAKER_LAST_NS ? BREAKER_LAST_NS : wait;
 }

@@ -23,7 +23,14 @@ enum breaker_death {
 	BREAKER_OTHER, /* killed by somebody else, or an exit that nobody asked for */
 };
 
+enum breaker_state {
+	BREAKER_CLOSED,	   /* all is well */
+	BREAKER_OPEN,	   /* the slot is empty for a while */
+	BREAKER_HALF_OPEN, /* a holder shows whether it lives */
+};
+
 struct breaker {
+	enum breaker_state state; /* see breaker_state_at */
 	uint64_t token_ns; /* how long a token takes to come back */
 	int64_t level_ns;  /* tokens, as time; below 0 when one is owed */
 	uint64_t filled;   /* when level_ns was right */
@@ -36,6 +43,9 @@ struct breaker {
 /* TOKENS a minute come back; the bucket holds as many and is full. */
 void breaker_init(struct breaker *breaker, unsigned tokens, uint64_t now);
 
+/* A holder is started. */
+void breaker_spawned(struct breaker *breaker);
+
 /* The holder said READY. */
 void breaker_ready(struct breaker *breaker, uint64_t now);
 
@@ -44,5 +54,10 @@ uint64_t breaker_died(struct breaker *breaker, enum breaker_death how, bool last
 
 /* Is there no token left? */
 bool breaker_open(const struct breaker *breaker, uint64_t now);
+
+/* Open since a death after which the slot has to wait, half-open from the next start until that
+ * holder has lived for BREAKER_STABLE_NS. */
+enum breaker_state breaker_state_at(const struct breaker *breaker, uint64_t now);
+const char *breaker_state_name(enum breaker_state state);
 
 #endif

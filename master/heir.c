@@ -191,6 +191,7 @@ bool heir_inherit(struct slot *slot)
 	slot->ready_ns = heir->ready_ns;
 	slot->want_go = slot->want_stop = slot->condemned = slot->planned = false;
 	slot->watch = (struct watch){0};
+	slot->hang = MSG_HANG_NONE;
 	slot->failed[0] = '\0';
 	heir->pid = 0;
 	heir->pidfd = heir->control = -1;

@@ -100,6 +100,7 @@ struct slot {
 	unsigned posts;
 	bool condemned; /* our watchdog sent it a signal */
 	bool planned;	/* it was asked to end so that a successor takes its place */
+	enum msg_hang hang; /* because of this */
 	struct watch watch;
 	char failed[MASTER_WHY_MAX]; /* its MSG_FAILED */
 
@@ -111,6 +112,19 @@ struct slot {
 	uint64_t restarts, deaths;
 	unsigned tries; /* deaths while the daemon starts */
 	char last_death[64];
+	enum msg_hang last_hang;
+	struct page_crash crash; /* the newest report; `done` is 0 when there is none */
+	bool crash_waits;	 /* keeper has not been given it */
+
+	/* while it waits: who reads its sockets (master/adopt.h) */
+	bool parked;
+	struct adoption {
+		struct slot *by; /* NULL: nobody */
+		uint64_t passed; /* bit i: the socket of listener i was sent */
+		bool release;	 /* it has to stop */
+		bool told;	 /* and knows that */
+		uint64_t asked;	 /* clock_mono of `release` */
+	} adoption;
 };
 
 /* A dead process that is not reaped yet, so that its pid can't be taken by another. */
@@ -197,7 +211,7 @@ struct master {
 	unsigned event_first, events;
 
 	/* refused at a bound, or odd */
-	uint64_t events_dropped, messages_bad, control_refused;
+	uint64_t events_dropped, messages_bad, control_refused, crashes_dropped;
 	uint64_t sessions_refused, sessions_refused_per_ip, accept_failed;
 
 	struct control *own_control;

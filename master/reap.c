@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "master/adopt.h"
+#include "master/autopsy.h"
 #include "master/heir.h"
 #include "master/slot.h"
 #include "shm/log.h"
@@ -191,6 +193,7 @@ static void fill_again(struct slot *slot, uint64_t wait)
 		stop_advance(master);
 		return;
 	}
+	adopt_forget(slot);
 	if (heir_inherit(slot))
 		return;
 	slot->restarts += !slot->planned;
@@ -206,6 +209,9 @@ static void fill_again(struct slot *slot, uint64_t wait)
 	} else {
 		ev_timer_set(&slot->timer, (double)wait / 1e9, 0);
 		ev_timer_start(master->loop, &slot->timer);
+		/* shorter than that is not worth two changes of hands */
+		if (wait > BREAKER_FIRST_NS)
+			adopt_park(slot);
 	}
 	hurry_kind(slot);
 }
@@ -264,6 +270,7 @@ void reap_on_death(struct ev_loop *loop, ev_io *io, int events)
 	reap_later(slot->master, slot->pid, slot->pidfd);
 	slot->state = SLOT_WAITING;
 	slot_event(slot, false, signal, signal == 0 ? info.si_status : 0);
+	autopsy_take(slot);
 	vacate(slot);
 	fill_again(slot, wait);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/autopsy.h"
 #include "master/control.h"
 #include "master/proc.h"
 #include "master/slot.h"
@@ -31,6 +32,12 @@ const char *report_listeners(const struct master *master, char *buf, size_t size
 	return buf;
 }
 
+/* Who reads its sockets in its place; NULL: nobody has to. */
+static const char *adopted_by(const struct slot *slot)
+{
+	return slot->adoption.by != NULL ? slot->adoption.by->name : NULL;
+}
+
 /* A sentence for every slot that does not serve. */
 static json_t *reasons(const struct master *master)
 {
@@ -42,10 +49,14 @@ static json_t *reasons(const struct master *master)
 
 		if (slot->state == SLOT_SERVING || slot->retired)
 			continue;
-		snprintf(text, sizeof(text), "%s is %s%s%s%s", slot->name,
+		const char *reader = adopted_by(slot);
+
+		snprintf(text, sizeof(text), "%s is %s%s%s%s%s%s", slot->name,
 			 slot_state_name(slot->state),
 			 slot->last_death[0] != '\0' ? " (died: " : "", slot->last_death,
-			 slot->last_death[0] != '\0' ? ")" : "");
+			 slot->last_death[0] != '\0' ? ")" : "",
+			 reader != NULL ? ", its sockets are read by " : "",
+			 reader != NULL ? reader : "");
 		json_array_append_new(array, json_string(text));
 	}
 	return array;
@@ -77,7 +88,9 @@ static json_t *services(const struct master *master)
 
 static json_t *odd_things(const struct master *master)
 {
-	return json_pack("{s:I, s:I, s:I}", "control_refused", (json_int_t)master->control_refused,
+	return json_pack("{s:I, s:I, s:I, s:I}", "control_refused",
+			 (json_int_t)master->control_refused, "crash_reports_dropped",
+			 (json_int_t)master->crashes_dropped,
 			 "slot_events_dropped", (json_int_t)master->events_dropped, "messages_bad",
 			 (json_int_t)master->messages_bad);
 }
@@ -105,7 +118,8 @@ static json_t *report_slot(const struct slot *slot)
 	uint64_t beat = atomic_load(&slot->page->beat);
 	bool alive = slot_alive(slot);
 
-	return json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:s}",
+	return json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:s?, "
+			 "s:s, s:o}",
 			 "slot", slot->name, "kind", slot_kind_name(slot->kind), "pid",
 			 (int)slot->pid, "generation", (json_int_t)slot->generation, "state",
 			 slot_state_name(slot->state), "doing",
@@ -113,9 +127,10 @@ static json_t *report_slot(const struct slot *slot)
 			 (json_int_t)slot->restarts, "heartbeat_ms",
 			 (json_int_t)(alive && beat != 0 ? clock_age(now, beat) / NS_PER_MS : 0),
 			 "rss_kb", (json_int_t)(alive ? proc_rss_kb(slot->pid) : 0), "breaker",
-			 breaker_open(&slot->breaker, now) ? "open" : "closed", "ready_us",
+			 breaker_state_name(breaker_state_at(&slot->breaker, now)), "ready_us",
 			 (json_int_t)(slot->ready_ns / 1000), "deaths", (json_int_t)slot->deaths,
-			 "last_death", slot->last_death);
+			 "last_death", slot->last_death, "adopted_by", adopted_by(slot),
+			 "last_hang", msg_hang_name(slot->last_hang), "crash", autopsy_json(slot));
 }
 
 json_t *report_workers(const struct master *master)

@@ -18,6 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "master/adopt.h"
+#include "master/autopsy.h"
 #include "master/reap.h"
 #include "master/spawn.h"
 #include "master/vault.h"
@@ -144,7 +146,8 @@ void slot_event(struct slot *slot, bool up, int signal, int status)
 					      .pid = slot->pid,
 					      .up = up,
 					      .signal = (uint8_t)signal,
-					      .status = (uint8_t)status}};
+					      .status = (uint8_t)status,
+					      .hang = up ? 0 : (uint8_t)slot->hang}};
 
 	text_copy(event.slot.slot, sizeof(event.slot.slot), slot->name);
 	queue_event(slot->master, &event);
@@ -241,7 +244,9 @@ void slot_flush(struct slot *slot)
 		return;
 	if (flush_start(slot) && vault_flush(slot) && flush_flag(slot, &slot->want_go, MSG_GO) &&
 	    slot_send_posts(slot) &&
-	    (slot->kind != SLOT_KEEPER || !serving || flush_events(slot)) &&
+	    (slot->kind != SLOT_KEEPER || !serving ||
+	     (flush_events(slot) && autopsy_flush(slot))) &&
+	    (!serving || adopt_flush(slot)) &&
 	    flush_flag(slot, &slot->want_stop, MSG_STOP)) {
 		slot_watch(slot, EV_READ);
 		return;
@@ -265,9 +270,12 @@ void slot_flush(struct slot *slot)
 
 void slot_go(struct slot *slot)
 {
+	if (!adopt_give_back(slot))
+		return; /* comes here again when nobody else reads its sockets */
 	slot->state = SLOT_SERVING;
 	slot->want_go = true;
 	slot_flush(slot);
+	adopt_look(slot->master);
 }
 
 void slot_stop(struct slot *slot)
@@ -306,6 +314,7 @@ static void on_failed(struct slot *slot, const struct msg *msg)
 
 static void on_message(struct slot *slot, struct msg *msg)
 {
+	struct msg_release release;
 	struct msg_check check;
 	struct msg_closed closed;
 
@@ -321,6 +330,9 @@ static void on_message(struct slot *slot, struct msg *msg)
 	} else if (msg->type == MSG_CLOSED && kind_vaulted(slot->kind)) {
 		memcpy(&closed, msg->body, sizeof(closed));
 		vault_over(slot, &closed);
+	} else if (msg->type == MSG_RELEASED) {
+		memcpy(&release, msg->body, sizeof(release));
+		adopt_released(slot, &release);
 	} else {
 		slot->master->messages_bad++;
 		log_limited(LOG_LEVEL_WARNING, "%s sent a message that is not its to send: %s",
@@ -381,6 +393,8 @@ static void slot_reset(struct slot *slot)
 	slot->state = SLOT_STARTING;
 	slot->passed = 0;
 	slot->want_go = slot->want_stop = slot->condemned = slot->planned = false;
+	slot->hang = MSG_HANG_NONE;
+	breaker_spawned(&slot->breaker);
 	slot->watch = (struct watch){0};
 	slot->failed[0] = '\0';
 	atomic_store(&slot->page->generation, slot->generation);

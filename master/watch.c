@@ -13,6 +13,18 @@ bool watch_wants_more(const struct watch *watch, uint64_t turns)
 	return watch->aborted || turns == watch->turns;
 }
 
+enum msg_hang watch_hang(const struct watch *watch, const struct watch_sample *sample)
+{
+	/* first what harms others */
+	if (sample->hold)
+		return MSG_HANG_GATE;
+	if (sample->task == 'T' || sample->task == 't')
+		return MSG_HANG_STOPPED;
+	if (sample->task == 'R' || (sample->cpu - watch->cpu) * 2 >= watch->stale)
+		return MSG_HANG_SPINNING;
+	return MSG_HANG_BLOCKED;
+}
+
 enum watch_verdict watch_judge(struct watch *watch, const struct watch_sample *sample,
 			       uint64_t tick, uint64_t limit)
 {

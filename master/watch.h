@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shm/msg.h"
+
 #define WATCH_GRACE_NS (500 * 1000000ULL) /* between ABRT and KILL */
 #define WATCH_PATIENCE 10 /* times the limit, for who is starved or waits for a disk */
 #define WATCH_START_NS (5 * 1000000000ULL) /* limit before READY */
@@ -24,6 +26,7 @@ struct watch {
 	uint64_t cpu;	/* processor time when progress was first missed */
 	uint64_t grace; /* ns since ABRT */
 	bool aborted;
+	bool killed; /* nothing more can be done */
 };
 
 struct watch_sample {
@@ -41,6 +44,9 @@ enum watch_verdict {
 
 /* Does it need more than the heartbeat, that is, `task` and `cpu`? Saves reading /proc. */
 bool watch_wants_more(const struct watch *watch, uint64_t turns);
+
+/* How does it hang, after a verdict other than WATCH_FINE? */
+enum msg_hang watch_hang(const struct watch *watch, const struct watch_sample *sample);
 
 /* TICK ns have passed since the last call; LIMIT is the watchdog. */
 enum watch_verdict watch_judge(struct watch *watch, const struct watch_sample *sample,

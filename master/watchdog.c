@@ -8,6 +8,7 @@
  */
 #include <signal.h>
 
+#include "master/adopt.h"
 #include "master/master.h"
 #include "master/proc.h"
 #include "master/slot.h"
@@ -15,9 +16,29 @@
 
 #define TICK_NS (100 * NS_PER_MS)
 
-static void condemn(struct slot *slot, int signal, const char *why)
+static const char *explain(enum msg_hang hang)
 {
-	log_error("%s (pid %d) %s: sending %s", slot->name, (int)slot->pid, why,
+	static const char *const words[] = {
+		[MSG_HANG_NONE] = "hangs",
+		[MSG_HANG_STOPPED] = "is stopped",
+		[MSG_HANG_SPINNING] = "spins without progress",
+		[MSG_HANG_GATE] = "does not leave the gate of a store",
+		[MSG_HANG_BLOCKED] = "is blocked",
+	};
+
+	return words[hang];
+}
+
+static void condemn(struct slot *slot, int signal, enum msg_hang hang)
+{
+	if (slot->watch.killed)
+		return;
+	slot->watch.killed = signal == SIGKILL;
+	/* the first look saw it hang, a second one may see it die */
+	if (slot->hang == MSG_HANG_NONE)
+		slot->hang = slot->last_hang = hang;
+	log_error("%s (pid %d) %s%s: sending %s", slot->name, (int)slot->pid, explain(slot->hang),
+		  slot->state == SLOT_STARTING ? " before it is ready" : "",
 		  signal == SIGKILL ? "KILL" : "ABRT");
 	slot->condemned = true;
 	slot_signal(slot, signal);
@@ -33,6 +54,11 @@ static void look_at_slot(struct slot *slot)
 	 */
 	if (!starting && slot->state != SLOT_SERVING)
 		return;
+	if (adopt_overdue(slot, clock_mono()) && !slot->watch.aborted) {
+		log_error("%s keeps the sockets of a neighbour that is back", slot->name);
+		slot->watch.aborted = true; /* KILL follows as after any other ABRT */
+		condemn(slot, SIGABRT, MSG_HANG_BLOCKED);
+	}
 	sample.turns = starting ? 0 : atomic_load(&slot->page->turns);
 	sample.hold = atomic_load(&slot->page->state) == PAGE_LMDB_HOLD && !starting;
 	if (watch_wants_more(&slot->watch, sample.turns))
@@ -42,10 +68,10 @@ static void look_at_slot(struct slot *slot)
 	case WATCH_FINE:
 		break;
 	case WATCH_ABORT:
-		condemn(slot, SIGABRT, starting ? "did not get ready" : "makes no progress");
+		condemn(slot, SIGABRT, watch_hang(&slot->watch, &sample));
 		break;
 	case WATCH_KILL:
-		condemn(slot, SIGKILL, sample.hold ? "hangs inside a store" : "makes no progress");
+		condemn(slot, SIGKILL, watch_hang(&slot->watch, &sample));
 		break;
 	}
 }
@@ -62,7 +88,7 @@ static void look_at_gate(struct master *master, unsigned which)
 		return;
 	for (unsigned i = 0; i < master->slots; i++)
 		if (slot_alive(&master->slot[i]) && master->slot[i].pid == holder)
-			condemn(&master->slot[i], SIGKILL, "does not leave the gate of a store");
+			condemn(&master->slot[i], SIGKILL, MSG_HANG_GATE);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)

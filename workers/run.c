@@ -20,6 +20,7 @@
 #include "shm/clock.h"
 #include "shm/log.h"
 #include "shm/role.h"
+#include "workers/crash.h"
 #include "workers/rights.h"
 #include "workers/sandbox.h"
 #include "workers/take.h"
@@ -337,6 +338,8 @@ static bool start(struct worker *worker)
 	else
 		enter_page(worker);
 	show(worker, PAGE_STARTING);
+	if (!crash_catch(worker->page, worker->generation))
+		log_warning("no crash reports: %s", strerror(errno));
 	if (chdir("/") != 0)
 		return worker_failed(worker, "can't change to /: %s", strerror(errno));
 	if (!rights_limit(error) || !rights_drop(first.uid, first.gid, error))
@@ -372,6 +375,7 @@ static void finish(struct worker *worker)
 		ev_loop_destroy(worker->loop);
 	}
 	log_init(-1, worker->slot, worker->generation, LOG_LEVEL_INFO, NULL);
+	crash_forget();
 	take_undo(worker);
 	if (worker->log_fd >= 0)
 		close(worker->log_fd);
