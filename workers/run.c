@@ -23,6 +23,7 @@
 #include "workers/crash.h"
 #include "workers/rights.h"
 #include "workers/sandbox.h"
+#include "workers/stage.h"
 #include "workers/take.h"
 
 /* Seconds between two turns when nothing happens: the watchdog counts turns. */
@@ -189,6 +190,8 @@ static void handle_message(struct worker *worker, struct msg *msg)
 		go(worker);
 	} else if (msg->type == MSG_STOP) {
 		stop(worker);
+	} else if (stage_message(worker, msg)) {
+		return;
 	} else if (worker->kind->message != NULL) {
 		worker->kind->message(worker, msg);
 	} else {
@@ -366,6 +369,7 @@ static bool start(struct worker *worker)
 
 static void finish(struct worker *worker)
 {
+	stage_forget(worker);
 	if (worker->kind->close != NULL && worker->own != NULL)
 		worker->kind->close(worker);
 	store_close(&worker->voice);

@@ -81,6 +81,7 @@ struct worker {
 	struct conf *staged; /* could be obeyed; NULL: none */
 	struct worker_fd *coming;
 	unsigned comings;
+	bool coming_lost; /* one could not be kept */
 
 	int log_fd; /* writing end of the log queue, -1: none */
 	bool going; /* GO has come */

@@ -104,6 +104,20 @@ static bool take_bell(struct worker *worker, int *fd)
 	return true;
 }
 
+bool take_peer(struct worker *worker, const struct msg_fd *what, int *fd)
+{
+	switch (what->role) {
+	case FD_PEER_PAGE:
+		return take_peer_page(worker, what->index, *fd);
+	case FD_PAGE_OF_SLOT:
+		return take_slot_page(worker, what, *fd);
+	case FD_PEER_BELL:
+		return take_bell(worker, fd);
+	default:
+		return false;
+	}
+}
+
 /* One descriptor; sets *FD to -1 when it was kept. */
 static bool take_one(struct worker *worker, const struct msg_fd *what, int *fd)
 {
@@ -115,9 +129,9 @@ static bool take_one(struct worker *worker, const struct msg_fd *what, int *fd)
 		page_unmap((const struct page **)&worker->page);
 		return (worker->page = page_map(*fd)) != NULL;
 	case FD_PEER_PAGE:
-		return take_peer_page(worker, what->index, *fd);
 	case FD_PAGE_OF_SLOT:
-		return take_slot_page(worker, what, *fd);
+	case FD_PEER_BELL:
+		return take_peer(worker, what, fd);
 	case FD_GATE_VOICE:
 		return keep(&worker->gate_voice, fd);
 	case FD_GATE_STATE:
@@ -130,8 +144,6 @@ static bool take_one(struct worker *worker, const struct msg_fd *what, int *fd)
 		return keep(&worker->log_err, fd);
 	case FD_BELL:
 		return keep(&worker->bell, fd);
-	case FD_PEER_BELL:
-		return take_bell(worker, fd);
 	case FD_UDP:
 		return take_socket(worker, what, fd);
 	default:

@@ -22,6 +22,10 @@ int take_all(struct worker *worker, struct msg_start *start_r, char error_r[256]
 /* An empty worker: no descriptors. */
 void take_init(struct worker *worker);
 
+/* A page or doorbell of another slot: FD_PEER_PAGE, FD_PAGE_OF_SLOT, FD_PEER_BELL. Sets *FD to -1
+ * when it was kept itself. False when it can't be used. */
+bool take_peer(struct worker *worker, const struct msg_fd *what, int *fd);
+
 /* Unmaps and closes all of it. */
 void take_undo(struct worker *worker);
 

@@ -199,7 +199,8 @@ const char *event_reason_name(unsigned reason)
 		[REASON_LISTENERS] = "listeners", [REASON_TERMINATOR] = "terminator",
 		[REASON_WATCHDOG] = "watchdog",	  [REASON_TIMEOUT] = "timeout",
 		[REASON_BLOCKED] = "blocked",	  [REASON_RADIO] = "radio",
-		[REASON_OPTIONS] = "options",	  [REASON_DATA] = "data",
+		[REASON_OPTIONS] = "options",	  [REASON_LIST] = "list",
+		[REASON_DATA] = "data",
 		[REASON_CALL] = "call",		  [REASON_FAILED] = "failed",
 	};
 

@@ -153,6 +153,7 @@ enum event_reason {
 	REASON_BLOCKED = 13,
 	REASON_RADIO = 20,   /* DG-ID changed by radio */
 	REASON_OPTIONS = 21, /* DG-ID changed by the gateway's options */
+	REASON_LIST = 22,    /* its DG-ID left dgid.list */
 	REASON_DATA = 30,  /* access: Wires-X query */
 	REASON_CALL = 31,  /* access: callsign rule or block */
 	REASON_FAILED = 40, /* reload, upgrade: refused, undone or rolled back */

@@ -34,12 +34,23 @@ struct expiry {
 	bool last;	/* the list came from the last slice */
 };
 
+/* Where bringing the gateways in line with the configuration stands, see settle.c. */
+struct settle {
+	unsigned looks; /* left to do */
+	bool start;	/* nothing is served yet */
+	uint64_t next;	/* clock_mono: not before */
+	unsigned phase;
+	struct client_key key; /* walked up to here */
+	unsigned changed;
+};
+
 /* Slot events that wait for the gate. */
 #define SLOT_EVENTS 128
 
 struct keeper {
 	struct worker *worker;
 	struct expiry expiry;
+	struct settle settle;
 	struct control *control;
 	uint64_t applied; /* number of the newest voice event that the durable store has seen */
 	uint64_t saved;	  /* the same as written down there */
@@ -67,6 +78,11 @@ enum step expire_events(struct keeper *keeper, uint64_t now);
 enum step expire_streams(struct keeper *keeper, uint64_t now);
 /* The same with another patience, in nanoseconds. */
 enum step expire_streams_after(struct keeper *keeper, uint64_t now, uint64_t patience);
+
+/* ---- settle.c: the gateways in line with the configuration ---- */
+void settle_begin(struct keeper *keeper, bool start);
+/* One slice, at most; STEP_DONE when there is nothing to do (now). */
+enum step settle_step(struct keeper *keeper, uint64_t now);
 
 /* ---- durable.c: the durable store follows the volatile one ---- */
 /* At start: brings both stores' blocks in line. */

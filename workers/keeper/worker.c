@@ -209,12 +209,21 @@ static void run_jobs(struct keeper *keeper, uint64_t began)
 	}
 }
 
+static void run_settle(struct keeper *keeper, uint64_t began)
+{
+	enum step step = STEP_AGAIN;
+
+	while (step == STEP_AGAIN && clock_mono() - began < BUDGET)
+		step = settle_step(keeper, clock_mono());
+}
+
 static void keeper_tick(struct worker *worker)
 {
 	struct keeper *keeper = worker->own;
 
 	if (write_slot_events(keeper) == STEP_LOST)
 		return;
+	run_settle(keeper, clock_mono());
 	run_jobs(keeper, clock_mono());
 	control_tick(keeper->control);
 }
@@ -288,6 +297,12 @@ static void keeper_go(struct worker *worker)
 	keeper_tick(worker);
 }
 
+static void keeper_commit(struct worker *worker, const struct conf *before)
+{
+	(void)before;
+	settle_begin(worker->own, false);
+}
+
 static void keeper_stop(struct worker *worker)
 {
 	struct keeper *keeper = worker->own;
@@ -316,6 +331,7 @@ const struct worker_kind keeper_kind = {
 	.go = keeper_go,
 	.tick = keeper_tick,
 	.message = keeper_message,
+	.commit = keeper_commit,
 	.stop = keeper_stop,
 	.close = keeper_close,
 };

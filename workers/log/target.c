@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -50,15 +51,34 @@ static int open_syslog(const char *path)
 	return fd;
 }
 
+/* Non-blocking, for the path may name a FIFO. */
+static int open_file(const char *path)
+{
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
+}
+
+bool target_check(const char *spec, char *why_r, size_t size)
+{
+	int fd;
+
+	if (strcmp(spec, "stderr") == 0 || strcmp(spec, "syslog") == 0)
+		return true; /* syslog's daemon may come later */
+	fd = open_file(spec);
+	if (fd < 0) {
+		snprintf(why_r, size, "%s: %s", spec, strerror(errno));
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
 static void open_target(struct target *target, uint64_t now)
 {
 	target->checked = now;
 	if (target->kind == TARGET_SYSLOG)
 		target->fd = open_syslog(target->path);
-	else /* non-blocking, for the path may name a FIFO */
-		target->fd = open(target->path,
-				  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-				  0640);
+	else
+		target->fd = open_file(target->path);
 	if (target->fd >= 0) {
 		if (target->complained)
 			log_info("log target %s is there again", target->path);

@@ -12,6 +12,7 @@
 #define SHACKD_WORKERS_LOG_TARGET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "shm/log.h"
@@ -33,6 +34,9 @@ struct target {
  */
 void target_init(struct target *target, const char *spec, bool json, int err_fd);
 void target_close(struct target *target);
+
+/* Can SPEC be written to? A file is made if need be. False with "PATH: why" in WHY_R. */
+bool target_check(const char *spec, char *why_r, size_t size);
 
 /* Returns false when the line is lost. NOW is clock_mono. */
 bool target_write(struct target *target, const struct log_record *record, uint64_t now);

@@ -9,11 +9,14 @@
  */
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "shm/clock.h"
+#include "shm/log.h"
 #include "workers/log/target.h"
 #include "workers/roles.h"
 
@@ -69,6 +72,20 @@ static void on_queue(struct ev_loop *loop, ev_io *watch, int events)
 	}
 }
 
+static bool same_target(const struct conf *a, const struct conf *b)
+{
+	return strcmp(conf_text(a, CONF_SERVER_LOG), conf_text(b, CONF_SERVER_LOG)) == 0 &&
+	       strcmp(conf_text(a, CONF_SERVER_LOG_FORMAT),
+		      conf_text(b, CONF_SERVER_LOG_FORMAT)) == 0;
+}
+
+static void point_at(struct log_worker *self, struct target *target, const struct conf *conf)
+{
+	target_init(target, conf_text(conf, CONF_SERVER_LOG),
+		    strcmp(conf_text(conf, CONF_SERVER_LOG_FORMAT), "json") == 0,
+		    self->worker->log_err);
+}
+
 static bool log_open(struct worker *worker)
 {
 	struct log_worker *self;
@@ -80,12 +97,47 @@ static bool log_open(struct worker *worker)
 		return worker_failed(worker, "out of memory");
 	worker->own = self;
 	self->worker = worker;
-	target_init(&self->target, conf_text(worker->conf, CONF_SERVER_LOG),
-		    strcmp(conf_text(worker->conf, CONF_SERVER_LOG_FORMAT), "json") == 0,
-		    worker->log_err);
+	point_at(self, &self->target, worker->conf);
 	ev_io_init(&self->queue, on_queue, worker->log_read, EV_READ);
 	self->queue.data = self;
 	return true;
+}
+
+/* A file that can't be opened is found out now, not when the lines are gone. */
+static bool log_stage(struct worker *worker, const struct conf *conf, char why_r[252])
+{
+	const char *spec = conf_text(conf, CONF_SERVER_LOG);
+	char error[160];
+
+	if (same_target(worker->conf, conf) || target_check(spec, error, sizeof(error)))
+		return true;
+	snprintf(why_r, 252, "server.log: can't open %s", error);
+	return false;
+}
+
+static void log_commit(struct worker *worker, const struct conf *before)
+{
+	struct log_worker *self = worker->own;
+
+	if (same_target(before, worker->conf))
+		return;
+	target_close(&self->target);
+	point_at(self, &self->target, worker->conf);
+}
+
+static void log_message(struct worker *worker, struct msg *msg)
+{
+	struct log_worker *self = worker->own;
+
+	if (msg->type == MSG_REOPEN) {
+		target_close(&self->target);
+		point_at(self, &self->target, worker->conf);
+		log_info("the log is open anew");
+	} else {
+		page_count(worker->page, COUNT_MESSAGES_BAD);
+	}
+	if (msg->fd >= 0)
+		close(msg->fd);
 }
 
 static void log_go(struct worker *worker)
@@ -113,5 +165,8 @@ const struct worker_kind log_kind = {
 	.may_connect_unix = true,
 	.open = log_open,
 	.go = log_go,
+	.message = log_message,
+	.stage = log_stage,
+	.commit = log_commit,
 	.close = log_close,
 };

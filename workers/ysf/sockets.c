@@ -20,6 +20,7 @@
 #include "shm/text.h"
 #include "workers/ysf/ysf.h"
 
+#define LEAVE_NS    (500 * NS_PER_MS)
 #define EMPTY_TICKS 2
 
 static void on_readable(struct ev_loop *loop, ev_io *watch, int events)
@@ -208,6 +209,15 @@ static bool drips(const struct ysf *ysf, unsigned listener)
 	return false;
 }
 
+/* Our own socket and those of neighbours' slots. */
+static void leave(struct ysf *ysf, unsigned listener)
+{
+	ysf->leave_at[listener] = 0;
+	for (unsigned i = 0; i < YSF_INTAKES; i++)
+		if (ysf->intake[i].fd >= 0 && ysf->intake[i].listener == listener)
+			intake_close(ysf, &ysf->intake[i]);
+}
+
 static void drained(struct ysf *ysf, unsigned listener)
 {
 	bool asked = false;
@@ -221,6 +231,9 @@ static void drained(struct ysf *ysf, unsigned listener)
 		intake->draining = false;
 		asked = true;
 	}
+	/* closed before it is said: the master may bind the address again at once */
+	if (listener != MSG_ALL_LISTENERS && ysf->leave_at[listener] != 0)
+		leave(ysf, listener);
 	if (asked)
 		say_drained(ysf, listener);
 }
@@ -235,6 +248,9 @@ static void drain_tick(struct ysf *ysf)
 	}
 	if (!receive_idle(ysf))
 		return;
+	for (unsigned i = 0; i < WORKER_LISTENERS; i++)
+		if (ysf->leave_at[i] != 0 && (!drips(ysf, i) || ysf->now >= ysf->leave_at[i]))
+			drained(ysf, i);
 	if (ysf->drain_all) {
 		if (drips(ysf, MSG_ALL_LISTENERS))
 			return;
@@ -247,6 +263,20 @@ static void drain_tick(struct ysf *ysf)
 	for (unsigned i = 0; i < WORKER_LISTENERS; i++)
 		if (!drips(ysf, i))
 			drained(ysf, i);
+}
+
+/* Whoever still sends to a listener that goes does not hold it for ever. */
+void sockets_follow_conf(struct ysf *ysf)
+{
+	for (unsigned i = 0; i < YSF_INTAKES; i++) {
+		struct intake *intake = &ysf->intake[i];
+
+		if (intake->fd < 0 || conf_listener(ysf->worker->conf, intake->listener) != NULL)
+			continue;
+		intake->draining = true;
+		intake->empty = 0;
+		ysf->leave_at[intake->listener] = ysf->now + LEAVE_NS;
+	}
 }
 
 void sockets_tick(struct ysf *ysf)

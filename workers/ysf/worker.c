@@ -112,6 +112,23 @@ static void ysf_tick(struct worker *worker)
 	}
 }
 
+static void ysf_commit(struct worker *worker, const struct conf *before)
+{
+	struct ysf *ysf = worker->own;
+
+	(void)before;
+	ysf->now = clock_mono();
+	read_settings(ysf);
+	receive_staged_use(ysf);
+	sockets_follow_conf(ysf);
+	sockets_gauge_buffer(ysf);
+}
+
+static void ysf_unstage(struct worker *worker)
+{
+	receive_staged_drop(worker->own);
+}
+
 static void ysf_stop(struct worker *worker)
 {
 	struct ysf *ysf = worker->own;
@@ -161,6 +178,8 @@ const struct worker_kind ysf_kind = {
 	.go = ysf_go,
 	.tick = ysf_tick,
 	.message = sockets_message,
+	.commit = ysf_commit,
+	.unstage = ysf_unstage,
 	.stop = ysf_stop,
 	.close = ysf_close,
 };

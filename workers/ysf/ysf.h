@@ -132,6 +132,7 @@ struct ysf {
 	struct worker_socket staged[WORKER_LISTENERS]; /* came for a configuration not yet in force */
 	struct intake intake[YSF_INTAKES];
 	bool reading;
+	uint64_t leave_at[WORKER_LISTENERS]; /* the listener goes, then at the latest; 0: it stays */
 	bool drain_all;	  /* MSG_DRAINED is owed for all listeners together */
 	char release[YSF_RELEASES][16]; /* slots whose MSG_RELEASED is owed; empty: vacant */
 	int route_probe[2]; /* unbound sockets, IPv4 and IPv6: which source would the route choose? */
@@ -183,6 +184,8 @@ void receive_remove(struct ysf *ysf, unsigned listener, const char *slot);
  * commit and unstage call these. */
 void receive_staged_use(struct ysf *ysf);
 void receive_staged_drop(struct ysf *ysf);
+/* Listeners that the configuration names no more are drained, left, and MSG_DRAINED is said. */
+void sockets_follow_conf(struct ysf *ysf);
 /* All sockets: on or off. */
 void receive_reading(struct ysf *ysf, bool on);
 /* The kernel's count of what it dropped at full receive buffers, into the page. */

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      settle - the gateways in line with the configuration
+ * PURPOSE   Removes gateways of listeners that are others now, and moves those on whose DG-ID has
+ *           left dgid.list to dgid.default: at start, and after every reload.
+ * OWNER     keeper
+ * CONTRACT  Workers may be running: everything is looked at again inside the write. A listener that
+ *           a reload has removed keeps its gateways until they run into ysf.client_timeout, for it
+ *           may come back; at a start they are removed.
+ * LIMITS    WORKER_LISTENERS listeners
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "shm/clock.h"
+#include "shm/log.h"
+#include "shm/store/clients.h"
+#include "workers/keeper/keeper.h"
+
+/* A worker may obey the new configuration a little later than we do. */
+#define ANOTHER_LOOK NS_PER_SEC
+
+enum phase { PHASE_LISTENERS, PHASE_DGIDS };
+
+/* ---- listeners ---- */
+
+/* FNV-1a: tells addresses apart, no enemy chooses them. */
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t length)
+{
+	const uint8_t *byte = data;
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ byte[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+/* Never 0, which stands for "no such listener". */
+static uint64_t fingerprint(const struct worker *worker, const struct addr *addr)
+{
+	uint64_t hash = hash_bytes(0xcbf29ce484222325ULL, addr->ip, sizeof(addr->ip));
+
+	hash = hash_bytes(hash, &addr->port, sizeof(addr->port));
+	/* the kernel chooses another port for each master */
+	if (addr->port == 0)
+		hash = hash_bytes(hash, &worker->master_pid, sizeof(worker->master_pid));
+	return hash | 1;
+}
+
+static const char *meta_name(unsigned listener, char buf[24])
+{
+	snprintf(buf, 24, "listener.%u", listener);
+	return buf;
+}
+
+struct listeners {
+	uint64_t now[WORKER_LISTENERS]; /* 0: none */
+	bool gone[WORKER_LISTENERS];
+	bool any_gone;
+	bool any_new;
+};
+
+static enum store_error compare(struct keeper *keeper, struct listeners *listeners_r)
+{
+	const struct worker *worker = keeper->worker;
+	struct store_txn txn;
+
+	memset(listeners_r, 0, sizeof(*listeners_r));
+	store_read(worker->voice, &txn);
+	for (unsigned i = 0; i < WORKER_LISTENERS; i++) {
+		const struct addr *addr = conf_listener(worker->conf, i);
+		char name[24];
+		uint64_t before = store_meta_get(&txn, meta_name(i, name));
+
+		if (addr != NULL)
+			listeners_r->now[i] = fingerprint(worker, addr);
+		else if (!keeper->settle.start)
+			listeners_r->now[i] = before;
+		listeners_r->gone[i] = before != 0 && before != listeners_r->now[i];
+		listeners_r->any_gone |= listeners_r->gone[i];
+		listeners_r->any_new |= before != listeners_r->now[i];
+	}
+	return store_end(&txn);
+}
+
+static enum store_error note_listeners(struct keeper *keeper, const struct listeners *listeners)
+{
+	struct store_txn txn;
+	char name[24];
+
+	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
+		return STORE_BUSY;
+	for (unsigned i = 0; i < WORKER_LISTENERS; i++)
+		store_meta_put(&txn, meta_name(i, name), listeners->now[i]);
+	return store_end(&txn);
+}
+
+/* ---- gateways in slices ---- */
+
+struct search {
+	const struct listeners *listeners; /* gone ones; NULL: DG-IDs */
+	struct conf_dgids list;
+	unsigned found;
+	struct client_key key[SLICE];
+};
+
+static bool is_wanted(const struct search *search, const struct client_key *key,
+		      const struct client_record *record)
+{
+	uint16_t listener = client_key_listener(key);
+
+	if (search->listeners == NULL)
+		return !conf_dgid_in(&search->list, record->dgid);
+	return listener >= WORKER_LISTENERS || search->listeners->gone[listener];
+}
+
+static bool find(const struct client_key *key, const struct client_record *record, void *arg)
+{
+	struct search *search = arg;
+
+	if (is_wanted(search, key, record))
+		search->key[search->found++] = *key;
+	return true;
+}
+
+static enum store_error change_slice(struct keeper *keeper, const struct search *search)
+{
+	struct worker *worker = keeper->worker;
+	uint8_t fallback = (uint8_t)conf_number(worker->conf, CONF_DGID_DEFAULT);
+	bool move = search->listeners == NULL;
+	struct store_txn txn;
+	unsigned changed = 0;
+
+	if (store_write(worker->voice, &txn) == STORE_BUSY)
+		return STORE_BUSY;
+	for (unsigned i = 0; i < search->found; i++) {
+		const struct client_key *key = &search->key[i];
+		enum event_reason reason = move ? REASON_LIST : REASON_LISTENERS;
+		struct client_record record;
+
+		if (clients_get(&txn, key, &record) != STORE_OK || !is_wanted(search, key, &record))
+			continue;
+		lanes_close_client(worker, &txn, record.id, reason);
+		if (move)
+			clients_move(&txn, key, fallback, reason);
+		else
+			clients_unlink(&txn, key, reason);
+		changed++;
+	}
+	enum store_error error = store_end(&txn);
+	if (error == STORE_OK) {
+		keeper->settle.changed += changed;
+		worker_ring(worker);
+	}
+	return error;
+}
+
+/* Works off one slice from the place where we stand. LAST_R: it was the last one. */
+static enum store_error next_slice(struct keeper *keeper, struct search *search, bool *last_r)
+{
+	struct client_key key = keeper->settle.key;
+	struct store_txn txn;
+
+	if (store_read(keeper->worker->voice, &txn) == STORE_OK)
+		*last_r = clients_walk(&txn, &key, SLICE, find, search) < SLICE;
+	enum store_error error = store_end(&txn);
+	if (error == STORE_OK && search->found > 0)
+		error = change_slice(keeper, search);
+	if (error == STORE_OK)
+		keeper->settle.key = key;
+	return error;
+}
+
+/* ---- the two things to do ---- */
+
+static enum step next_phase(struct keeper *keeper)
+{
+	struct settle *settle = &keeper->settle;
+
+	if (settle->changed > 0 && settle->phase == PHASE_LISTENERS)
+		log_info("%u gateways of listeners that are gone were removed", settle->changed);
+	else if (settle->changed > 0)
+		log_info("%u gateways moved to DG-ID %u: theirs has left dgid.list",
+			 settle->changed,
+			 (unsigned)conf_number(keeper->worker->conf, CONF_DGID_DEFAULT));
+	settle->changed = 0;
+	memset(&settle->key, 0, sizeof(settle->key));
+	settle->phase++;
+	return settle->phase > PHASE_DGIDS ? STEP_DONE : STEP_AGAIN;
+}
+
+static enum step settle_listeners(struct keeper *keeper)
+{
+	struct listeners listeners;
+	enum store_error error = compare(keeper, &listeners);
+	struct search search = {.listeners = &listeners};
+	bool last = true;
+
+	if (error == STORE_OK && listeners.any_gone)
+		error = next_slice(keeper, &search, &last);
+	if (error == STORE_OK && last && listeners.any_new)
+		error = note_listeners(keeper, &listeners);
+	if (error != STORE_OK)
+		return keeper_step(keeper, error, "the gateways' listeners");
+	return last ? next_phase(keeper) : STEP_AGAIN;
+}
+
+static enum step settle_dgids(struct keeper *keeper)
+{
+	struct search search = {.list = conf_dgids(keeper->worker->conf, CONF_DGID_LIST)};
+	bool last = true;
+	enum store_error error = next_slice(keeper, &search, &last);
+
+	if (error != STORE_OK)
+		return keeper_step(keeper, error, "the gateways' DG-IDs");
+	return last ? next_phase(keeper) : STEP_AGAIN;
+}
+
+void settle_begin(struct keeper *keeper, bool start)
+{
+	keeper->settle = (struct settle){.looks = start ? 1 : 2, .start = start};
+}
+
+enum step settle_step(struct keeper *keeper, uint64_t now)
+{
+	struct settle *settle = &keeper->settle;
+	enum step step;
+
+	if (settle->looks == 0 || now < settle->next)
+		return STEP_DONE;
+	step = settle->phase == PHASE_LISTENERS ? settle_listeners(keeper) : settle_dgids(keeper);
+	if (step != STEP_DONE)
+		return step;
+	settle->looks--;
+	settle->phase = PHASE_LISTENERS;
+	settle->next = now + ANOTHER_LOOK;
+	return STEP_DONE;
+}
