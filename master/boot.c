@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "master/accept.h"
 #include "master/bind.h"
 #include "master/control.h"
 #include "master/launch.h"
@@ -159,24 +160,24 @@ static bool prepare(struct master *master, const char *pidfile)
 	return signals_block(master) && open_own(master) && open_log(master) &&
 	       place_identity(master) && place_directories(master) &&
 	       place_pidfile(master, pidfile) && slot_make_all(master) && bind_all(master) &&
-	       make_snapshot(master) && make_gates(master) && control_open(master) && make_loop(master);
+	       accept_open(master) && make_snapshot(master) && make_gates(master) &&
+	       control_open(master) && make_loop(master);
 }
 
 /* ---- one after the other ---- */
 
 static void announce(struct master *master)
 {
-	char listeners[CONF_LISTEN_MAX * ADDR_TEXT_MAX];
-	const char *name = master->listeners > 0 ? " ysf=" : "";
+	char services[SLOT_KINDS * CONF_LISTEN_MAX * ADDR_TEXT_MAX];
 
 	master->announced = true;
-	report_listeners(master, listeners, sizeof(listeners));
+	report_services(master, services, sizeof(services));
 	if (!master->foreground) {
-		log_info("shackd: ready%s%s", name, listeners);
+		log_info("shackd: ready%s", services);
 		launch_tell(&master->launcher, 0, "");
 		return;
 	}
-	printf("shackd: ready%s%s\n", name, listeners);
+	printf("shackd: ready%s\n", services);
 	if (fflush(stdout) != 0)
 		log_warning("can't say that it is ready: standard output: %s", strerror(errno));
 }
@@ -207,6 +208,7 @@ static void go_together(struct master *master)
 	for (unsigned i = 0; i < master->slots; i++)
 		if (kind_serves(master->slot[i].kind))
 			slot_go(&master->slot[i]);
+	accept_start(master);
 	announce(master);
 }
 
@@ -256,6 +258,7 @@ static void tear_down(struct master *master)
 {
 	if (master->loop != NULL)
 		reap_all(master);
+	accept_close(master);
 	control_close(master);
 	place_leave(master);
 	for (unsigned i = 0; i < master->slots; i++) {

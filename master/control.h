@@ -47,7 +47,7 @@ bool rights_allow(enum rights rights, const char *verb);
 json_t *report_status(const struct master *master);
 json_t *report_workers(const struct master *master);
 
-/* "[::]:42000,..." of the ysf listeners. Returns BUF. */
-const char *report_listeners(const struct master *master, char *buf, size_t size);
+/* " ysf=[::]:42000,..." and so on for each kind that listens. Returns BUF. */
+const char *report_services(const struct master *master, char *buf, size_t size);
 
 #endif

@@ -11,23 +11,49 @@
 #include <unistd.h>
 
 #include "master/autopsy.h"
+#include "master/accept.h"
 #include "master/control.h"
 #include "master/proc.h"
 #include "master/slot.h"
+#include "master/vault.h"
 #include "master/version.h"
 
-const char *report_listeners(const struct master *master, char *buf, size_t size)
+/* Where the slots of KIND are reached. */
+static json_t *listeners_of(const struct master *master, enum slot_kind kind)
+{
+	json_t *array = json_array();
+	char text[ADDR_TEXT_MAX];
+	unsigned count;
+	const struct acceptor *acceptor = accept_list(master, &count);
+
+	for (unsigned i = 0; i < count; i++)
+		if (acceptor[i].kind == kind)
+			json_array_append_new(array,
+					      json_string(addr_text(&acceptor[i].addr, text)));
+	for (unsigned i = 0; kind == SLOT_YSF && i < master->listeners; i++)
+		if (master->listener_used[i])
+			json_array_append_new(array,
+					      json_string(addr_text(&master->listener[i], text)));
+	return array;
+}
+
+const char *report_services(const struct master *master, char *buf, size_t size)
 {
 	size_t used = 0;
 
 	buf[0] = '\0';
-	for (unsigned i = 0; i < master->listeners && used < size; i++) {
-		char text[ADDR_TEXT_MAX];
+	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
+		json_t *array = listeners_of(master, (enum slot_kind)kind), *text;
+		size_t i;
 
-		if (!master->listener_used[i])
-			continue;
-		used += (size_t)snprintf(buf + used, size - used, "%s%s", used > 0 ? "," : "",
-					 addr_text(&master->listener[i], text));
+		json_array_foreach(array, i, text)
+			if (used < size)
+				used += (size_t)snprintf(buf + used, size - used, "%s%s%s%s",
+							 i == 0 ? " " : "",
+							 i == 0 ? kind_table[kind].name : "",
+							 i == 0 ? "=" : ",",
+							 json_string_value(text));
+		json_decref(array);
 	}
 	return buf;
 }
@@ -62,37 +88,51 @@ static json_t *reasons(const struct master *master)
 	return array;
 }
 
+/* How many slots a kind has; or how many of them serve. */
+static unsigned slots_of(const struct master *master, enum slot_kind kind, bool serving)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < master->slots; i++) {
+		const struct slot *slot = &master->slot[i];
+
+		count += slot->kind == kind && !slot->retired &&
+			 (!serving || slot->state == SLOT_SERVING);
+	}
+	return count;
+}
+
 static json_t *services(const struct master *master)
 {
 	json_t *object = json_object();
-	json_t *listen = json_array();
-	unsigned ready = 0;
 
-	for (unsigned i = 0; i < master->listeners; i++) {
-		char text[ADDR_TEXT_MAX];
+	for (unsigned i = 0; i < SLOT_KINDS; i++) {
+		enum slot_kind kind = (enum slot_kind)i;
+		json_t *service;
 
-		if (master->listener_used[i])
-			json_array_append_new(listen,
-					      json_string(addr_text(&master->listener[i], text)));
+		if (!kind_serves(kind) || slots_of(master, kind, false) == 0)
+			continue;
+		service = json_pack("{s:o, s:i, s:i}", "listen", listeners_of(master, kind),
+				    "workers", (int)slots_of(master, kind, false), "ready",
+				    (int)slots_of(master, kind, true));
+		if (kind_vaulted(kind))
+			json_object_set_new(service, "sessions",
+					    json_integer(vault_count(master, kind, NULL)));
+		json_object_set_new(object, kind_table[kind].name, service);
 	}
-	for (unsigned i = 0; i < master->ysf_count; i++)
-		ready += master->ysf[i].state == SLOT_SERVING;
-	if (master->ysf_count == 0)
-		json_decref(listen);
-	else
-		json_object_set_new(object, "ysf",
-				    json_pack("{s:o, s:i, s:i}", "listen", listen, "workers",
-					      (int)master->ysf_count, "ready", (int)ready));
 	return object;
 }
 
 static json_t *odd_things(const struct master *master)
 {
-	return json_pack("{s:I, s:I, s:I, s:I}", "control_refused",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "control_refused",
 			 (json_int_t)master->control_refused, "crash_reports_dropped",
 			 (json_int_t)master->crashes_dropped,
 			 "slot_events_dropped", (json_int_t)master->events_dropped, "messages_bad",
-			 (json_int_t)master->messages_bad);
+			 (json_int_t)master->messages_bad, "sessions_refused",
+			 (json_int_t)master->sessions_refused, "sessions_refused_per_ip",
+			 (json_int_t)master->sessions_refused_per_ip, "accept_failed",
+			 (json_int_t)master->accept_failed);
 }
 
 json_t *report_status(const struct master *master)
@@ -119,7 +159,7 @@ static json_t *report_slot(const struct slot *slot)
 	bool alive = slot_alive(slot);
 
 	return json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:s?, "
-			 "s:s, s:o}",
+			 "s:s, s:o, s:i}",
 			 "slot", slot->name, "kind", slot_kind_name(slot->kind), "pid",
 			 (int)slot->pid, "generation", (json_int_t)slot->generation, "state",
 			 slot_state_name(slot->state), "doing",
@@ -130,7 +170,8 @@ static json_t *report_slot(const struct slot *slot)
 			 breaker_state_name(breaker_state_at(&slot->breaker, now)), "ready_us",
 			 (json_int_t)(slot->ready_ns / 1000), "deaths", (json_int_t)slot->deaths,
 			 "last_death", slot->last_death, "adopted_by", adopted_by(slot),
-			 "last_hang", msg_hang_name(slot->last_hang), "crash", autopsy_json(slot));
+			 "last_hang", msg_hang_name(slot->last_hang), "crash", autopsy_json(slot),
+			 "sessions", (int)vault_used(slot));
 }
 
 json_t *report_workers(const struct master *master)

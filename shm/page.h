@@ -48,6 +48,7 @@ enum page_gauge {
 	GAUGE_EVENTS = 5,   /* keeper: events in the log */
 	GAUGE_BLOCKS = 6,   /* keeper: blocks in force */
 	GAUGE_RECEIVE_BUFFER = 7, /* ysf: smallest receive buffer granted, bytes */
+	GAUGE_SESSIONS = 24,	  /* vaulted kinds: connections it serves */
 };
 
 /* The per-frame facts of one stream as one slot saw them (no transaction per frame). A stream's

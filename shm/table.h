@@ -52,7 +52,7 @@ struct table_entry {
 	 */
 	_Atomic uint64_t consumed, sent;
 	_Atomic uint32_t selector; /* which copy holds */
-	_Atomic uint32_t tries;	   /* holders that died of what comes next */
+	_Atomic uint32_t tries;	   /* holders that died of its next step */
 	struct table_state state[2];
 	uint8_t journal[TABLE_JOURNAL]; /* byte N of the output is at N % TABLE_JOURNAL */
 };
@@ -66,7 +66,7 @@ struct table_block {
 	uint32_t entries;
 	_Atomic uint32_t mode; /* enum table_mode */
 	char slot[16];
-	_Atomic uint32_t acting; /* entry + 1 whose line is being acted upon; 0: none */
+	_Atomic uint32_t acting; /* entry + 1 of the step that is being done; 0: none */
 	_Atomic uint32_t reserved;
 	_Atomic uint64_t faults_seen; /* page->faults up to which `acting` was judged */
 	struct table_entry entry[];

@@ -27,9 +27,21 @@ static int run_ysf(const char *slot)
 	return worker_main(&ysf_kind, slot);
 }
 
+#ifdef SHACKD_TEST
+static int run_line(const char *slot)
+{
+	return worker_main(&line_kind, slot);
+}
+#endif
+
+/* clang-format off */
 const struct role role_table[] = {
 	{"keeper", run_keeper},
+#ifdef SHACKD_TEST
+	{"line", run_line},
+#endif
 	{"log", run_log},
 	{"ysf", run_ysf},
 	{NULL, NULL},
 };
+/* clang-format on */

@@ -12,6 +12,7 @@
 #include "workers/run.h"
 
 extern const struct worker_kind keeper_kind;
+extern const struct worker_kind line_kind; /* test builds alone */
 extern const struct worker_kind log_kind;
 extern const struct worker_kind ysf_kind;
 

@@ -19,6 +19,7 @@
 #include "shm/msg.h"
 #include "shm/page.h"
 #include "shm/store/env.h"
+#include "shm/table.h"
 
 #define WORKER_LISTENERS 64
 #define WORKER_PEERS	 64
@@ -64,6 +65,8 @@ struct worker {
 
 	struct worker_socket udp[WORKER_LISTENERS]; /* there may be gaps */
 	unsigned listeners; /* highest index + 1 */
+
+	struct table table; /* vaulted kinds: the slot's sessions */
 
 	int gate_voice, gate_state; /* memfds, -1: none */
 	int log_read, log_err;	    /* log only */

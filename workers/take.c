@@ -45,6 +45,7 @@ void take_undo(struct worker *worker)
 		page_unmap(&worker->slot_page[i].page);
 	page_unmap((const struct page **)&worker->page);
 	conf_unmap(&worker->conf);
+	table_unmap(&worker->table);
 	drop(&worker->bell);
 	drop(&worker->gate_voice);
 	drop(&worker->gate_state);
@@ -132,6 +133,9 @@ static bool take_one(struct worker *worker, const struct msg_fd *what, int *fd)
 	case FD_PAGE_OF_SLOT:
 	case FD_PEER_BELL:
 		return take_peer(worker, what, fd);
+	case FD_TABLE:
+		table_unmap(&worker->table);
+		return table_map(*fd, &worker->table);
 	case FD_GATE_VOICE:
 		return keep(&worker->gate_voice, fd);
 	case FD_GATE_STATE:

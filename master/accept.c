@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      accept - TCP connections come in
+ * PURPOSE   See master/accept.h.
+ * OWNER     master
+ * CONTRACT  see master/accept.h
+ * LIMITS    see master/accept.h
+ */
+#include "master/accept.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "master/options.h"
+#include "master/slot.h"
+#include "master/vault.h"
+#include "shm/log.h"
+
+#define BACKLOG	      1024
+#define ACCEPT_BUDGET 64
+#define PAUSE_SECONDS 0.2
+#define OWN_FDS	      256 /* what the master needs beside connections, roughly */
+
+struct acceptors {
+	unsigned count;
+	struct acceptor one[SLOT_KINDS * CONF_LISTEN_MAX];
+};
+
+/* ---- listening ---- */
+
+static bool set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+/* -1 with errno. ADDR gets the port that the kernel chose. */
+static int listen_at(struct addr *addr)
+{
+	union addr_sock sock;
+	socklen_t length = addr_to_sock(addr, &sock);
+	int fd = socket(sock.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int saved;
+
+	if (fd < 0)
+		return -1;
+	if ((sock.sa.sa_family != AF_INET6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+	    set(fd, SOL_SOCKET, SO_REUSEADDR, 1) && bind(fd, &sock.sa, length) == 0 &&
+	    listen(fd, BACKLOG) == 0 && getsockname(fd, &sock.sa, &length) == 0 &&
+	    addr_from_sock(&sock.sa, length, addr) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+bool accept_adopt(struct master *master, enum slot_kind kind, int fd, const struct addr *addr)
+{
+	struct acceptors *all = master->acceptors;
+	struct acceptor *acceptor;
+
+	if (all == NULL)
+		all = master->acceptors = calloc(1, sizeof(*all));
+	if (all == NULL || all->count == SLOT_KINDS * CONF_LISTEN_MAX)
+		return false;
+	acceptor = &all->one[all->count++];
+	acceptor->master = master;
+	acceptor->kind = kind;
+	acceptor->fd = fd;
+	acceptor->addr = *addr;
+	return true;
+}
+
+static bool refuse(struct master *master, enum conf_key key, const struct addr *addr)
+{
+	const struct option_def *option = &option_table[key];
+	char text[ADDR_TEXT_MAX];
+
+	return master_why(master, EXIT_START, "%s.%s: can't listen on TCP %s: %s", option->section,
+			  option->name, addr_text(addr, text), strerror(errno));
+}
+
+/* The IPv6 half of "*:PORT": the machine may have no IPv6, and port 0 means the port of the IPv4
+ * half. */
+static bool is_second_half(const struct addr *addr, size_t i)
+{
+	return i > 0 && addr_is_any(&addr[i - 1]) && addr_family(&addr[i - 1]) == AF_INET &&
+	       addr_is_any(&addr[i]) && addr_family(&addr[i]) == AF_INET6 &&
+	       addr[i - 1].port == addr[i].port;
+}
+
+static bool open_kind(struct master *master, enum slot_kind kind)
+{
+	enum conf_key key = (enum conf_key)kind_table[kind].listen;
+	uint16_t port = 0;
+	size_t count;
+	const struct addr *addr = config_listen(master->config, key, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		bool second = is_second_half(addr, i);
+		struct addr real = addr[i];
+		int fd;
+
+		if (second)
+			real.port = port;
+		fd = listen_at(&real);
+		if (fd < 0 && second && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+			log_warning("no IPv6 at TCP port %u: %s", port, strerror(errno));
+			continue;
+		}
+		if (fd < 0)
+			return refuse(master, key, &addr[i]);
+		port = real.port;
+		if (!accept_adopt(master, kind, fd, &real)) {
+			close(fd);
+			return refuse(master, key, &addr[i]);
+		}
+	}
+	return true;
+}
+
+/* Every connection is a descriptor here and, as a duplicate, in a worker. */
+static void check_descriptors(const struct master *master, enum slot_kind kind)
+{
+	int64_t sessions = config_number(master->config, (enum conf_key)kind_table[kind].sessions);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)sessions + OWN_FDS)
+		log_warning("the limit of open files (%llu) is too low for %lld sessions; raise it "
+			    "with: ulimit -n %lld",
+			    (unsigned long long)limit.rlim_cur, (long long)sessions,
+			    (long long)sessions + OWN_FDS);
+}
+
+static bool has_slots(const struct master *master, enum slot_kind kind)
+{
+	for (unsigned i = 0; i < master->slots; i++)
+		if (master->slot[i].kind == kind)
+			return true;
+	return false;
+}
+
+bool accept_open(struct master *master)
+{
+	for (unsigned i = 0; i < SLOT_KINDS; i++) {
+		enum slot_kind kind = (enum slot_kind)i;
+
+		if (!kind_vaulted(kind) || !has_slots(master, kind))
+			continue;
+		check_descriptors(master, kind);
+		if (!open_kind(master, kind))
+			return false;
+	}
+	return true;
+}
+
+const struct acceptor *accept_list(const struct master *master, unsigned *count_r)
+{
+	*count_r = master->acceptors != NULL ? master->acceptors->count : 0;
+	return master->acceptors != NULL ? master->acceptors->one : NULL;
+}
+
+/* ---- who comes ---- */
+
+/* The slot with the fewest connections, rather one that serves. */
+static struct slot *choose(struct master *master, enum slot_kind kind)
+{
+	struct slot *best = NULL;
+
+	for (unsigned i = 0; i < master->slots; i++) {
+		struct slot *slot = &master->slot[i];
+		bool serves = slot->state == SLOT_SERVING;
+		bool best_serves = best != NULL && best->state == SLOT_SERVING;
+
+		if (slot->kind != kind)
+			continue;
+		if (best == NULL || (serves && !best_serves) ||
+		    (serves == best_serves && vault_used(slot) < vault_used(best)))
+			best = slot;
+	}
+	return best;
+}
+
+static void turn_away(int fd, const char *why)
+{
+	/* a new connection has room for a line; if not, so be it */
+	if (send(fd, why, strlen(why), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		shutdown(fd, SHUT_WR);
+	close(fd);
+}
+
+/* False when there is a cap that forbids it; the connection is closed then. */
+static bool may_enter(struct acceptor *acceptor, int fd, const struct addr *addr)
+{
+	struct master *master = acceptor->master;
+	const struct kind *kind = &kind_table[acceptor->kind];
+	char text[ADDR_TEXT_MAX];
+
+	if (vault_count(master, acceptor->kind, NULL) >=
+	    config_number(master->config, (enum conf_key)kind->sessions)) {
+		master->sessions_refused++;
+		log_limited(LOG_LEVEL_WARNING, "%s: a connection from %s is refused: too many",
+			    kind->name, addr_text(addr, text));
+		turn_away(fd, "Sorry, this server is full. Please try again later.\r\n");
+		return false;
+	}
+	if (vault_count(master, acceptor->kind, addr) >=
+	    config_number(master->config, (enum conf_key)kind->sessions_per_ip)) {
+		master->sessions_refused_per_ip++;
+		log_limited(LOG_LEVEL_WARNING,
+			    "%s: a connection from %s is refused: too many from there", kind->name,
+			    addr_text(addr, text));
+		turn_away(fd, "Sorry, there are too many connections from your address.\r\n");
+		return false;
+	}
+	return true;
+}
+
+static void enter(struct acceptor *acceptor, int fd, const union addr_sock *sock, socklen_t length)
+{
+	struct slot *slot = choose(acceptor->master, acceptor->kind);
+	struct addr addr;
+
+	/* urgent bytes stay in their place in the stream, or offsets would not count them */
+	if (addr_from_sock(&sock->sa, length, &addr) != 0 ||
+	    !set(fd, SOL_SOCKET, SO_OOBINLINE, 1) || !set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) ||
+	    !set(fd, IPPROTO_TCP, TCP_NODELAY, 1)) {
+		close(fd); /* gone already */
+		return;
+	}
+	if (!may_enter(acceptor, fd, &addr))
+		return;
+	if (slot == NULL || !vault_add(slot, fd, &addr)) {
+		acceptor->master->accept_failed++;
+		log_limited(LOG_LEVEL_WARNING, "a connection can't be kept: %s", strerror(errno));
+		close(fd);
+		return;
+	}
+	slot_flush(slot);
+}
+
+static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct acceptor *acceptor = timer->data;
+
+	(void)events;
+	ev_io_start(loop, &acceptor->watch);
+}
+
+/* What keeps us from accepting will not be over the next moment, and the listener stays readable.
+ */
+static void pause_for(struct acceptor *acceptor, int error)
+{
+	struct ev_loop *loop = acceptor->master->loop;
+
+	acceptor->master->accept_failed++;
+	log_limited(LOG_LEVEL_ERROR, "can't accept: %s", strerror(error));
+	ev_io_stop(loop, &acceptor->watch);
+	ev_timer_set(&acceptor->pause, PAUSE_SECONDS, 0);
+	ev_timer_start(loop, &acceptor->pause);
+}
+
+static void on_connection(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct acceptor *acceptor = io->data;
+
+	(void)loop;
+	(void)events;
+	for (unsigned i = 0; i < ACCEPT_BUDGET; i++) {
+		union addr_sock sock;
+		socklen_t length = sizeof(sock);
+		int fd = accept4(acceptor->fd, &sock.sa, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			enter(acceptor, fd, &sock, length);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_for(acceptor, errno);
+		if (errno != EINTR && errno != ECONNABORTED)
+			return;
+	}
+}
+
+/* ---- when ---- */
+
+void accept_start(struct master *master)
+{
+	struct acceptors *all = master->acceptors;
+
+	for (unsigned i = 0; all != NULL && i < all->count; i++) {
+		struct acceptor *acceptor = &all->one[i];
+
+		ev_io_init(&acceptor->watch, on_connection, acceptor->fd, EV_READ);
+		ev_timer_init(&acceptor->pause, on_pause_over, 0, 0);
+		acceptor->watch.data = acceptor->pause.data = acceptor;
+		ev_io_start(master->loop, &acceptor->watch);
+	}
+}
+
+void accept_stop(struct master *master)
+{
+	struct acceptors *all = master->acceptors;
+
+	for (unsigned i = 0; all != NULL && i < all->count; i++) {
+		ev_io_stop(master->loop, &all->one[i].watch);
+		ev_timer_stop(master->loop, &all->one[i].pause);
+	}
+}
+
+void accept_close(struct master *master)
+{
+	struct acceptors *all = master->acceptors;
+
+	if (all == NULL)
+		return;
+	if (master->loop != NULL)
+		accept_stop(master);
+	for (unsigned i = 0; i < all->count; i++)
+		close(all->one[i].fd);
+	free(all);
+	master->acceptors = NULL;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      tcp_inside - what the two halves of tcp share
+ * PURPOSE   tcp.c is the life of a connection, tcp_stream.c the bytes in and out of it.
+ * OWNER     workers of vaulted kinds
+ * CONTRACT  included by these two alone
+ * LIMITS    none known
+ */
+#ifndef SHACKD_WORKERS_TCP_INSIDE_H
+#define SHACKD_WORKERS_TCP_INSIDE_H
+
+#include "workers/tcp.h"
+
+#define TCP_PEEK 16384 /* bytes looked at in one go; more than a line */
+
+struct tcp_conn {
+	struct tcp *tcp;
+	unsigned index;
+	int fd; /* -1: over, the master is not told yet */
+	uint64_t session;
+	struct table_entry *entry;
+	struct table_state *stage; /* inside a step: the state to be */
+	ev_io watch;
+
+	/* where the kernel stands, as offsets of the stream */
+	uint64_t consumed, sent;
+	bool blocked;	/* it takes no more output now */
+	bool ended;	/* the client has said its last byte */
+	bool lingers;	/* we have; waits for the client's end */
+	size_t partial; /* bytes without a line end that were last seen waiting */
+	int low_water;	/* SO_RCVLOWAT, 0: unknown */
+	uint64_t since; /* lingers since */
+	void *user;
+};
+
+struct tcp {
+	struct worker *worker;
+	const struct tcp_kind *kind;
+	struct table_block *block;
+	struct tcp_conn **conn; /* by place in the table */
+	unsigned entries, count;
+	bool going, exact;
+	uint8_t peek[TCP_PEEK];
+};
+
+/* ---- tcp.c ---- */
+
+/* Steps: what happens between the two becomes visible at the end of it, or never. */
+void tcp_step(struct tcp_conn *conn);
+void tcp_commit(struct tcp_conn *conn, uint64_t acted);
+
+/* The connection failed or is finished; CONN must not be used after it. */
+void tcp_over(struct tcp_conn *conn);
+
+size_t tcp_room(const struct tcp_conn *conn);
+
+static inline bool tcp_is(const struct tcp_conn *conn, enum table_flag flag)
+{
+	return (table_now(conn->entry)->flags & flag) != 0;
+}
+
+/* ---- tcp_stream.c ---- */
+
+/* Drops bytes of the socket that were acted upon. False: the connection failed. */
+bool tcp_consume(struct tcp_conn *conn);
+
+/* Gives the kernel what it takes of the output. False: the connection failed. */
+bool tcp_flush(struct tcp_conn *conn);
+
+/* Does all that can be done now, within the budget of a turn. May end in tcp_over. */
+void tcp_pump(struct tcp_conn *conn);
+
+#endif
