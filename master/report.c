@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/autopsy.h"
 #include "master/accept.h"
+#include "master/autopsy.h"
 #include "master/control.h"
 #include "master/proc.h"
 #include "master/slot.h"
@@ -46,13 +46,10 @@ const char *report_services(const struct master *master, char *buf, size_t size)
 		json_t *array = listeners_of(master, (enum slot_kind)kind), *text;
 		size_t i;
 
-		json_array_foreach(array, i, text)
-			if (used < size)
-				used += (size_t)snprintf(buf + used, size - used, "%s%s%s%s",
-							 i == 0 ? " " : "",
-							 i == 0 ? kind_table[kind].name : "",
-							 i == 0 ? "=" : ",",
-							 json_string_value(text));
+		json_array_foreach(array, i, text) if (used < size) used +=
+			(size_t)snprintf(buf + used, size - used, "%s%s%s%s", i == 0 ? " " : "",
+					 i == 0 ? kind_table[kind].name : "", i == 0 ? "=" : ",",
+					 json_string_value(text));
 		json_decref(array);
 	}
 	return buf;
@@ -127,8 +124,8 @@ static json_t *odd_things(const struct master *master)
 {
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "control_refused",
 			 (json_int_t)master->control_refused, "crash_reports_dropped",
-			 (json_int_t)master->crashes_dropped,
-			 "slot_events_dropped", (json_int_t)master->events_dropped, "messages_bad",
+			 (json_int_t)master->crashes_dropped, "slot_events_dropped",
+			 (json_int_t)master->events_dropped, "messages_bad",
 			 (json_int_t)master->messages_bad, "sessions_refused",
 			 (json_int_t)master->sessions_refused, "sessions_refused_per_ip",
 			 (json_int_t)master->sessions_refused_per_ip, "accept_failed",
