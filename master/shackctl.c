@@ -18,6 +18,7 @@
 
 #include "master/config.h"
 #include "master/shackctl_print.h"
+#include "master/shackctl_replay.h"
 #include "master/shackctl_talk.h"
 #include "master/version.h"
 #include "shm/text.h"
@@ -47,6 +48,7 @@ static const struct command commands[] = {
 	{"block",   "CALL [SECONDS]", 1, 2, false, print_block,   "end the calls of CALL and take no more; without SECONDS for ever"},
 	{"unblock", "CALL",           1, 1, false, print_unblock, "take calls of CALL again"},
 	{"kick",    "ID",             1, 1, false, print_kick,    "unlink the gateway with that id, such as c12"},
+	{"quarantine", "[show|drop ID]", 0, 3, false, print_quarantine, "datagrams that crashed workers; replay FILE ADDRESS:PORT sends one"},
 	{"stop",    "",               0, 0, false, NULL,          "stop the daemon and wait until it is gone"},
 	{"reload",  "",               0, 0, false, NULL,          "read the configuration again"},
 	{"reopen",  "",               0, 0, false, NULL,          "open the log file anew"},
@@ -372,6 +374,8 @@ static int run(struct ctl *ctl, const char *words[], int count)
 
 	if (strcmp(ctl->command->name, "stop") == 0)
 		return run_stop(ctl, words, count);
+	if (count > 1 && ctl->command->print == print_quarantine && strcmp(words[1], "replay") == 0)
+		return replay(words + 2, count - 2);
 	if (strcmp(ctl->command->name, "metrics") == 0 && ctl->json)
 		words[count++] = "--json"; /* the one answer that has two forms there */
 	if (ctl->json || ctl->command->print == NULL)

@@ -159,6 +159,30 @@ static void print_table(FILE *out, const json_t *rows, const struct column colum
 #define PRINT_TABLE(out, rows, columns, empty, now)                                                \
 	print_table(out, rows, columns, sizeof(columns) / sizeof((columns)[0]), empty, now)
 
+/* One line: what a developer needs to begin. */
+static void print_crash(FILE *out, const json_t *worker, time_t now)
+{
+	const json_t *crash = json_object_get(worker, "crash");
+	const json_t *frames = json_object_get(crash, "frames");
+	char slot[CELL_SIZE], number[CELL_SIZE], name[CELL_SIZE], build[CELL_SIZE], age[24];
+	json_t *frame;
+	size_t i;
+
+	print_plain(slot, json_object_get(worker, "slot"));
+	print_plain(number, json_object_get(crash, "generation"));
+	print_plain(name, json_object_get(crash, "signal_name"));
+	print_plain(build, json_object_get(crash, "build_id"));
+	fprintf(out, "%s generation %s crashed %s ago: %s in", slot, number,
+		print_age((double)now - json_number_value(json_object_get(crash, "when")), age),
+		name);
+	json_array_foreach(frames, i, frame)
+	{
+		print_plain(name, frame);
+		fprintf(out, " %s", name);
+	}
+	fprintf(out, " (build %s)\n", build);
+}
+
 void print_workers(FILE *out, const json_t *answer, time_t now)
 {
 	static const struct column columns[] = {
@@ -171,10 +195,56 @@ void print_workers(FILE *out, const json_t *answer, time_t now)
 		{"BEAT MS", "heartbeat_ms", FORM_NUMBER},
 		{"RSS KB", "rss_kb", FORM_NUMBER},
 		{"BREAKER", "breaker", FORM_TEXT},
+		{"READ BY", "adopted_by", FORM_TEXT},
+		{"LAST HANG", "last_hang", FORM_TEXT},
 		{"LAST DEATH", "last_death", FORM_TEXT},
 	};
+	json_t *worker;
+	size_t i;
 
 	PRINT_TABLE(out, answer, columns, "no workers", now);
+	json_array_foreach(answer, i, worker)
+	{
+		if (json_is_object(json_object_get(worker, "crash")))
+			print_crash(out, worker, now);
+	}
+}
+
+/* A quarantined datagram with its head, and its bytes as people read them. */
+static void print_datagram(FILE *out, const json_t *object)
+{
+	const char *hex = json_string_value(json_object_get(object, "hex"));
+	json_t *members = (json_t *)(uintptr_t)object; /* iterators want it so */
+	char cell[CELL_SIZE];
+
+	for (void *at = json_object_iter(members); at != NULL;
+	     at = json_object_iter_next(members, at)) {
+		const char *key = json_object_iter_key(at);
+
+		if (strcmp(key, "hex") == 0)
+			continue;
+		print_plain(cell, json_object_iter_value(at));
+		fprintf(out, "%s: %s\n", key, strcmp(key, "file") == 0
+						     ? json_string_value(json_object_iter_value(at))
+						     : cell);
+	}
+	for (size_t i = 0; hex != NULL && hex[2 * i] != '\0' && hex[2 * i + 1] != '\0'; i++)
+		fprintf(out, "%s%.2s", i % 16 == 0 ? "\n" : " ", hex + 2 * i);
+	fputc('\n', out);
+}
+
+void print_quarantine(FILE *out, const json_t *answer, time_t now)
+{
+	static const struct column columns[] = {
+		{"ID", "id", FORM_TEXT},	   {"FROM", "from", FORM_TEXT},
+		{"GATEWAY", "gateway", FORM_TEXT}, {"SIZE", "size", FORM_NUMBER},
+		{"TRIES", "tries", FORM_NUMBER},   {"AGE", "when", FORM_SINCE},
+	};
+
+	if (json_is_object(answer))
+		print_datagram(out, answer);
+	else
+		PRINT_TABLE(out, answer, columns, "no datagram is in quarantine", now);
 }
 
 void print_clients(FILE *out, const json_t *answer, time_t now)

@@ -187,7 +187,7 @@ struct event_record {
 			char gateway[CALL_MAX];
 			char source[CALL_MAX];
 			char dest[CALL_MAX];
-			char call[CALL_MAX]; /* blocks: base call */
+			char call[CALL_MAX]; /* blocks: base call; slot.down: how it hung, or empty */
 		};
 		char note[EVENT_NOTE_MAX]; /* config.reload, upgrade: for people */
 	};

@@ -31,6 +31,7 @@ struct control {
 static const struct verb *const verbs[] = {
 	&verb_clients, &verb_streams, &verb_blocked, &verb_events,
 	&verb_block,   &verb_unblock, &verb_kick,    &verb_metrics,
+	&verb_quarantine,
 };
 
 /* ---- what verbs add ---- */

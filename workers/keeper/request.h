@@ -32,6 +32,7 @@ struct verb {
 };
 
 extern const struct verb verb_clients, verb_streams, verb_blocked, verb_events;
+extern const struct verb verb_quarantine;
 extern const struct verb verb_block, verb_unblock, verb_kick, verb_metrics;
 
 struct request {
@@ -51,6 +52,7 @@ struct request {
 	/* the verbs' own */
 	struct client_key client;
 	char call[CALL_MAX];
+	char name[64];
 	uint64_t number;
 	uint64_t until, until_real;
 	uint32_t stream_key;

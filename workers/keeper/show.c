@@ -151,6 +151,8 @@ static json_t *with_slot(json_t *object, const struct event_record *event)
 	object = with(object, "pid", json_integer(event->pid));
 	if (event->type == EVENT_SLOT_DOWN)
 		object = with(object, "signal", json_integer(event->signal));
+	if (event->type == EVENT_SLOT_DOWN && event->call[0] != '\0')
+		object = with(object, "hang", json_string(event->call));
 	return object;
 }
 

@@ -18,6 +18,7 @@
 #include "shm/text.h"
 #include "workers/keeper/control.h"
 #include "workers/keeper/keeper.h"
+#include "workers/keeper/quarantine.h"
 #include "workers/roles.h"
 
 #define ROUND	NS_PER_SEC
@@ -70,6 +71,7 @@ static void queue_slot_event(struct keeper *keeper, const struct msg_slot *slot)
 	event->pid = slot->pid;
 	event->signal = slot->up ? 0 : slot->signal;
 	text_copy(event->slot, sizeof(event->slot), slot->slot);
+	text_copy(event->call, sizeof(event->call), msg_hang_name(slot->hang));
 }
 
 static_assert((int)EVENT_CONFIG_RELOAD == (int)MSG_NOTE_RELOAD, "the master's own number");
@@ -186,6 +188,7 @@ typedef enum step job(struct keeper *keeper, uint64_t now);
 static job *const jobs[] = {
 	check_readers,	expire_streams, expire_clients, expire_blocks, durable_follow,
 	durable_expire, expire_events,	keep_room,	measure,	tidy_control,
+	quarantine_collect,
 };
 
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))
@@ -262,6 +265,9 @@ static void keeper_message(struct worker *worker, struct msg *msg)
 		if (note.type == MSG_NOTE_RELOAD || note.type == MSG_NOTE_UPGRADE)
 			queue_note(keeper, &note);
 		write_slot_events(keeper);
+		break;
+	case MSG_CRASH:
+		quarantine_crash(keeper, msg);
 		break;
 	case MSG_REQUEST:
 		control_request(keeper->control, msg);
