@@ -45,7 +45,8 @@ static struct slot *choose(const struct slot *slot)
 		struct slot *other = &master->slot[i];
 		unsigned weight;
 
-		if (other == slot || other->kind != slot->kind || other->state != SLOT_SERVING)
+		if (other == slot || other->kind != slot->kind || other->state != SLOT_SERVING ||
+		    other->retired)
 			continue;
 		weight = burden(other);
 		if (breaker_state_at(&other->breaker, clock_mono()) != BREAKER_CLOSED)
@@ -163,7 +164,8 @@ static bool pass(struct slot *reader, struct slot *slot)
 
 	text_copy(head.slot, sizeof(head.slot), slot->name);
 	for (unsigned i = 0; i < CONF_LISTEN_MAX && !adoption->release; i++) {
-		if (slot->udp[i] < 0 || (adoption->passed >> i & 1) != 0)
+		if (slot->udp[i] < 0 || !slot->master->listener_used[i] ||
+		    (adoption->passed >> i & 1) != 0)
 			continue;
 		head.index = (uint16_t)i;
 		head.addr = slot->master->listener[i];

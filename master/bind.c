@@ -111,63 +111,91 @@ failed:
 	return -1;
 }
 
-static void close_group(struct master *master, unsigned listener)
+void bind_leave(struct master *master, unsigned listener, unsigned first)
 {
-	for (unsigned i = 0; i < master->ysf_count; i++) {
-		if (master->ysf[i].udp[listener] >= 0)
-			close(master->ysf[i].udp[listener]);
-		master->ysf[i].udp[listener] = -1;
+	for (unsigned i = MASTER_YSF_MAX; i-- > first;) {
+		int *fd = &master->ysf[i].udp[listener];
+
+		if (master->ysf[i].master == NULL)
+			continue; /* never was a slot */
+		if (*fd >= 0)
+			close(*fd);
+		*fd = -1;
 	}
 }
 
-/* The sockets of all slots at ADDR, as listener LISTENER. */
-static bool bind_group(struct master *master, unsigned listener, const struct addr *addr,
+/* The first socket was bound as a probe and is no group as long as it is alone; it becomes one, and
+ * stays one, when another joins for a moment. Only a group can be steered when it grows. */
+static bool make_group(struct master *master, const struct addr *real, struct failure *failure)
+{
+	int fd = bind_one(master, real, false, failure);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static bool learn_address(int fd, struct addr *real, struct failure *failure)
+{
+	union addr_sock sock;
+	socklen_t length = sizeof(sock);
+
+	if (getsockname(fd, &sock.sa, &length) != 0 ||
+	    addr_from_sock(&sock.sa, length, real) != 0)
+		return fail(failure, "getsockname");
+	return true;
+}
+
+/* Sockets of the slots FIRST to COUNT - 1 for LISTENER, whose address is known unless FIRST is 0. */
+static bool join_group(struct master *master, unsigned listener, unsigned first, unsigned count,
 		       struct failure *failure)
 {
 	struct addr *real = &master->listener[listener];
 
-	*real = *addr;
-	master->listener_asked[listener] = *addr;
-	for (unsigned i = 0; i < master->ysf_count; i++) {
+	for (unsigned i = first; i < count; i++) {
 		int fd = bind_one(master, real, i == 0, failure);
-		union addr_sock sock;
-		socklen_t length = sizeof(sock);
 
-		if (fd < 0) {
-			close_group(master, listener);
-			return false;
-		}
 		master->ysf[i].udp[listener] = fd;
-		if (i > 0)
-			continue;
-		if (getsockname(fd, &sock.sa, &length) != 0 ||
-		    addr_from_sock(&sock.sa, length, real) != 0) {
-			fail(failure, "getsockname");
-			close_group(master, listener);
+		if (fd < 0 || (i == 0 && !learn_address(fd, real, failure)) ||
+		    (count == 1 && !make_group(master, real, failure))) {
+			bind_leave(master, listener, first);
 			return false;
 		}
 	}
 	return true;
 }
 
-static bool refuse(struct master *master, const struct addr *addr, const struct failure *failure)
+/* The sockets of COUNT slots at ADDR, as listener LISTENER. */
+static bool bind_group(struct master *master, unsigned listener, const struct addr *addr,
+		       unsigned count, struct failure *failure)
+{
+	struct addr before = master->listener[listener];
+
+	master->listener[listener] = *addr;
+	if (join_group(master, listener, 0, count, failure))
+		return true;
+	master->listener[listener] = before;
+	return false;
+}
+
+static bool refuse(const struct addr *addr, const struct failure *failure, char why_r[BIND_WHY_MAX])
 {
 	char text[ADDR_TEXT_MAX], user[256];
 
 	addr_text(addr, text);
 	if (failure->error == EADDRINUSE)
-		return master_why(master, EXIT_START, "ysf.listen: can't bind %s: %s", text,
-				  portuser_text(addr->port, user, sizeof(user)));
-	if (failure->error == EADDRNOTAVAIL)
-		return master_why(master, EXIT_START,
-				  "ysf.listen: can't bind %s: this machine has no such address",
-				  text);
-	if (failure->error == EACCES && addr->port < 1024)
-		return master_why(master, EXIT_START,
-				  "ysf.listen: can't bind %s: only root may use ports below 1024",
-				  text);
-	return master_why(master, EXIT_START, "ysf.listen: can't bind %s: %s: %s", text,
-			  failure->what, strerror(failure->error));
+		snprintf(why_r, BIND_WHY_MAX, "ysf.listen: can't bind %s: %s", text,
+			 portuser_text(addr->port, user, sizeof(user)));
+	else if (failure->error == EADDRNOTAVAIL)
+		snprintf(why_r, BIND_WHY_MAX,
+			 "ysf.listen: can't bind %s: this machine has no such address", text);
+	else if (failure->error == EACCES && addr->port < 1024)
+		snprintf(why_r, BIND_WHY_MAX,
+			 "ysf.listen: can't bind %s: only root may use ports below 1024", text);
+	else
+		snprintf(why_r, BIND_WHY_MAX, "ysf.listen: can't bind %s: %s: %s", text,
+			 failure->what, strerror(failure->error));
+	return false;
 }
 
 static bool has_no_ipv6(int error)
@@ -176,62 +204,141 @@ static bool has_no_ipv6(int error)
 }
 
 /* "*:PORT": both families at one port. A machine without IPv6 gets the IPv4 half. */
-static bool bind_pair(struct master *master, const struct addr pair[2])
+static bool bind_pair(struct master *master, struct listen_entry pair[2], unsigned count,
+		      char why_r[BIND_WHY_MAX])
 {
 	struct failure failure = {0};
-	struct addr second = pair[1];
+	struct addr second = pair[1].asked;
 
 	for (unsigned i = 0; i < PORT_TRIES; i++) {
-		unsigned first = master->listeners;
-
-		if (!bind_group(master, first, &pair[0], &failure))
-			return refuse(master, &pair[0], &failure);
-		second.port = master->listener[first].port;
-		if (bind_group(master, first + 1, &second, &failure)) {
-			master->listener_asked[first + 1] = pair[1];
-			master->listener_used[first] = master->listener_used[first + 1] = true;
-			master->listeners += 2;
+		if (!bind_group(master, pair[0].index, &pair[0].asked, count, &failure))
+			return refuse(&pair[0].asked, &failure, why_r);
+		second.port = master->listener[pair[0].index].port;
+		pair[0].bound = true;
+		if (bind_group(master, pair[1].index, &second, count, &failure)) {
+			pair[1].bound = true;
 			return true;
 		}
 		if (has_no_ipv6(failure.error)) {
 			log_warning("ysf.listen: no IPv6 at port %u: %s: %s", second.port,
 				    failure.what, strerror(failure.error));
-			master->listener_used[first] = true;
-			master->listeners++;
 			return true;
 		}
-		close_group(master, first);
-		if (pair[0].port != 0 || failure.error != EADDRINUSE)
+		bind_leave(master, pair[0].index, 0);
+		pair[0].bound = false;
+		if (pair[0].asked.port != 0 || failure.error != EADDRINUSE)
 			break;
 	}
-	return refuse(master, &second, &failure);
+	return refuse(&second, &failure, why_r);
 }
 
-static bool is_pair(const struct addr *addr, size_t left)
+static bool is_pair(const struct listen_entry *entry, size_t left)
 {
-	return left >= 2 && addr_is_any(&addr[0]) && addr_is_any(&addr[1]) &&
-	       addr_family(&addr[0]) == AF_INET && addr_family(&addr[1]) == AF_INET6 &&
-	       addr[0].port == addr[1].port;
+	const struct addr *a = &entry[0].asked, *b = &entry[left >= 2].asked;
+
+	return left >= 2 && !entry[1].kept && addr_is_any(a) && addr_is_any(b) &&
+	       addr_family(a) == AF_INET && addr_family(b) == AF_INET6 && a->port == b->port;
+}
+
+/* The IPv6 half of a "*:PORT" whose other half is there already. */
+static bool is_missing_half(const struct listen_plan *plan, unsigned at)
+{
+	const struct listen_entry *entry = &plan->entry[at];
+
+	return at > 0 && entry[-1].kept && addr_is_any(&entry->asked) &&
+	       addr_family(&entry->asked) == AF_INET6 && addr_is_any(&entry[-1].asked) &&
+	       entry[-1].asked.port == entry->asked.port;
+}
+
+static bool bind_entries(struct master *master, struct listen_plan *plan, unsigned count,
+			 char why_r[BIND_WHY_MAX])
+{
+	struct failure failure = {0};
+
+	for (unsigned i = 0; i < plan->entries; i++) {
+		struct listen_entry *entry = &plan->entry[i];
+
+		if (entry->kept)
+			continue;
+		if (is_pair(entry, plan->entries - i)) {
+			if (!bind_pair(master, entry, count, why_r))
+				return false;
+			i++;
+		} else if (bind_group(master, entry->index, &entry->asked, count, &failure)) {
+			entry->bound = true;
+		} else if (!is_missing_half(plan, i) || !has_no_ipv6(failure.error)) {
+			return refuse(&entry->asked, &failure, why_r);
+		}
+	}
+	return true;
+}
+
+void bind_undo(struct master *master, struct listen_plan *plan)
+{
+	for (unsigned i = 0; i < plan->entries; i++) {
+		if (plan->entry[i].bound)
+			bind_leave(master, plan->entry[i].index, 0);
+		plan->entry[i].bound = false;
+	}
+}
+
+bool bind_listeners(struct master *master, struct listen_plan *plan, unsigned count,
+		    char why_r[BIND_WHY_MAX])
+{
+	if (bind_entries(master, plan, count, why_r))
+		return true;
+	bind_undo(master, plan);
+	return false;
+}
+
+bool bind_join(struct master *master, unsigned listener, unsigned first, unsigned count,
+	       char why_r[BIND_WHY_MAX])
+{
+	struct failure failure = {0};
+
+	return join_group(master, listener, first, count, &failure) ||
+	       refuse(&master->listener[listener], &failure, why_r);
+}
+
+bool bind_plan(const struct master *master, const struct config *config, struct listen_plan *plan_r)
+{
+	struct listen_now now = {.bound = master->listener,
+				 .asked = master->listener_asked,
+				 .used = master->listener_used,
+				 .known = master->listener_known};
+	size_t count;
+	const struct addr *addr = config_listen(config, CONF_YSF_LISTEN, &count);
+
+	return listen_compare(&now, addr, master->ysf_count > 0 ? count : 0, plan_r);
+}
+
+void bind_commit(struct master *master, const struct listen_plan *plan)
+{
+	for (unsigned i = 0; i < plan->entries; i++) {
+		const struct listen_entry *entry = &plan->entry[i];
+
+		/* one that stays goes on as what it was asked for first: its gateways are noted so */
+		if (!entry->bound)
+			continue;
+		master->listener_asked[entry->index] = entry->asked;
+		master->listener_used[entry->index] = master->listener_known[entry->index] = true;
+	}
+	master->listeners = 0;
+	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++) {
+		master->listener_used[i] = master->listener_used[i] && !(plan->gone >> i & 1);
+		if (master->listener_used[i])
+			master->listeners = i + 1;
+	}
 }
 
 bool bind_all(struct master *master)
 {
-	struct failure failure = {0};
-	size_t count;
-	const struct addr *addr = config_listen(master->config, CONF_YSF_LISTEN, &count);
+	struct listen_plan plan;
+	char why[BIND_WHY_MAX];
 
-	if (master->ysf_count == 0)
-		return true;
-	for (size_t i = 0; i < count; i++) {
-		if (is_pair(addr + i, count - i)) {
-			if (!bind_pair(master, addr + i))
-				return false;
-			i++;
-		} else if (bind_group(master, master->listeners, addr + i, &failure)) {
-			master->listener_used[master->listeners++] = true;
-		} else {
-			return refuse(master, addr + i, &failure);
-		}
-	}
+	if (!bind_plan(master, master->config, &plan) ||
+	    !bind_listeners(master, &plan, master->ysf_count, why))
+		return master_why(master, EXIT_START, "%s", why);
+	bind_commit(master, &plan);
 	return true;
 }

@@ -10,10 +10,33 @@
 #ifndef SHACKD_MASTER_BIND_H
 #define SHACKD_MASTER_BIND_H
 
+#include "master/listen.h"
 #include "master/master.h"
 
-/* Binds everything; fills master->listener and slot->udp. False after master_why. */
+#define BIND_WHY_MAX 512
+
+/* Binds everything; fills the listeners and slot->udp. False after master_why. */
 bool bind_all(struct master *master);
+
+/* What of ysf.listen in CONFIG is there, comes and goes. False: no index for all of them. */
+bool bind_plan(const struct master *master, const struct config *config,
+	       struct listen_plan *plan_r);
+
+/* Makes the sockets of all new listeners of PLAN for the first COUNT slots. Nothing is in force yet.
+ * False with a sentence ("ysf.listen: ..."): then nothing was made. */
+bool bind_listeners(struct master *master, struct listen_plan *plan, unsigned count,
+		    char why_r[BIND_WHY_MAX]);
+/* Closes what bind_listeners has made. */
+void bind_undo(struct master *master, struct listen_plan *plan);
+/* PLAN is in force. The sockets of listeners that go stay until bind_leave. */
+void bind_commit(struct master *master, const struct listen_plan *plan);
+
+/* Makes the sockets of slots FIRST to COUNT - 1 for a LISTENER that is there. As bind_listeners. */
+bool bind_join(struct master *master, unsigned listener, unsigned first, unsigned count,
+	       char why_r[BIND_WHY_MAX]);
+/* Closes our ends of LISTENER's sockets from slot FIRST on, the highest first: so the numbers of the
+ * others in the port's group stay. */
+void bind_leave(struct master *master, unsigned listener, unsigned first);
 
 /* portuser.c: who holds UDP PORT, as a sentence that begins with "in use by". Returns BUF. */
 const char *portuser_text(unsigned port, char *buf, size_t size);

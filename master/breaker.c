@@ -20,6 +20,11 @@ void breaker_init(struct breaker *breaker, unsigned tokens, uint64_t now)
 	};
 }
 
+void breaker_set_rate(struct breaker *breaker, unsigned tokens)
+{
+	breaker->token_ns = MINUTE_NS / (tokens > 0 ? tokens : 1);
+}
+
 void breaker_spawned(struct breaker *breaker)
 {
 	if (breaker->state == BREAKER_OPEN)

@@ -43,6 +43,9 @@ struct breaker {
 /* TOKENS a minute come back; the bucket holds as many and is full. */
 void breaker_init(struct breaker *breaker, unsigned tokens, uint64_t now);
 
+/* Another rate, from now on. */
+void breaker_set_rate(struct breaker *breaker, unsigned tokens);
+
 /* A holder is started. */
 void breaker_spawned(struct breaker *breaker);
 

@@ -37,12 +37,14 @@ enum source {
 struct slot {
 	enum source source;
 	bool rejected; /* a value was given that is none */
+	bool open;     /* was left open, and resolved */
 	int line;      /* of the file */
 	struct value value;
 };
 
 struct config {
 	bool has_file;
+	char file[PATH_MAX]; /* as the operator named it */
 	struct slot slot[CONF_KEYS];
 };
 
@@ -222,17 +224,12 @@ static bool sound(const struct load *load, enum conf_key a, enum conf_key b)
 static void __attribute__((format(printf, 4, 5)))
 clash(struct load *load, enum conf_key key, enum conf_key other, const char *format, ...)
 {
-	const struct slot *slot = &load->config->slot[key];
+	bool named = load->config->slot[key].source != SOURCE_DEFAULT;
 	const struct option_def *option = &option_table[key];
-	char what[VALUE_WHY_MAX], where[WHERE_MAX] = "";
+	char what[VALUE_WHY_MAX], where[WHERE_MAX];
 	va_list args;
 
-	if (slot->source == SOURCE_DEFAULT)
-		slot = &load->config->slot[other];
-	if (slot->source == SOURCE_FILE)
-		snprintf(where, sizeof(where), "%s:%d: ", load->file, slot->line);
-	else if (slot->source == SOURCE_SET)
-		snprintf(where, sizeof(where), "-o ");
+	config_where(load->config, named ? key : other, where, sizeof(where));
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
@@ -317,6 +314,7 @@ static void resolve(struct load *load)
 		text_copy(ysf_name->text, sizeof(ysf_name->text), name->text);
 		cut_text(ysf_name->text, YSF_NAME_MAX);
 	}
+	load->config->slot[CONF_WORKERS_YSF].open = workers->number == 0;
 	if (workers->number == 0)
 		workers->number = processors();
 }
@@ -356,6 +354,7 @@ static struct load *load_begin(const struct config_request *request, struct prob
 	}
 	load->problems = problems;
 	load->file = request->file != NULL ? request->file : CONFIG_FILE_DEFAULT;
+	text_copy(load->config->file, sizeof(load->config->file), load->file);
 	if (find_directories(load, request) < 0) {
 		free(load->config);
 		free(load);
@@ -472,6 +471,28 @@ const struct addr *config_listen(const struct config *config, enum conf_key key,
 	assert(option_table[key].type == CONF_LISTEN);
 	*count_r = config_value(config, key)->listens;
 	return config_value(config, key)->listen;
+}
+
+const char *config_where(const struct config *config, enum conf_key key, char *buf, size_t size)
+{
+	const struct slot *slot = &config->slot[key];
+
+	buf[0] = '\0';
+	if (slot->source == SOURCE_FILE)
+		snprintf(buf, size, "%s:%d: ", config->file, slot->line);
+	else if (slot->source == SOURCE_SET)
+		snprintf(buf, size, "-o ");
+	return buf;
+}
+
+bool config_is_open(const struct config *config, enum conf_key key)
+{
+	return config->slot[key].open;
+}
+
+void config_keep(struct config *config, const struct config *other, enum conf_key key)
+{
+	config->slot[key] = other->slot[key];
 }
 
 bool config_equal(const struct config *a, const struct config *b, enum conf_key key)

@@ -4,7 +4,7 @@
  * PURPOSE   Defaults, then the file, then what -o says; each value checked by itself and then
  *           against the others. What it hands out can be obeyed without another look.
  * OWNER     master
- * CONTRACT  immutable once loaded; every key has a value; paths are absolute; "auto", empty names
+ * CONTRACT  immutable once in force; every key has a value; paths are absolute; "auto", empty names
  *           and wildcards are resolved
  * LIMITS    none known
  */
@@ -51,6 +51,15 @@ bool config_bool(const struct config *config, enum conf_key key);
 const char *config_text(const struct config *config, enum conf_key key);
 const struct addr *config_listen(const struct config *config, enum conf_key key, size_t *count_r);
 const struct value *config_value(const struct config *config, enum conf_key key);
+
+/* Where the operator wrote KEY: "FILE:LINE: ", "-o ", or "" for a default. Returns BUF. */
+const char *config_where(const struct config *config, enum conf_key key, char *buf, size_t size);
+
+/* Was the value left open ("auto")? */
+bool config_is_open(const struct config *config, enum conf_key key);
+
+/* Puts the value that KEY has in OTHER into CONFIG: a reload may not change every key. */
+void config_keep(struct config *config, const struct config *other, enum conf_key key);
 
 /* Same effective value in both? */
 bool config_equal(const struct config *a, const struct config *b, enum conf_key key);

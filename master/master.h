@@ -182,6 +182,7 @@ struct master {
 	struct addr listener[CONF_LISTEN_MAX];	     /* really bound */
 	struct addr listener_asked[CONF_LISTEN_MAX]; /* as configured: the port may be 0 */
 	bool listener_used[CONF_LISTEN_MAX];
+	bool listener_known[CONF_LISTEN_MAX]; /* is one, or was: its addresses mean something */
 	unsigned listeners; /* highest index + 1 */
 	bool buffer_told; /* a short receive buffer was logged */
 
