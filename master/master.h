@@ -79,6 +79,7 @@ struct slot {
 
 	/* held for ever */
 	int page_fd, page_readonly, bell;
+	int ring_fd; /* ysf: what its holder has in hand; -1: none */
 	struct page *page;
 	int udp[CONF_LISTEN_MAX]; /* by listener; -1: none */
 	int table_fd;		  /* vaulted: sessions, -1: none */

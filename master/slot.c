@@ -24,6 +24,7 @@
 #include "master/spawn.h"
 #include "master/vault.h"
 #include "shm/log.h"
+#include "shm/ring.h"
 #include "shm/text.h"
 
 #define RETRY_SECONDS 0.02 /* the kernel took no more descriptors in flight */
@@ -53,6 +54,12 @@ bool slot_has_neighbour(const struct slot *slot)
 	return false;
 }
 
+static int slot_ring(const struct master *master, const char *name)
+{
+	return ring_create(name, (uint32_t)config_number(master->config, CONF_LIMITS_CLIENTS),
+			   (uint32_t)config_number(master->config, CONF_LIMITS_STREAMS));
+}
+
 static bool slot_make(struct master *master, enum slot_kind kind, unsigned index)
 {
 	struct slot *slot = &master->slot[master->slots++];
@@ -62,7 +69,7 @@ static bool slot_make(struct master *master, enum slot_kind kind, unsigned index
 	slot->master = master;
 	slot->kind = kind;
 	slot->index = index;
-	slot->pidfd = slot->control = slot->table_fd = -1;
+	slot->pidfd = slot->control = slot->table_fd = slot->ring_fd = -1;
 	slot->heir.pidfd = slot->heir.control = -1;
 	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++)
 		slot->udp[i] = -1;
@@ -77,8 +84,10 @@ static bool slot_make(struct master *master, enum slot_kind kind, unsigned index
 		slot->page = page_map(slot->page_fd);
 	}
 	slot->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (kind == SLOT_YSF)
+		slot->ring_fd = slot_ring(master, slot->name);
 	if (slot->page_fd < 0 || slot->page_readonly < 0 || slot->page == NULL || slot->bell < 0 ||
-	    !vault_make(slot))
+	    (kind == SLOT_YSF && slot->ring_fd < 0) || !vault_make(slot))
 		return master_why(master, EXIT_START, "can't make the memory of slot %s: %s",
 				  slot->name, strerror(errno));
 	return true;

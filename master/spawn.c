@@ -88,6 +88,8 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 	if (slot->kind == SLOT_KEEPER)
 		give(&list, FD_GATE_STATE, 0, master->gate_fd[1]);
 	give(&list, FD_BELL, 0, slot->bell);
+	if (slot->ring_fd >= 0)
+		give(&list, FD_RING, 0, slot->ring_fd);
 	give_bells(&list, slot);
 	give_pages(&list, slot);
 	for (unsigned i = 0; slot->kind == SLOT_YSF && i < master->listeners; i++)

@@ -59,6 +59,7 @@ struct worker {
 	} slot_page[WORKER_SLOTS];
 	unsigned slot_pages;
 
+	int ring_fd; /* memfd of the slot's in-flight ring, -1: none */
 	int bell;		     /* own doorbell, -1: none */
 	int peer_bell[WORKER_BELLS]; /* of the others that follow the voice store */
 	unsigned peer_bells;

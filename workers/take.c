@@ -20,7 +20,7 @@
 void take_init(struct worker *worker)
 {
 	memset(worker, 0, sizeof(*worker));
-	worker->control = worker->bell = worker->log_fd = -1;
+	worker->control = worker->bell = worker->log_fd = worker->ring_fd = -1;
 	worker->gate_voice = worker->gate_state = worker->log_read = worker->log_err = -1;
 	for (unsigned i = 0; i < WORKER_LISTENERS; i++)
 		worker->udp[i].fd = -1;
@@ -47,6 +47,7 @@ void take_undo(struct worker *worker)
 	conf_unmap(&worker->conf);
 	table_unmap(&worker->table);
 	drop(&worker->bell);
+	drop(&worker->ring_fd);
 	drop(&worker->gate_voice);
 	drop(&worker->gate_state);
 	drop(&worker->log_read);
@@ -148,6 +149,8 @@ static bool take_one(struct worker *worker, const struct msg_fd *what, int *fd)
 		return keep(&worker->log_err, fd);
 	case FD_BELL:
 		return keep(&worker->bell, fd);
+	case FD_RING:
+		return keep(&worker->ring_fd, fd);
 	case FD_UDP:
 		return take_socket(worker, what, fd);
 	default:

@@ -115,6 +115,7 @@ def test_dgid_change_is_known_to_every_worker():
         two.call(sq=10)
         eventually(lambda: box.client(two)["dgid"] == 10, what="the move")
         two.expect(*one.call(sq=10))
+        eventually(lambda: not streams(box.daemon), what="the end of the call")
         one.expect(*two.call(sq=10))
 
 

@@ -23,16 +23,13 @@
 bool calls_open(struct ysf *ysf)
 {
 	ysf->call = calloc(ysf->set.streams, sizeof(*ysf->call));
-	ysf->farewell = calloc(ysf->set.streams, sizeof(*ysf->farewell));
-	return ysf->call != NULL && ysf->farewell != NULL;
+	return ysf->call != NULL;
 }
 
 void calls_close(struct ysf *ysf)
 {
 	free(ysf->call);
 	ysf->call = NULL;
-	free(ysf->farewell);
-	ysf->farewell = NULL;
 }
 
 struct call *calls_of(struct ysf *ysf, const struct gateway *gateway)
@@ -50,6 +47,13 @@ void calls_touch(struct ysf *ysf, struct call *call, uint8_t counter)
 	page_lane_touch(ysf->page, call->lane, call->id, ysf->now, counter, missing);
 	if (missing > 0)
 		page_count_by(ysf->page, COUNT_YSF_LOST_FRAMES, missing);
+}
+
+bool calls_touched(const struct ysf *ysf, const struct call *call, uint8_t counter)
+{
+	struct page_lane_view view;
+
+	return page_lane_read(ysf->page, call->lane, call->id, &view) && view.counter == counter;
 }
 
 void calls_totals(const struct ysf *ysf, const struct call *call, struct stream_totals *totals_r,
@@ -196,7 +200,7 @@ static bool still_silent(const struct ysf *ysf, const struct stream_totals *tota
 	return clock_age(clock_mono(), last) >= ysf->set.watchdog;
 }
 
-void calls_end(struct ysf *ysf, struct call *call, enum event_reason reason)
+bool calls_end(struct ysf *ysf, struct call *call, enum event_reason reason)
 {
 	struct stream_totals totals;
 	struct store_txn txn;
@@ -205,12 +209,12 @@ void calls_end(struct ysf *ysf, struct call *call, enum event_reason reason)
 
 	call->closing = (uint8_t)reason;
 	if (store_write(ysf->voice, &txn) == STORE_BUSY)
-		return;
+		return false;
 	calls_totals(ysf, call, &totals, &counter, &ours);
 	if (reason == REASON_WATCHDOG && !still_silent(ysf, &totals, call)) {
 		call->closing = REASON_NONE;
 		store_abort(&txn);
-		return;
+		return true;
 	}
 	enum store_error gone = streams_close(&txn, call->key, call->id, reason, &totals);
 	if (gone == STORE_OK && reason == REASON_TIMEOUT)
@@ -218,10 +222,11 @@ void calls_end(struct ysf *ysf, struct call *call, enum event_reason reason)
 	enum store_error error = store_end(&txn);
 	if (error != STORE_OK) {
 		ysf_store_failed(ysf, error, "closing a stream");
-		return; /* tried again with the next tick */
+		return true; /* tried again with the next tick */
 	}
 	worker_ring(ysf->worker);
 	follow(ysf);
+	return true;
 }
 
 static void look_after(struct ysf *ysf, struct call *call)

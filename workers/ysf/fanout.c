@@ -14,7 +14,6 @@
 
 #include "shm/addr.h"
 
-#define SEND_MAX 1024
 #define ROOM_MIN 16
 #define FANOUT_FANS (FANOUT_DGIDS * FANOUT_LISTENERS)
 
@@ -36,6 +35,7 @@ void fanout_free(struct fanout *fanout)
 		free(fan->message);
 		free(fan->to);
 		free(fan->who);
+		free(fan->id);
 		free(fan);
 	}
 	free(fanout->fan);
@@ -72,6 +72,10 @@ static bool fan_grow(struct fan *fan)
 	if (who == NULL)
 		return false;
 	fan->who = who;
+	uint32_t *id = realloc(fan->id, room * sizeof(*id));
+	if (id == NULL)
+		return false;
+	fan->id = id;
 	uint8_t *to = realloc(fan->to, (size_t)room * fan->stride);
 	if (to == NULL)
 		return false;
@@ -139,6 +143,8 @@ bool fanout_add(struct fanout *fanout, struct gateway *gateway)
 			    .msg_controllen = source_size},
 	};
 	fan->who[fan->count] = gateway;
+	fan->id[fan->count] = gateway->id;
+	fan->version++;
 	gateway->fan_at = fan->count++;
 	return true;
 }
@@ -156,9 +162,54 @@ void fanout_remove(struct fanout *fanout, struct gateway *gateway)
 		fan->message[at] = fan->message[last];
 		fan->message[at].msg_hdr.msg_name = to;
 		fan->who[at] = fan->who[last];
+		fan->id[at] = fan->id[last];
 		fan->who[at]->fan_at = at;
 	}
 	fan->count = last;
+	fan->version++;
+}
+
+static void swap(struct fan *fan, uint32_t a, uint32_t b)
+{
+	struct mmsghdr message = fan->message[a];
+	struct gateway *who = fan->who[a];
+	uint8_t *to_a = fan->to + (size_t)a * fan->stride, *to_b = fan->to + (size_t)b * fan->stride;
+	union addr_sock to;
+
+	memcpy(&to, to_a, fan->stride);
+	memcpy(to_a, to_b, fan->stride);
+	memcpy(to_b, &to, fan->stride);
+	fan->message[a] = fan->message[b];
+	fan->message[b] = message;
+	fan->message[a].msg_hdr.msg_name = to_a;
+	fan->message[b].msg_hdr.msg_name = to_b;
+	fan->who[a] = fan->who[b];
+	fan->who[b] = who;
+	for (const uint32_t *at = (const uint32_t[]){a, b, UINT32_MAX}; *at != UINT32_MAX; at++) {
+		fan->who[*at]->fan_at = *at;
+		fan->id[*at] = fan->who[*at]->id;
+	}
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const uint32_t one = *(const uint32_t *)a, other = *(const uint32_t *)b;
+
+	return (one > other) - (one < other);
+}
+
+uint32_t fan_front(struct fan *fan, uint32_t *ids, uint32_t count)
+{
+	uint32_t front = 0;
+
+	if (count == 0)
+		return 0;
+	qsort(ids, count, sizeof(*ids), by_number);
+	for (uint32_t i = 0; i < fan->count; i++)
+		if (bsearch(&fan->id[i], ids, count, sizeof(*ids), by_number) != NULL)
+			swap(fan, i, front++);
+	fan->version++;
+	return front;
 }
 
 static void count_failure(struct fan_result *result, int error)
@@ -185,7 +236,8 @@ static void count_failure(struct fan_result *result, int error)
 	}
 }
 
-bool fan_send(struct fan *fan, int fd, uint32_t skip, uint32_t *at, struct fan_result *result)
+bool fan_send(struct fan *fan, struct ring *ring, int fd, uint32_t skip, uint32_t *at,
+	      struct fan_result *result)
 {
 	while (*at < fan->count) {
 		if (*at == skip) {
@@ -193,8 +245,10 @@ bool fan_send(struct fan *fan, int fd, uint32_t skip, uint32_t *at, struct fan_r
 			continue;
 		}
 		uint32_t end = *at < skip && skip < fan->count ? skip : fan->count;
-		uint32_t span = end - *at < SEND_MAX ? end - *at : SEND_MAX;
-		int sent = sendmmsg(fd, &fan->message[*at], span, 0);
+		uint32_t span = end - *at;
+		struct mmsghdr *message = ring_relay_offer(ring, fan->message, fan->count, *at,
+							   &span, fan, fan->version);
+		int sent = sendmmsg(fd, message, span, 0);
 
 		if (sent > 0) {
 			result->sent += (uint32_t)sent;

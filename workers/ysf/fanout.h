@@ -13,6 +13,7 @@
 
 #include <sys/socket.h>
 
+#include "shm/ring.h"
 #include "workers/ysf/gateways.h"
 
 #define FANOUT_DGIDS	 128
@@ -28,6 +29,8 @@ struct fan {
 	struct mmsghdr *message;
 	uint8_t *to; /* socket addresses, `stride` bytes each */
 	struct gateway **who;
+	uint32_t *id; /* of the gateways: what the ring notes of a fan-out */
+	uint64_t version; /* grows with every change */
 	uint32_t count;
 	uint32_t room;
 	uint32_t stride;
@@ -65,7 +68,13 @@ struct fan_result {
 
 /* Sends fan->frame to all entries from *AT on, but SKIP, from socket FD; moves *AT. Adds to
  * RESULT. Returns false when the socket's send buffer is full: call again when it is writable. A
- * receiver that can't be reached is counted and left out; it never stops the others. */
-bool fan_send(struct fan *fan, int fd, uint32_t skip, uint32_t *at, struct fan_result *result);
+ * receiver that can't be reached is counted and left out; it never stops the others. The messages
+ * go by way of RING (after ring_relay_list for this fan), which so knows who has the frame. */
+bool fan_send(struct fan *fan, struct ring *ring, int fd, uint32_t skip, uint32_t *at,
+	      struct fan_result *result);
+
+/* Puts the entries whose ids are among the COUNT of IDS (sorted by this) to the front. Returns how
+ * many there are. */
+uint32_t fan_front(struct fan *fan, uint32_t *ids, uint32_t count);
 
 #endif

@@ -7,7 +7,8 @@
  * CONTRACT  the datagrams of one address are never overtaken by its own later ones, whether it is
  *           linked or about to. Voice waits at most HOLD_VOICE; headers, terminators, polls and
  *           unlinks wait up to HOLD_OTHER, for a lost header would cost a whole call.
- * LIMITS    YSF_HOLD datagrams; further ones are dropped and counted
+ *           They lie in the ring: a successor goes on with them.
+ * LIMITS    RING_HOLD datagrams; further ones are dropped and counted
  */
 #include <string.h>
 
@@ -16,35 +17,32 @@
 #define HOLD_VOICE (200 * NS_PER_MS)
 #define HOLD_OTHER (2 * NS_PER_SEC)
 
-static struct inbound *at(struct ysf *ysf, unsigned n)
+bool hold_waits(struct ysf *ysf, const struct ring_entry *in)
 {
-	return &ysf->hold[(ysf->hold_at + n) % YSF_HOLD];
-}
+	for (unsigned n = 0; n < ysf->ring->held.count; n++) {
+		const struct ring_entry *held = ring_held(ysf->ring, n);
 
-bool hold_waits(struct ysf *ysf, const struct inbound *in)
-{
-	for (unsigned n = 0; n < ysf->held; n++)
-		if (at(ysf, n)->listener == in->listener && addr_equal(&at(ysf, n)->from, &in->from))
+		if (held->listener == in->listener && addr_equal(&held->from, &in->from))
 			return true;
+	}
 	return false;
 }
 
-void hold_put(struct ysf *ysf, const struct inbound *in)
+void hold_put(struct ysf *ysf, struct ring_entry *in)
 {
 	bool frame = ysf_classify(in->data, in->length, NULL) == YSF_DATA;
 
 	/* a crowd of strangers must not take the places of those who are linked and talk */
-	if (ysf->held >= (frame ? YSF_HOLD : YSF_HOLD_OTHERS)) {
+	in->again = true;
+	if ((!frame && ysf->ring->held.count >= YSF_HOLD_OTHERS) || !ring_hold(ysf->ring, in)) {
 		page_count(ysf->page, COUNT_YSF_DROP_HOLD_FULL);
 		return;
 	}
-	*at(ysf, ysf->held) = *in;
-	at(ysf, ysf->held++)->again = true;
 	page_count(ysf->page, COUNT_YSF_HELD);
-	page_gauge(ysf->page, GAUGE_HELD, ysf->held);
+	page_gauge(ysf->page, GAUGE_HELD, ysf->ring->held.count);
 }
 
-static bool is_voice(const struct inbound *in)
+static bool is_voice(const struct ring_entry *in)
 {
 	struct fich fich;
 
@@ -53,7 +51,7 @@ static bool is_voice(const struct inbound *in)
 	       fich.fi == FICH_FI_COMMUNICATION;
 }
 
-static bool too_old(const struct ysf *ysf, const struct inbound *in)
+static bool too_old(const struct ysf *ysf, const struct ring_entry *in)
 {
 	uint64_t age = clock_age(ysf->now, in->stamp);
 
@@ -63,36 +61,55 @@ static bool too_old(const struct ysf *ysf, const struct inbound *in)
 /* Takes out what waited too long, keeps the order of the rest. */
 static void expire(struct ysf *ysf)
 {
-	unsigned kept = 0;
+	for (unsigned n = 0; n < ysf->ring->held.count; n++) {
+		struct ring_entry *in = ring_held(ysf->ring, n);
 
-	for (unsigned n = 0; n < ysf->held; n++) {
-		if (too_old(ysf, at(ysf, n))) {
-			page_count(ysf->page, COUNT_YSF_DROP_HOLD_LATE);
-		} else {
-			if (kept != n)
-				*at(ysf, kept) = *at(ysf, n);
-			kept++;
-		}
+		if (ring_state(in) != RING_WAITING || in->owing || !too_old(ysf, in))
+			continue;
+		page_count(ysf->page, COUNT_YSF_DROP_HOLD_LATE);
+		ring_set(in, RING_DONE);
 	}
-	ysf->held = kept;
+	ring_hold_sweep(ysf->ring);
+}
+
+/* False: it has to wait on, or its fan-out has stalled. */
+static bool try_again(struct ysf *ysf, struct ring_entry *in)
+{
+	if (ring_state(in) == RING_DONE || in->owing)
+		return true;
+	ring_handling(ysf->ring, in->seq);
+	if (!receive_datagram(ysf, in) || (ysf->relay.active && ysf->relay.entry == in))
+		return false;
+	if (!in->owing)
+		ring_set(in, RING_DONE);
+	else if (ysf->careful)
+		receive_flush(ysf);
+	return true;
+}
+
+/* Those that were answered are done; all of them were, for the flush is over. */
+static void settle(struct ysf *ysf, unsigned tried)
+{
+	for (unsigned n = 0; n < tried; n++)
+		if (ring_held(ysf->ring, n)->owing)
+			ring_set(ring_held(ysf->ring, n), RING_DONE);
 }
 
 void hold_retry(struct ysf *ysf)
 {
-	if (ysf->held == 0)
+	unsigned tried = 0;
+
+	if (ysf->ring->held.count == 0 || ysf->relay.active)
 		return;
 	expire(ysf);
-	while (ysf->held > 0 && !ysf->relay.active) {
-		struct inbound in = *at(ysf, 0);
-
-		if (!receive_datagram(ysf, &in))
-			break;
-		ysf->hold_at = (ysf->hold_at + 1) % YSF_HOLD;
-		ysf->held--;
-	}
+	while (tried < ysf->ring->held.count && !ysf->relay.active &&
+	       try_again(ysf, ring_held(ysf->ring, tried)))
+		tried++;
 	if (!ysf->relay.active) {
-		register_flush(ysf);
-		replies_send(ysf, ysf->replies);
+		receive_flush(ysf);
+		settle(ysf, tried);
+		ring_handling(ysf->ring, 0);
 	}
-	page_gauge(ysf->page, GAUGE_HELD, ysf->held);
+	ring_hold_sweep(ysf->ring);
+	page_gauge(ysf->page, GAUGE_HELD, ysf->ring->held.count);
 }

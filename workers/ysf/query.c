@@ -19,7 +19,7 @@
 #define ALL_RATE    1000
 #define ALL_BURST   2000
 
-static bool may_answer(struct ysf *ysf, const struct inbound *in)
+static bool may_answer(struct ysf *ysf, const struct ring_entry *in)
 {
 	struct source *source = sources_get(&ysf->sources, &in->from);
 
@@ -33,14 +33,14 @@ static bool may_answer(struct ysf *ysf, const struct inbound *in)
 	return false;
 }
 
-static void answer(struct ysf *ysf, const struct inbound *in, const void *data, size_t length)
+static void answer(struct ysf *ysf, struct ring_entry *in, const void *data, size_t length)
 {
 	if (replies_full(ysf->replies))
 		replies_send(ysf, ysf->replies);
 	replies_add(ysf, ysf->replies, in, data, length);
 }
 
-void query_status(struct ysf *ysf, const struct inbound *in)
+void query_status(struct ysf *ysf, struct ring_entry *in)
 {
 	uint8_t reply[YSF_STATUS_BYTES];
 
@@ -52,7 +52,7 @@ void query_status(struct ysf *ysf, const struct inbound *in)
 	answer(ysf, in, reply, sizeof(reply));
 }
 
-void query_version(struct ysf *ysf, const struct inbound *in)
+void query_version(struct ysf *ysf, struct ring_entry *in)
 {
 	uint8_t reply[YSF_VERSION_MAX];
 

@@ -4,8 +4,9 @@
  * PURPOSE   Reads the slot's sockets in batches and leads each datagram to its part.
  * OWNER     ysf workers
  * CONTRACT  one batch is worked off before the next is read; while a fan-out is stalled by a full
- *           send buffer nothing is read, so that what comes in waits in the kernel's queue
- * LIMITS    YSF_BATCH datagrams a batch; bytes beyond YSF_DATAGRAM are not kept
+ *           send buffer nothing is read, so that what comes in waits in the kernel's queue. The
+ *           batch lies in the ring: what is not marked done there is taken up by a successor
+ * LIMITS    RING_BATCH datagrams a batch; bytes beyond RING_DATAGRAM are not kept
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,36 +17,31 @@
 #include "shm/log.h"
 #include "workers/ysf/ysf.h"
 
-#define CONTROL_SIZE 128
 /* A step of the real clock between two batches that is larger makes stamps worthless for one turn. */
 #define CLOCK_STEP (10 * NS_PER_MS)
 
-/* What recvmmsg fills; built once. */
-struct batch_io {
-	struct mmsghdr message[YSF_BATCH];
-	struct iovec vector[YSF_BATCH];
-	union addr_sock from[YSF_BATCH];
-	union {
-		struct cmsghdr align;
-		uint8_t bytes[CONTROL_SIZE];
-	} control[YSF_BATCH];
-};
-
-static struct batch_io *io;
-
 static void prepare(struct ysf *ysf, unsigned used)
 {
+	struct ring_memory *memory = ysf->ring->memory;
+	struct ring_io *io = &memory->io;
+
 	for (unsigned i = 0; i < used; i++) {
-		io->vector[i] = (struct iovec){ysf->batch.in[i].data, YSF_DATAGRAM};
+		io->vector[i] = (struct iovec){memory->entry[i].data, RING_DATAGRAM};
 		io->message[i].msg_hdr = (struct msghdr){
 			.msg_name = &io->from[i],
 			.msg_namelen = sizeof(io->from[i]),
 			.msg_iov = &io->vector[i],
 			.msg_iovlen = 1,
 			.msg_control = &io->control[i],
-			.msg_controllen = CONTROL_SIZE,
+			.msg_controllen = RING_CONTROL,
 		};
 	}
+}
+
+void receive_prepare(struct ysf *ysf)
+{
+	ring_touch(ysf->ring);
+	prepare(ysf, RING_BATCH);
 }
 
 /* The kernel stamps with the real clock; we reckon in monotonic time. A stamp from before a step of
@@ -60,66 +56,90 @@ static uint64_t stamp_of(const struct ysf *ysf, const struct timespec *ts, bool 
 	return (uint64_t)mono;
 }
 
-static void read_control(const struct ysf *ysf, struct msghdr *head, struct inbound *in,
+static bool control_is(const struct cmsghdr *c, int level, int type, size_t length)
+{
+	return c->cmsg_level == level && c->cmsg_type == type && c->cmsg_len >= CMSG_LEN(length);
+}
+
+static void read_control(const struct ysf *ysf, struct msghdr *head, struct ring_entry *in,
 			 bool stepped)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(head); c != NULL; c = CMSG_NXTHDR(head, c)) {
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
-			struct timespec ts;
+		struct timespec ts;
+		struct in_pktinfo info;
+		struct in6_pktinfo info6;
 
+		if (control_is(c, SOL_SOCKET, SCM_TIMESTAMPNS, sizeof(ts))) {
 			memcpy(&ts, CMSG_DATA(c), sizeof(ts));
 			in->stamp = stamp_of(ysf, &ts, stepped);
-		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-			struct in_pktinfo info;
-
+		} else if (control_is(c, IPPROTO_IP, IP_PKTINFO, sizeof(info))) {
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
 			memset(in->local + 10, 0xff, 2);
 			memcpy(in->local + 12, &info.ipi_addr, 4);
-		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-			struct in6_pktinfo info;
-
-			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			memcpy(in->local, &info.ipi6_addr, 16);
+		} else if (control_is(c, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(info6))) {
+			memcpy(&info6, CMSG_DATA(c), sizeof(info6));
+			memcpy(in->local, &info6.ipi6_addr, 16);
 		}
 	}
 }
 
-/* Fills the batch from one socket. Returns how many datagrams there are. */
-static unsigned fill(struct ysf *ysf, const struct intake *intake)
+/* One datagram out of what the kernel wrote: lengths are not believed, for it may have written them
+ * into the memory of a predecessor. */
+static void take_one(struct ysf *ysf, unsigned i, unsigned listener, bool stepped)
 {
-	int count = recvmmsg(intake->fd, io->message, YSF_BATCH, MSG_DONTWAIT, NULL);
+	struct ring_io *io = &ysf->ring->memory->io;
+	struct ring_entry *in = &ysf->ring->memory->entry[i];
+	struct msghdr head = {.msg_control = &io->control[i],
+			      .msg_controllen = io->message[i].msg_hdr.msg_controllen};
+	uint32_t length = io->message[i].msg_len;
+	socklen_t named = io->message[i].msg_hdr.msg_namelen;
 
-	if (count <= 0) {
-		if (count < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
-			log_limited(LOG_LEVEL_WARNING, "receive on listener %u: %s", intake->listener,
-				    strerror(errno));
-		return 0;
-	}
+	if (head.msg_controllen > RING_CONTROL)
+		head.msg_controllen = RING_CONTROL;
+	if (named > sizeof(io->from[i]))
+		named = sizeof(io->from[i]);
+	in->length = (uint16_t)(length < RING_DATAGRAM ? length : RING_DATAGRAM);
+	in->listener = (uint16_t)listener;
+	in->stamp = ysf->now;
+	memset(in->local, 0, sizeof(in->local));
+	read_control(ysf, &head, in, stepped);
+	if (addr_from_sock(&io->from[i].sa, named, &in->from) != 0)
+		in->length = 0; /* no family of ours: counts as empty */
+	ring_entry_raw(ysf->ring, i);
+	page_count_by(ysf->page, COUNT_YSF_RECEIVED_BYTES, length);
+}
+
+void receive_take(struct ysf *ysf, unsigned count, unsigned listener)
+{
 	ysf->now = clock_mono();
 	int64_t offset = (int64_t)(clock_real() - ysf->now);
 	int64_t moved = offset - ysf->clock_offset;
 	bool stepped = moved > (int64_t)CLOCK_STEP || moved < -(int64_t)CLOCK_STEP;
+
 	ysf->clock_offset = offset;
+	for (unsigned i = 0; i < count; i++)
+		take_one(ysf, i, listener, stepped);
+	page_count_by(ysf->page, COUNT_YSF_RECEIVED, count);
+	ring_batch_taken(ysf->ring, count);
+	prepare(ysf, count);
+	ysf->count = count;
+	ysf->next = 0;
+}
 
-	uint64_t bytes = 0;
-	for (unsigned i = 0; i < (unsigned)count; i++) {
-		struct inbound *in = &ysf->batch.in[i];
-		struct msghdr *head = &io->message[i].msg_hdr;
-
-		in->length = (uint16_t)io->message[i].msg_len;
-		in->listener = (uint16_t)intake->listener;
-		in->stamp = ysf->now;
-		in->again = false;
-		memset(in->local, 0, sizeof(in->local));
-		read_control(ysf, head, in, stepped);
-		bytes += io->message[i].msg_len;
-		if (addr_from_sock(&io->from[i].sa, head->msg_namelen, &in->from) != 0)
-			in->length = 0; /* no family of ours: counts as empty */
+/* Fills the batch from one socket. */
+static void fill(struct ysf *ysf, const struct intake *intake)
+{
+	ring_batch_open(ysf->ring, intake->listener);
+	int count = recvmmsg(intake->fd, ysf->ring->memory->io.message, RING_BATCH, MSG_DONTWAIT,
+			     NULL);
+	if (count > 0) {
+		receive_take(ysf, (unsigned)count, intake->listener);
+		return;
 	}
-	prepare(ysf, (unsigned)count);
-	page_count_by(ysf->page, COUNT_YSF_RECEIVED, (uint64_t)count);
-	page_count_by(ysf->page, COUNT_YSF_RECEIVED_BYTES, bytes);
-	return (unsigned)count;
+	if (count < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
+		log_limited(LOG_LEVEL_WARNING, "receive on listener %u: %s", intake->listener,
+			    strerror(errno));
+	ring_batch_end(ysf->ring);
 }
 
 static void count_reject(struct ysf *ysf, enum ysf_reject reject)
@@ -138,7 +158,7 @@ static void count_reject(struct ysf *ysf, enum ysf_reject reject)
 	page_count(ysf->page, counter[reject]);
 }
 
-static void say_unlinked(struct ysf *ysf, const struct inbound *in, const char *what)
+static void say_unlinked(struct ysf *ysf, const struct ring_entry *in, const char *what)
 {
 	char text[ADDR_TEXT_MAX];
 
@@ -147,7 +167,7 @@ static void say_unlinked(struct ysf *ysf, const struct inbound *in, const char *
 		    addr_text(&in->from, text));
 }
 
-static void information(struct ysf *ysf, const struct inbound *in, const struct gateway *gateway)
+static void information(struct ysf *ysf, const struct ring_entry *in, const struct gateway *gateway)
 {
 	struct ysf_info info;
 
@@ -158,7 +178,7 @@ static void information(struct ysf *ysf, const struct inbound *in, const struct 
 		    info.id);
 }
 
-bool receive_datagram(struct ysf *ysf, struct inbound *in)
+bool receive_datagram(struct ysf *ysf, struct ring_entry *in)
 {
 	struct ysf_datagram datagram;
 	struct client_key key;
@@ -180,6 +200,8 @@ bool receive_datagram(struct ysf *ysf, struct inbound *in)
 		return register_poll(ysf, in, gateway);
 	register_flush(ysf); /* what came before must be done before */
 	gateway = gateways_find(&ysf->gateways, &key);
+	if (gateway == NULL && ring_state(in) == RING_RELAYED)
+		return true; /* its call ended with its link */
 	if (kind == YSF_UNLINK)
 		return gateway == NULL || register_unlink(ysf, gateway);
 	if (gateway == NULL) {
@@ -194,32 +216,60 @@ bool receive_datagram(struct ysf *ysf, struct inbound *in)
 	return true;
 }
 
-static void work(struct ysf *ysf)
+void receive_flush(struct ysf *ysf)
 {
-	while (ysf->batch.next < ysf->batch.count) {
-		if (ysf->relay.active)
-			return;
-		struct inbound *in = &ysf->batch.in[ysf->batch.next++];
-
-		/* a batch of frames for 10,000 gateways takes a second: that is progress, and ages */
-		ysf->now = clock_mono();
-		page_beat(ysf->page, ysf->now);
-		if (hold_waits(ysf, in) || !receive_datagram(ysf, in))
-			hold_put(ysf, in);
-	}
-	if (ysf->relay.active)
-		return;
-	ysf->batch.count = ysf->batch.next = 0;
 	register_flush(ysf);
 	replies_send(ysf, ysf->replies);
 }
 
+/* False: its fan-out has stalled, it is gone on with when there is room. */
+static bool work_one(struct ysf *ysf, struct ring_entry *in)
+{
+	bool waits;
+
+	/* a batch of frames for 10,000 gateways takes a second: that is progress, and ages */
+	ysf->now = clock_mono();
+	page_beat(ysf->page, ysf->now);
+	ring_handling(ysf->ring, in->seq);
+	waits = hold_waits(ysf, in) || !receive_datagram(ysf, in);
+	if (ysf->relay.active && ysf->relay.entry == in)
+		return false;
+	if (waits)
+		hold_put(ysf, in);
+	else if (in->owing && ysf->careful)
+		receive_flush(ysf);
+	else if (in->owing)
+		return true; /* done with the batch */
+	ring_set(in, RING_DONE);
+	return true;
+}
+
+static void work(struct ysf *ysf)
+{
+	for (; ysf->next < ysf->count; ysf->next++) {
+		struct ring_entry *in = &ysf->ring->memory->entry[ysf->next];
+
+		if (ysf->relay.active)
+			return;
+		if (ring_state(in) != RING_DONE && !work_one(ysf, in))
+			return;
+	}
+	if (ysf->relay.active)
+		return;
+	receive_flush(ysf);
+	ring_batch_end(ysf->ring);
+	ring_handling(ysf->ring, 0);
+	ysf->count = ysf->next = 0;
+	ysf->careful = ysf->careful && !receive_idle(ysf);
+}
+
 void receive_from(struct ysf *ysf, struct intake *intake)
 {
-	if (ysf->relay.active || ysf->batch.count > 0)
+	if (ysf->relay.active || ysf->count > 0)
 		return;
-	ysf->batch.count = fill(ysf, intake);
-	ysf->batch.next = 0;
+	fill(ysf, intake);
+	if (ysf->count == 0)
+		return;
 	follow(ysf);
 	hold_retry(ysf);
 	work(ysf);
@@ -227,32 +277,15 @@ void receive_from(struct ysf *ysf, struct intake *intake)
 
 bool receive_idle(const struct ysf *ysf)
 {
-	return ysf->batch.count == 0 && !ysf->relay.active && ysf->held == 0;
+	return ysf->count == 0 && !ysf->relay.active && ysf->ring->held.count == 0;
 }
 
 void receive_resume(struct ysf *ysf)
 {
 	follow(ysf);
 	relay_farewells(ysf);
+	hold_retry(ysf);
 	work(ysf);
 	if (!ysf->relay.active && !ysf->stopping)
 		receive_reading(ysf, true);
-}
-
-bool receive_open(struct ysf *ysf)
-{
-	io = calloc(1, sizeof(*io));
-	if (io == NULL)
-		return false;
-	prepare(ysf, YSF_BATCH);
-	ysf->now = clock_mono();
-	ysf->clock_offset = (int64_t)(clock_real() - ysf->now);
-	return true;
-}
-
-void receive_close(struct ysf *ysf)
-{
-	(void)ysf;
-	free(io);
-	io = NULL;
 }

@@ -95,7 +95,7 @@ void register_flush(struct ysf *ysf)
 	replies_send(ysf, ysf->promises);
 }
 
-static void answer(struct ysf *ysf, const struct inbound *in, bool promise)
+static void answer(struct ysf *ysf, struct ring_entry *in, bool promise)
 {
 	uint8_t reply[YSF_POLL_BYTES];
 	struct replies *replies = promise ? ysf->promises : ysf->replies;
@@ -112,7 +112,7 @@ static void answer(struct ysf *ysf, const struct inbound *in, bool promise)
 
 /* Would the route to the gateway leave from another address than the one it polls? Then replies
  * have to name their source, or the gateway would not know them (and NAT would not let them in). */
-static bool route_differs(struct ysf *ysf, const struct inbound *in)
+static bool route_differs(struct ysf *ysf, const struct ring_entry *in)
 {
 	static const uint8_t bound[16];
 	static const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
@@ -177,7 +177,7 @@ static bool evict(struct ysf *ysf, struct store_txn *txn)
 	return false;
 }
 
-static bool refuse(struct ysf *ysf, const struct inbound *in, enum page_counter counter,
+static bool refuse(struct ysf *ysf, const struct ring_entry *in, enum page_counter counter,
 		   const char *why)
 {
 	char text[ADDR_TEXT_MAX];
@@ -188,7 +188,7 @@ static bool refuse(struct ysf *ysf, const struct inbound *in, enum page_counter 
 }
 
 /* May this unknown gateway link? Counts and says why not. */
-static bool may_link(struct ysf *ysf, struct store_txn *txn, const struct inbound *in,
+static bool may_link(struct ysf *ysf, struct store_txn *txn, const struct ring_entry *in,
 		     const struct client_key *key)
 {
 	struct source *source = sources_get(&ysf->sources, &in->from);
@@ -221,7 +221,7 @@ static void choose_dgid(const struct ysf *ysf, struct client_record *record)
 	}
 }
 
-static void link_gateway(struct ysf *ysf, struct store_txn *txn, const struct inbound *in,
+static void link_gateway(struct ysf *ysf, struct store_txn *txn, struct ring_entry *in,
 			 const struct client_key *key)
 {
 	struct client_record record;
@@ -249,11 +249,32 @@ static void link_gateway(struct ysf *ysf, struct store_txn *txn, const struct in
 	answer(ysf, in, true);
 }
 
+/* The journal is full of what has been written since: anew, of what has not. */
+static void renew_journal(struct ysf *ysf)
+{
+	struct ring_polls_new anew = ring_polls_renew(ysf->ring);
+
+	for (const struct gateway *g = ysf->gateways.unwritten; g != NULL; g = g->next_unwritten)
+		ring_polls_more(&anew, &g->key, g->polled, (g->flags & CLIENT_PROVEN) != 0);
+	ring_polls_switch(&anew);
+}
+
+/* Until the store has it, the time of a poll is in the ring's journal, which outlives us. */
+static void note_poll(struct ysf *ysf, struct gateway *gateway, bool news)
+{
+	if (gateway->at_unwritten != NULL && !news)
+		return;
+	gateways_mark(&ysf->gateways, gateway);
+	if (!ring_poll_add(ysf->ring, &gateway->key, gateway->polled,
+			   (gateway->flags & CLIENT_PROVEN) != 0))
+		renew_journal(ysf);
+}
+
 /* A poll of a linked gateway costs no transaction: its time is written once a second. */
-static void keep_alive(struct ysf *ysf, const struct inbound *in, struct gateway *gateway)
+static void keep_alive(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway, bool news)
 {
 	gateway->polled = ysf->now;
-	gateways_mark(&ysf->gateways, gateway);
+	note_poll(ysf, gateway, news);
 	page_count(ysf->page, COUNT_YSF_POLLS);
 	if (bucket_take(&gateway->replies, ysf->now, REPLY_RATE, REPLY_BURST))
 		answer(ysf, in, false);
@@ -274,7 +295,7 @@ static void prove(struct ysf *ysf, struct gateway *gateway)
 }
 
 /* It polls another address of ours than before: ours has changed, or what its host list says. */
-static bool address_moved(struct ysf *ysf, const struct inbound *in, const struct gateway *gateway)
+static bool address_moved(struct ysf *ysf, const struct ring_entry *in, const struct gateway *gateway)
 {
 	if (memcmp(gateway->local, in->local, sizeof(gateway->local)) == 0)
 		return false;
@@ -283,7 +304,7 @@ static bool address_moved(struct ysf *ysf, const struct inbound *in, const struc
 }
 
 /* Frames have to leave from the address that is polled now: links it anew, where it is. */
-static void link_anew(struct ysf *ysf, struct store_txn *txn, const struct inbound *in,
+static void link_anew(struct ysf *ysf, struct store_txn *txn, struct ring_entry *in,
 		      const struct client_key *key)
 {
 	struct client_record record;
@@ -302,7 +323,7 @@ static void link_anew(struct ysf *ysf, struct store_txn *txn, const struct inbou
 	answer(ysf, in, true);
 }
 
-bool register_poll(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
+bool register_poll(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway)
 {
 	struct client_key key;
 
@@ -317,9 +338,11 @@ bool register_poll(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
 		return true;
 	}
 	if (gateway != NULL && !gateway->evicted) {
-		if (!(gateway->flags & CLIENT_PROVEN))
+		bool news = !(gateway->flags & CLIENT_PROVEN);
+
+		if (news)
 			prove(ysf, gateway);
-		keep_alive(ysf, in, gateway);
+		keep_alive(ysf, in, gateway, news);
 		return true;
 	}
 	struct store_txn *txn = gather(ysf);
@@ -347,7 +370,7 @@ bool register_unlink(struct ysf *ysf, struct gateway *gateway)
 }
 
 /* YSFO: the first DG-ID of the list becomes home, once (YSF protocol). */
-bool register_options(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
+bool register_options(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway)
 {
 	int dgid = ysf_options_dgid(in->data, in->length);
 
@@ -447,6 +470,30 @@ void register_keep_alive(struct ysf *ysf, bool all)
 			break;
 		follow_forget_pages(ysf);
 	}
-	if (ysf->gateways.unwritten == NULL)
+	if (ysf->gateways.unwritten == NULL) {
+		ring_polls_clear(ysf->ring);
 		ysf->flushed = ysf->now;
+	}
+}
+
+void register_recover(struct ysf *ysf)
+{
+	uint32_t count;
+	const struct ring_poll *poll = ring_polls(ysf->ring, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct client_key key;
+
+		memcpy(&key, poll[i].key, sizeof(key));
+		struct gateway *gateway = gateways_find(&ysf->gateways, &key);
+		if (gateway == NULL || poll[i].polled > ysf->now)
+			continue;
+		if (poll[i].polled > gateway->polled)
+			gateway->polled = poll[i].polled;
+		if (poll[i].proven && !(gateway->flags & CLIENT_PROVEN)) {
+			gateway->flags |= CLIENT_PROVEN;
+			gateways_proven(&ysf->gateways, gateway);
+		}
+		gateways_mark(&ysf->gateways, gateway);
+	}
 }

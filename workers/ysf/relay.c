@@ -8,6 +8,7 @@
  * LIMITS    a send buffer that stays full for RELAY_STALL costs its listener the rest of that frame,
  *           and all others until it has drained: counted
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "shm/log.h"
@@ -31,23 +32,38 @@ static void count_result(struct ysf *ysf, const struct fan_result *result)
 		    result->unreachable, result->refused, result->no_buffers, result->other);
 }
 
-void relay_start(struct ysf *ysf, uint8_t dgid, const uint8_t frame[FRAME_SIZE],
-		 const struct gateway *skip)
+/* The talker does not hear itself. */
+static void leave_out(struct relay *relay, const struct gateway *skip)
 {
-	struct relay *relay = &ysf->relay;
-
-	relay->active = true;
-	relay->dgid = dgid;
-	relay->listener = 0;
-	relay->at = 0;
-	relay->began = ysf->now;
 	relay->skip = FAN_NOBODY;
-	if (skip != NULL && skip->dgid == dgid) {
+	if (skip != NULL && skip->dgid == relay->dgid) {
 		relay->skip_listener = skip->listener;
 		relay->skip = skip->fan_at;
 	}
-	memcpy(relay->frame, frame, FRAME_SIZE);
+}
+
+void relay_start(struct ysf *ysf, uint8_t dgid, struct ring_entry *entry, enum ring_state then,
+		 const struct gateway *skip)
+{
+	ysf->relay = (struct relay){
+		.active = true, .dgid = dgid, .began = ysf->now, .entry = entry, .then = then};
+	leave_out(&ysf->relay, skip);
+	ring_relay_begin(ysf->ring, entry->seq, dgid, then, skip != NULL ? skip->id : 0,
+			 skip != NULL ? &skip->key : NULL, entry->data);
 	relay_continue(ysf);
+}
+
+/* The entry is done first: a successor that still finds the relay sees by it that it is over. */
+static void finish(struct ysf *ysf)
+{
+	struct relay *relay = &ysf->relay;
+
+	relay->active = false;
+	if (relay->entry != NULL)
+		ring_set(relay->entry, relay->then);
+	if (relay->farewell != NULL)
+		ring_farewell_done(ysf->ring, relay->farewell);
+	ring_relay_end(ysf->ring);
 }
 
 /* Those of FAN from AT on, without the talker. */
@@ -63,13 +79,14 @@ void relay_continue(struct ysf *ysf)
 	struct relay *relay = &ysf->relay;
 	struct fan_result result = {0};
 
-	for (; relay->listener < ysf->listeners; relay->listener++, relay->at = 0) {
+	for (; relay->listener < ysf->listeners;
+	     relay->listener++, relay->at = 0, relay->listed = false) {
 		struct listener *listener = &ysf->listener[relay->listener];
 		struct fan *fan = fanout_fan(&ysf->fanout, relay->dgid, relay->listener);
 		uint32_t skip =
 			relay->skip_listener == relay->listener ? relay->skip : FAN_NOBODY;
 
-		if (fan == NULL)
+		if (fan == NULL || fan->count == 0)
 			continue;
 		if (listener->fd < 0) {
 			result.unreachable += rest_of(fan, relay->at, skip);
@@ -79,8 +96,12 @@ void relay_continue(struct ysf *ysf)
 			result.no_buffers += rest_of(fan, relay->at, skip);
 			continue;
 		}
-		fan->frame.iov_base = relay->frame;
-		if (!fan_send(fan, listener->fd, skip, &relay->at, &result)) {
+		if (!relay->listed)
+			ring_relay_list(ysf->ring, relay->listener, fan->id, fan->count, relay->at,
+					fan, fan->version);
+		relay->listed = true;
+		fan->frame.iov_base = ysf->ring->memory->relay.frame;
+		if (!fan_send(fan, ysf->ring, listener->fd, skip, &relay->at, &result)) {
 			page_count(ysf->page, COUNT_YSF_SEND_STALLED);
 			receive_reading(ysf, false);
 			ev_io_start(ysf->worker->loop, &listener->writable);
@@ -88,8 +109,59 @@ void relay_continue(struct ysf *ysf)
 			return;
 		}
 	}
-	relay->active = false;
+	finish(ysf);
 	count_result(ysf, &result);
+}
+
+/* Who has the frame goes to the front of the fan: then it is a fan-out like any other. */
+static uint32_t served_before(struct ysf *ysf, const struct ring_left_relay *left, uint32_t *served)
+{
+	struct fan *fan;
+
+	if (left->listener >= FANOUT_LISTENERS)
+		return 0;
+	fan = fanout_fan(&ysf->fanout, ysf->relay.dgid, left->listener);
+	return fan != NULL ? fan_front(fan, served, left->served) : 0;
+}
+
+static const struct gateway *talker_of(const struct ysf *ysf, const struct ring_relay *begun)
+{
+	struct client_key key;
+
+	memcpy(&key, begun->talker_key, sizeof(key));
+	const struct gateway *talker =
+		begun->talker != 0 ? gateways_find(&ysf->gateways, &key) : NULL;
+	return talker != NULL && talker->id == begun->talker ? talker : NULL;
+}
+
+void relay_resume(struct ysf *ysf)
+{
+	const struct ring_relay *begun = &ysf->ring->memory->relay;
+	uint32_t *served = malloc(((size_t)ysf->ring->clients + 1) * sizeof(*served));
+	struct ring_left_relay left;
+
+	if (served == NULL) {
+		log_fatal("no memory to finish a fan-out");
+		worker_finish(ysf->worker, 1);
+		return;
+	}
+	if (ring_relay_left(ysf->ring, &left, served)) {
+		struct ring_entry *entry = ring_find(ysf->ring, left.seq);
+
+		ysf->relay = (struct relay){.active = true,
+					    .dgid = begun->dgid,
+					    .began = ysf->now,
+					    .listener = (uint16_t)left.listener,
+					    .entry = entry,
+					    .then = (enum ring_state)begun->then};
+		if (entry == NULL)
+			ysf->relay.farewell = ring_farewell_find(ysf->ring, left.seq);
+		ysf->relay.at = served_before(ysf, &left, served);
+		leave_out(&ysf->relay, talker_of(ysf, begun));
+		ring_handling(ysf->ring, left.seq);
+		relay_continue(ysf);
+	}
+	free(served);
 }
 
 void relay_check(struct ysf *ysf)
@@ -122,28 +194,43 @@ void relay_drained(struct ysf *ysf, struct listener *listener)
 
 void relay_add_farewell(struct ysf *ysf, const struct call *call)
 {
-	struct farewell *farewell =
-		&ysf->farewell[(ysf->next_farewell + ysf->farewells) % ysf->set.streams];
+	uint8_t frame[FRAME_SIZE];
 
-	if (ysf->farewells == ysf->set.streams) {
-		page_count(ysf->page, COUNT_YSF_SEND_OTHER);
-		log_limited(LOG_LEVEL_WARNING, "too many cut calls at once: terminator left out");
+	if (!ysf_terminator(call->header, call->counter, frame))
 		return;
-	}
-	farewell->dgid = call->dgid;
-	farewell->talker = call->owner_key;
-	if (ysf_terminator(call->header, call->counter, farewell->frame))
-		ysf->farewells++;
+	if (ring_farewell_add(ysf->ring, call->dgid, &call->owner_key, frame))
+		return;
+	page_count(ysf->page, COUNT_YSF_SEND_OTHER);
+	log_limited(LOG_LEVEL_WARNING, "too many cut calls at once: terminator left out");
+}
+
+static void say_farewell(struct ysf *ysf, struct ring_farewell *farewell)
+{
+	const struct gateway *talker;
+	struct client_key key;
+
+	memcpy(&key, farewell->talker_key, sizeof(key));
+	talker = gateways_find(&ysf->gateways, &key);
+	ysf->relay = (struct relay){
+		.active = true, .dgid = farewell->dgid, .began = ysf->now, .farewell = farewell};
+	leave_out(&ysf->relay, talker);
+	ring_relay_begin(ysf->ring, farewell->seq, farewell->dgid, RING_DONE,
+			 talker != NULL ? talker->id : 0, &key, farewell->frame);
+	relay_continue(ysf);
 }
 
 void relay_farewells(struct ysf *ysf)
 {
-	while (ysf->farewells > 0 && !ysf->relay.active) {
-		const struct farewell *farewell = &ysf->farewell[ysf->next_farewell];
+	struct ring_farewell *farewell;
 
-		ysf->next_farewell = (ysf->next_farewell + 1) % ysf->set.streams;
-		ysf->farewells--;
-		relay_start(ysf, farewell->dgid, farewell->frame,
-			    gateways_find(&ysf->gateways, &farewell->talker));
+	if (ysf->recovering)
+		return;
+	while (!ysf->relay.active && (farewell = ring_farewell_first(ysf->ring)) != NULL) {
+		uint64_t handled = ring_handled(ysf->ring);
+
+		ring_handling(ysf->ring, farewell->seq);
+		say_farewell(ysf, farewell);
+		if (!ysf->relay.active)
+			ring_handling(ysf->ring, handled);
 	}
 }

@@ -51,7 +51,7 @@ void replies_forget(struct replies *replies)
 	replies->count = 0;
 }
 
-void replies_add(struct ysf *ysf, struct replies *replies, const struct inbound *in,
+void replies_add(struct ysf *ysf, struct replies *replies, struct ring_entry *in,
 		 const void *data, size_t length)
 {
 	static const uint8_t bound[16];
@@ -63,6 +63,7 @@ void replies_add(struct ysf *ysf, struct replies *replies, const struct inbound 
 	struct reply *reply = &replies->reply[replies->count];
 	struct msghdr *head = &replies->message[replies->count].msg_hdr;
 	replies->count++;
+	in->owing = true;
 	memcpy(reply->data, data, length);
 	reply->listener = in->listener;
 	reply->vector = (struct iovec){reply->data, length};

@@ -21,7 +21,7 @@
 /* What a header asks for, and where that puts the call. */
 struct opening {
 	struct gateway *gateway;
-	const struct inbound *in;
+	struct ring_entry *in;
 	const struct fich *fich;
 	bool late;
 	bool moved;
@@ -33,11 +33,29 @@ static bool relayed(const struct call *call)
 	return (call->flags & (STREAM_MUTED | STREAM_LOCAL)) == 0;
 }
 
-static void pass_on(struct ysf *ysf, struct call *call, const struct inbound *in)
+/* A predecessor may have counted the frame that it died with. */
+static void touch(struct ysf *ysf, struct call *call, const struct ring_entry *in)
 {
-	calls_touch(ysf, call, ysf_frame_counter(in->data));
+	uint8_t counter = ysf_frame_counter(in->data);
+
+	if (!ysf->careful || !in->again || !calls_touched(ysf, call, counter))
+		calls_touch(ysf, call, counter);
+}
+
+static void pass_on(struct ysf *ysf, struct call *call, struct ring_entry *in)
+{
+	touch(ysf, call, in);
 	if (relayed(call))
-		relay_start(ysf, call->dgid, in->data, call->owner);
+		relay_start(ysf, call->dgid, in, RING_DONE, call->owner);
+}
+
+/* The last frame of a call: it is done when the end of the call is committed. */
+static bool end_with(struct ysf *ysf, struct call *call, struct ring_entry *in)
+{
+	touch(ysf, call, in);
+	if (relayed(call))
+		relay_start(ysf, call->dgid, in, RING_RELAYED, call->owner);
+	return calls_end(ysf, call, REASON_TERMINATOR);
 }
 
 /* ---- refusals ---- */
@@ -81,7 +99,7 @@ static void tell_refused(struct ysf *ysf, struct gateway *gateway, const char *s
 }
 
 /* Evaluated for every frame while the gateway has no open call. */
-static bool access_granted(struct ysf *ysf, struct gateway *gateway, const struct inbound *in,
+static bool access_granted(struct ysf *ysf, struct gateway *gateway, const struct ring_entry *in,
 			   const struct fich *fich)
 {
 	char source[YSF_NAME_SIZE];
@@ -249,7 +267,7 @@ static bool room_is_busy(struct ysf *ysf, struct opening *o)
 	return true;
 }
 
-static bool header(struct ysf *ysf, const struct inbound *in, struct gateway *gateway,
+static bool header(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway,
 		   const struct fich *fich)
 {
 	struct opening o = {.gateway = gateway, .in = in, .fich = fich};
@@ -271,7 +289,7 @@ static uint32_t voice_hash(const uint8_t *frame)
 	return hash;
 }
 
-static bool late_frame(struct ysf *ysf, const struct inbound *in, struct gateway *gateway,
+static bool late_frame(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway,
 		       const struct fich *fich)
 {
 	struct opening o = {.gateway = gateway, .in = in, .fich = fich, .late = true};
@@ -296,35 +314,37 @@ static bool late_frame(struct ysf *ysf, const struct inbound *in, struct gateway
 
 /* ---- frames of an open call ---- */
 
-static bool too_old(const struct ysf *ysf, const struct inbound *in)
+static bool too_old(const struct ysf *ysf, const struct ring_entry *in)
 {
 	return ysf->set.max_age != 0 && clock_age(ysf->now, in->stamp) > ysf->set.max_age;
 }
 
-static void in_call(struct ysf *ysf, const struct inbound *in, struct call *call,
+static bool in_call(struct ysf *ysf, struct ring_entry *in, struct call *call,
 		    const struct fich *fich)
 {
+	if (fich->fi == FICH_FI_TERMINATOR)
+		return end_with(ysf, call, in);
 	if (fich->fi == FICH_FI_COMMUNICATION && too_old(ysf, in)) {
-		calls_touch(ysf, call, ysf_frame_counter(in->data));
+		touch(ysf, call, in);
 		page_count(ysf->page, COUNT_YSF_DROP_OLD);
-		return;
+		return true;
 	}
 	pass_on(ysf, call, in);
-	if (fich->fi == FICH_FI_TERMINATOR)
-		calls_end(ysf, call, REASON_TERMINATOR);
+	return true;
 }
 
 /* Inside a call a frame with a damaged FICH is as good as the others to the radios; of its end we
  * only have the end bit. */
-static void damaged(struct ysf *ysf, const struct inbound *in, struct call *call)
+static bool damaged(struct ysf *ysf, struct ring_entry *in, struct call *call)
 {
 	if (call == NULL) {
 		page_count(ysf->page, COUNT_YSF_DROP_FICH);
-		return;
+		return true;
 	}
-	pass_on(ysf, call, in);
 	if (ysf_frame_end(in->data))
-		calls_end(ysf, call, REASON_TERMINATOR);
+		return end_with(ysf, call, in);
+	pass_on(ysf, call, in);
+	return true;
 }
 
 static bool take_token(struct ysf *ysf, struct gateway *gateway)
@@ -339,11 +359,13 @@ static bool take_token(struct ysf *ysf, struct gateway *gateway)
 	return false;
 }
 
-bool voice_frame(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
+bool voice_frame(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway)
 {
 	struct call *call = calls_of(ysf, gateway);
 	struct fich fich;
 
+	if (ring_state(in) == RING_RELAYED) /* a terminator: what is left is the end of its call */
+		return call == NULL || calls_end(ysf, call, REASON_TERMINATOR);
 	if (!in->again) {
 		page_count(ysf->page, COUNT_YSF_FRAMES);
 		if (!take_token(ysf, gateway))
@@ -367,16 +389,12 @@ bool voice_frame(struct ysf *ysf, struct inbound *in, struct gateway *gateway)
 	enum fich_result result = fich_decode(in->data + YSF_FICH_AT, &fich);
 	if (call != NULL || result == FICH_BAD || fich.fi != FICH_FI_COMMUNICATION)
 		gateway->good_frames = 0; /* late entry wants its frames in a row */
-	if (result == FICH_BAD) {
-		damaged(ysf, in, call);
-		return true;
-	}
+	if (result == FICH_BAD)
+		return damaged(ysf, in, call);
 	if (result == FICH_CORRECTED && !in->again)
 		page_count(ysf->page, COUNT_YSF_FICH_CORRECTED);
-	if (call != NULL) {
-		in_call(ysf, in, call, &fich);
-		return true;
-	}
+	if (call != NULL)
+		return in_call(ysf, in, call, &fich);
 	if (!access_granted(ysf, gateway, in, &fich)) {
 		gateway->good_frames = 0;
 		return true;

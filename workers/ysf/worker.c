@@ -9,6 +9,7 @@
  */
 #include "workers/roles.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,12 +45,26 @@ static bool open_parts(struct ysf *ysf)
 {
 	struct worker *worker = ysf->worker;
 
-	ysf->hold = calloc(YSF_HOLD, sizeof(*ysf->hold));
-	if (ysf->hold == NULL || !gateways_init(&ysf->gateways) ||
+	if (!gateways_init(&ysf->gateways) ||
 	    !fanout_init(&ysf->fanout) || !blocked_init(&ysf->blocked) ||
-	    !sources_init(&ysf->sources) || !calls_open(ysf) || !register_open(ysf) ||
-	    !receive_open(ysf))
+	    !sources_init(&ysf->sources) || !calls_open(ysf) || !register_open(ysf))
 		return worker_failed(worker, "no memory for the tables of a YSF worker");
+	return true;
+}
+
+/* A ring of another layout, as after an upgrade, is no reason not to serve. */
+static bool open_ring(struct ysf *ysf)
+{
+	struct worker *worker = ysf->worker;
+	bool fits = worker->ring_fd >= 0 &&
+		    ring_fits(worker->ring_fd, ysf->set.clients, ysf->set.streams);
+
+	if (!fits)
+		log_warning("no in-flight ring of this build's layout: what is in hand when this "
+			    "worker dies is lost");
+	ysf->ring = ring_map(fits ? worker->ring_fd : -1, ysf->set.clients, ysf->set.streams);
+	if (ysf->ring == NULL)
+		return worker_failed(worker, "can't map the in-flight ring: %s", strerror(errno));
 	return true;
 }
 
@@ -66,7 +81,7 @@ static bool ysf_open(struct worker *worker)
 	sockets_open(ysf);
 	read_settings(ysf);
 	ysf_tables_init();
-	if (!open_parts(ysf))
+	if (!open_parts(ysf) || !open_ring(ysf))
 		return false;
 	/* no probe for a family that the machine does not have: route_differs then names the source */
 	ysf->route_probe[0] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -84,8 +99,7 @@ static void ysf_go(struct worker *worker)
 
 	ysf->now = clock_mono();
 	sockets_gauge_buffer(ysf);
-	follow(ysf);
-	receive_reading(ysf, true);
+	recover(ysf);
 }
 
 static void ysf_tick(struct worker *worker)
@@ -135,8 +149,7 @@ static void ysf_stop(struct worker *worker)
 
 	ysf->stopping = true;
 	receive_reading(ysf, false);
-	register_flush(ysf);
-	replies_send(ysf, ysf->replies);
+	receive_flush(ysf);
 	register_keep_alive(ysf, true);
 	worker_finish(worker, 0);
 }
@@ -148,14 +161,13 @@ static void ysf_close(struct worker *worker)
 	if (ysf == NULL)
 		return;
 	sockets_close(ysf);
-	receive_close(ysf);
 	register_close(ysf);
 	calls_close(ysf);
 	sources_free(&ysf->sources);
 	blocked_free(&ysf->blocked);
 	fanout_free(&ysf->fanout);
 	gateways_free(&ysf->gateways);
-	free(ysf->hold);
+	ring_unmap(&ysf->ring);
 	for (unsigned i = 0; i < 2; i++)
 		if (ysf->route_probe[i] >= 0)
 			close(ysf->route_probe[i]);

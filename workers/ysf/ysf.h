@@ -5,8 +5,8 @@
  *           datagram: receive -> (register | query | voice) -> relay; what the gate does not let
  *           through at once waits in hold; what others committed comes in by follow.
  * OWNER     ysf workers
- * CONTRACT  one thread. All that must survive the worker is in the voice store or the slot's page;
- *           everything here can be built anew from them.
+ * CONTRACT  one thread. All that must survive the worker is in the voice store, the slot's page or
+ *           its ring; everything here can be built anew from them.
  * LIMITS    see the parts
  */
 #ifndef SHACKD_WORKERS_YSF_YSF_H
@@ -14,6 +14,7 @@
 
 #include <ev.h>
 
+#include "shm/ring.h"
 #include "shm/store/blocks.h"
 #include "shm/store/clients.h"
 #include "shm/store/events.h"
@@ -26,23 +27,9 @@
 #include "workers/ysf/gateways.h"
 #include "workers/ysf/sources.h"
 
-#define YSF_BATCH    64
-#define YSF_DATAGRAM 256 /* bytes kept of a datagram; no message of the protocol is longer */
-#define YSF_HOLD     512 /* datagrams that may wait for the gate */
-#define YSF_HOLD_OTHERS 384 /* of them, those that are no frames */
+#define YSF_HOLD_OTHERS 384 /* of the RING_HOLD that may wait for the gate, those that are no frames */
 #define YSF_INTAKES  256 /* sockets that are read */
 #define YSF_RELEASES 8
-
-/* A datagram as it was received. */
-struct inbound {
-	struct addr from;
-	uint16_t listener;
-	uint16_t length; /* bytes in `data` */
-	bool again;	 /* has waited for the gate: was counted before */
-	uint64_t stamp;	 /* clock_mono at the kernel's receipt */
-	uint8_t local[16]; /* the address of ours that it was sent to; zero: the bound one */
-	uint8_t data[YSF_DATAGRAM];
-};
 
 /* An open call, mirror of a stream record. */
 struct call {
@@ -63,23 +50,20 @@ struct call {
 	uint8_t header[FRAME_SIZE];
 };
 
-/* A terminator that we owe to the listeners of a call that was cut. */
-struct farewell {
-	uint8_t dgid;
-	struct client_key talker; /* does not get it */
-	uint8_t frame[FRAME_SIZE];
-};
-
-/* A fan-out under way: one frame to all listeners' fans of a DG-ID. */
+/* A fan-out under way: one frame to all listeners' fans of a DG-ID. What a successor needs of it is
+ * in the ring. */
 struct relay {
 	bool active;
+	bool listed; /* the ring knows the receivers of the present listener */
 	uint8_t dgid;
-	uint8_t frame[FRAME_SIZE];
 	uint16_t listener; /* where it stands */
 	uint32_t at;
 	uint16_t skip_listener;
 	uint32_t skip;
 	uint64_t began;
+	struct ring_entry *entry; /* what is relayed, and its state when all have it */
+	enum ring_state then;
+	struct ring_farewell *farewell; /* or this */
 };
 
 /* An address that the daemon listens on, and the slot's own socket there: all that is sent leaves from
@@ -150,16 +134,11 @@ struct ysf {
 	int64_t clock_offset; /* real - mono, to tell a step of the clock */
 	bool stopping;
 
-	struct {
-		struct inbound in[YSF_BATCH];
-		unsigned count, next;
-	} batch;
+	struct ring *ring;
+	unsigned count, next; /* of the batch in the ring */
+	bool recovering; /* what the predecessor left is not yet sorted out: no fan-out begins */
+	bool careful;	 /* ... is worked off one by one, so that a death accuses the right one */
 	struct relay relay;
-	struct farewell *farewell; /* ring of limits.streams: all calls may be cut at once */
-	unsigned farewells, next_farewell;
-
-	struct inbound *hold; /* ring of YSF_HOLD */
-	unsigned held, hold_at;
 
 	struct replies *replies;  /* may be sent */
 	struct replies *promises; /* only if the open transaction commits */
@@ -198,31 +177,43 @@ void sockets_tick(struct ysf *ysf);
 void sockets_message(struct worker *worker, struct msg *msg);
 
 /* ---- receive.c: datagrams in ---- */
-bool receive_open(struct ysf *ysf);
-void receive_close(struct ysf *ysf);
+/* Makes the ring ready to be read into. */
+void receive_prepare(struct ysf *ysf);
 /* Takes a batch from one socket and works it off. */
 void receive_from(struct ysf *ysf, struct intake *intake);
+/* Takes over COUNT datagrams that the kernel wrote into the ring. */
+void receive_take(struct ysf *ysf, unsigned count, unsigned listener);
 /* Is nothing under way: no batch, no fan-out, nothing that waits for the gate? */
 bool receive_idle(const struct ysf *ysf);
-/* Goes on with the batch after a fan-out that had stalled. */
+/* Goes on with what is left: after a stalled fan-out, and after a predecessor. */
 void receive_resume(struct ysf *ysf);
 /* One datagram through classification to its part. False: it has to wait for the gate. */
-bool receive_datagram(struct ysf *ysf, struct inbound *in);
+bool receive_datagram(struct ysf *ysf, struct ring_entry *in);
+/* Commits and answers what was gathered. */
+void receive_flush(struct ysf *ysf);
+
+/* ---- recover.c: what a predecessor left ---- */
+/* With GO, before anything else touches ring or page. */
+void recover(struct ysf *ysf);
+
+/* ---- quarantine.c: datagrams that kill ---- */
+/* Writes ENTRY to a file for people to look at. */
+void quarantine(struct ysf *ysf, const struct ring_entry *entry);
 
 /* ---- hold.c: datagrams that wait for the gate ---- */
 /* Does an earlier datagram of the sender of IN wait? Then IN has to queue behind it. */
-bool hold_waits(struct ysf *ysf, const struct inbound *in);
+bool hold_waits(struct ysf *ysf, const struct ring_entry *in);
 /* Queues a copy behind the others (or drops and counts it). */
-void hold_put(struct ysf *ysf, const struct inbound *in);
+void hold_put(struct ysf *ysf, struct ring_entry *in);
 /* Tries again, in order; drops what waited too long. */
 void hold_retry(struct ysf *ysf);
 
 /* ---- register.c: who is linked ---- */
 bool register_open(struct ysf *ysf);
 void register_close(struct ysf *ysf);
-bool register_poll(struct ysf *ysf, struct inbound *in, struct gateway *gateway);
+bool register_poll(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway);
 bool register_unlink(struct ysf *ysf, struct gateway *gateway);
-bool register_options(struct ysf *ysf, struct inbound *in, struct gateway *gateway);
+bool register_options(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway);
 /* Inside TXN: GATEWAY has sent a frame, so it is no forgery, and an older entry of the same name
  * and address that has gone quiet was the same gateway before its port changed. */
 void register_heard(struct ysf *ysf, struct store_txn *txn, struct gateway *gateway);
@@ -230,26 +221,31 @@ void register_heard(struct ysf *ysf, struct store_txn *txn, struct gateway *gate
 void register_flush(struct ysf *ysf);
 /* Once a second: writes the times of polls. ALL: until none is left (at the end). */
 void register_keep_alive(struct ysf *ysf, bool all);
+/* Polls that a predecessor answered and did not write. */
+void register_recover(struct ysf *ysf);
 
 /* ---- query.c, replies.c: answers ---- */
-void query_status(struct ysf *ysf, const struct inbound *in);
-void query_version(struct ysf *ysf, const struct inbound *in);
+void query_status(struct ysf *ysf, struct ring_entry *in);
+void query_version(struct ysf *ysf, struct ring_entry *in);
 struct replies *replies_make(void);
 void replies_free(struct replies **replies);
-/* Queues LENGTH (at most 64) bytes for the sender of IN. */
-void replies_add(struct ysf *ysf, struct replies *replies, const struct inbound *in,
+/* Queues LENGTH (at most 64) bytes for the sender of IN, which is not done before they are sent. */
+void replies_add(struct ysf *ysf, struct replies *replies, struct ring_entry *in,
 		 const void *data, size_t length);
 void replies_forget(struct replies *replies);
 bool replies_full(const struct replies *replies);
 void replies_send(struct ysf *ysf, struct replies *replies);
 
 /* ---- voice.c: frames ---- */
-bool voice_frame(struct ysf *ysf, struct inbound *in, struct gateway *gateway);
+bool voice_frame(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway);
 
 /* ---- relay.c: frames out ---- */
-/* Sends FRAME to all on DGID but SKIP (may be NULL). Nothing else may be relayed while active. */
-void relay_start(struct ysf *ysf, uint8_t dgid, const uint8_t frame[FRAME_SIZE],
+/* Sends the frame ENTRY to all on DGID but SKIP (may be NULL); ENTRY is in state THEN when all have
+ * it. Nothing else may be relayed while active. */
+void relay_start(struct ysf *ysf, uint8_t dgid, struct ring_entry *entry, enum ring_state then,
 		 const struct gateway *skip);
+/* Finishes the fan-out that a predecessor began. */
+void relay_resume(struct ysf *ysf);
 void relay_continue(struct ysf *ysf);
 /* A send buffer that stays full must not hold up the voice of others: its listener gets no frames
  * until relay_drained. */
@@ -267,8 +263,10 @@ void calls_close(struct ysf *ysf);
 struct call *calls_of(struct ysf *ysf, const struct gateway *gateway);
 /* Notes a frame of CALL: watchdog, loss count. */
 void calls_touch(struct ysf *ysf, struct call *call, uint8_t counter);
-/* Ends CALL in the store now, or as soon as the gate lets us. */
-void calls_end(struct ysf *ysf, struct call *call, enum event_reason reason);
+/* Did a predecessor note that frame? */
+bool calls_touched(const struct ysf *ysf, const struct call *call, uint8_t counter);
+/* Ends CALL in the store now, or as soon as the gate lets us: false. */
+bool calls_end(struct ysf *ysf, struct call *call, enum event_reason reason);
 /* Every tick: watchdog, transmission timeout, closes that had to wait. */
 void calls_tick(struct ysf *ysf);
 /* What all slots together know of CALL. */

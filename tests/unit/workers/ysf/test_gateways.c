@@ -223,7 +223,13 @@ static void test_fan_sends_to_all_but_the_talker(void **state)
 	}
 	struct fan *fan = fanout_fan(&fanout, 9, 0);
 	fan->frame.iov_base = frame;
-	assert_true(fan_send(fan, out, 2, &at, &result));
+	struct ring *ring = ring_map(-1, 8, 1);
+	struct ring_left left;
+	assert_non_null(ring);
+	ring_recover(ring, 0, &left);
+	ring_relay_list(ring, 0, fan->id, fan->count, 0, fan, fan->version);
+	assert_true(fan_send(fan, ring, out, 2, &at, &result));
+	ring_unmap(&ring);
 	assert_int_equal(result.sent, 4);
 	assert_int_equal(at, 5);
 	for (unsigned i = 0; i < 4; i++)

@@ -1,0 +1,726 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      ring - what a slot has in hand: datagrams that were read and are not yet done
+ * PURPOSE   see ring.h
+ * OWNER     see ring.h
+ * CONTRACT  memory of a predecessor is read as if an enemy had written it; the order of stores is
+ *           what makes a kill at any point harmless, hence the release stores
+ * LIMITS    see ring.h
+ */
+#include "shm/ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shm/text.h"
+
+#define RING_SEALS   (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define SEQ_MOST     (UINT64_MAX >> 1)
+#define PAGE_STEP    4096
+#define WHERE_SHIFT  16 /* of `progress`: base 32 | listener 8 | window 7 | list 1 | span 16 */
+#define WHERE_MASK   0xff010000U
+
+static uint64_t load(const _Atomic uint64_t *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+static void store(_Atomic uint64_t *word, uint64_t value)
+{
+	atomic_store_explicit(word, value, memory_order_release);
+}
+
+/* ---- making and mapping ---- */
+
+static size_t align_up(size_t bytes)
+{
+	return (bytes + 63) & ~(size_t)63;
+}
+
+static size_t ids_at(void)
+{
+	return align_up(sizeof(struct ring_memory));
+}
+
+static size_t polls_at(uint32_t clients)
+{
+	return ids_at() + align_up(2 * (size_t)clients * sizeof(uint32_t));
+}
+
+static size_t farewells_at(uint32_t clients)
+{
+	return polls_at(clients) + align_up(2 * (size_t)clients * sizeof(struct ring_poll));
+}
+
+static size_t ring_bytes(uint32_t clients, uint32_t streams)
+{
+	return farewells_at(clients) + align_up(streams * sizeof(struct ring_farewell));
+}
+
+static int close_failed(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+int ring_create(const char *slot, uint32_t clients, uint32_t streams)
+{
+	struct ring_head head = {.magic = RING_MAGIC,
+				 .version = RING_VERSION,
+				 .clients = clients,
+				 .streams = streams};
+	char name[32];
+	int fd;
+
+	text_copy(head.slot, sizeof(head.slot), slot);
+	snprintf(name, sizeof(name), "ring-%s", head.slot);
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -1;
+	if (fchmod(fd, 0600) < 0 || ftruncate(fd, (off_t)ring_bytes(clients, streams)) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, RING_SEALS) < 0 ||
+	    pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
+		return close_failed(fd);
+	return fd;
+}
+
+bool ring_fits(int fd, uint32_t clients, uint32_t streams)
+{
+	struct ring_head head;
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & F_SEAL_SHRINK) && fstat(fd, &st) == 0 &&
+	       st.st_size == (off_t)ring_bytes(clients, streams) &&
+	       pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+	       head.version == RING_VERSION;
+}
+
+static bool places_init(struct ring_places *places, uint32_t room)
+{
+	places->room = room;
+	places->queue = calloc(room, sizeof(uint32_t));
+	places->vacant = calloc(room, sizeof(uint32_t));
+	return places->queue != NULL && places->vacant != NULL;
+}
+
+static void places_clear(struct ring_places *places)
+{
+	places->count = 0;
+	places->vacants = 0;
+	for (uint32_t i = places->room; i > 0; i--)
+		places->vacant[places->vacants++] = i - 1;
+}
+
+struct ring *ring_map(int fd, uint32_t clients, uint32_t streams)
+{
+	struct ring *ring = calloc(1, sizeof(*ring));
+	uint8_t *memory;
+
+	if (ring == NULL)
+		return NULL;
+	*ring = (struct ring){.clients = clients, .streams = streams, .shared = fd >= 0};
+	ring->size = ring_bytes(clients, streams);
+	memory = mmap(NULL, ring->size, PROT_READ | PROT_WRITE,
+		      fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
+	ring->memory = memory == MAP_FAILED ? NULL : (struct ring_memory *)(void *)memory;
+	if (ring->memory == NULL || !places_init(&ring->held, RING_HOLD) ||
+	    !places_init(&ring->owed, streams)) {
+		int saved = errno;
+
+		ring_unmap(&ring);
+		errno = saved;
+		return NULL;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		ring->ids[i] = (uint32_t *)(void *)(memory + ids_at()) + i * (size_t)clients;
+		ring->poll[i] = (struct ring_poll *)(void *)(memory + polls_at(clients)) +
+				i * (size_t)clients;
+	}
+	ring->farewell = (struct ring_farewell *)(void *)(memory + farewells_at(clients));
+	places_clear(&ring->held);
+	places_clear(&ring->owed);
+	return ring;
+}
+
+void ring_unmap(struct ring **ring)
+{
+	if (*ring == NULL)
+		return;
+	if ((*ring)->memory != NULL)
+		munmap((*ring)->memory, (*ring)->size);
+	free((*ring)->held.queue);
+	free((*ring)->held.vacant);
+	free((*ring)->owed.queue);
+	free((*ring)->owed.vacant);
+	free(*ring);
+	*ring = NULL;
+}
+
+/* ---- what a predecessor left ---- */
+
+static bool is_ours(const struct ring *ring)
+{
+	const struct ring_head *head = &ring->memory->head;
+
+	return head->magic == RING_MAGIC && head->version == RING_VERSION &&
+	       head->clients == ring->clients && head->streams == ring->streams;
+}
+
+static void wipe(struct ring *ring)
+{
+	struct ring_memory *memory = ring->memory;
+
+	memory->head.magic = 0;
+	store(&memory->batch, 0);
+	store(&memory->polls, 0);
+	store(&memory->current, 0);
+	store(&memory->relay.seq, 0);
+	for (unsigned i = 0; i < RING_BATCH; i++)
+		ring_set(&memory->entry[i], RING_DONE);
+	for (unsigned i = 0; i < RING_HOLD; i++)
+		ring_set(&memory->hold[i], RING_DONE);
+	for (uint32_t i = 0; i < ring->streams; i++)
+		store(&ring->farewell[i].seq, 0);
+	memory->head.version = RING_VERSION;
+	memory->head.clients = ring->clients;
+	memory->head.streams = ring->streams;
+	memory->head.magic = RING_MAGIC;
+}
+
+/* Is it in bounds? What is not is dropped: better a datagram less than a holder led astray. */
+static bool entry_holds(struct ring_entry *entry)
+{
+	uint32_t state = ring_state(entry);
+
+	if (state == RING_DONE)
+		return false;
+	entry->owing = false;
+	memset(&entry->again, 0, sizeof(entry->again)); /* a bool that is neither 0 nor 1 is no bool */
+	return (state == RING_WAITING || state == RING_RELAYED) && entry->seq != 0 &&
+	       entry->seq < SEQ_MOST && entry->listener < RING_LISTENERS &&
+	       entry->length <= RING_DATAGRAM;
+}
+
+static void check_entry(struct ring_entry *entry, struct ring_left *left)
+{
+	if (ring_state(entry) == RING_DONE || entry_holds(entry))
+		return;
+	ring_set(entry, RING_DONE);
+	left->bad++;
+}
+
+static void check_batch(struct ring *ring, struct ring_left *left)
+{
+	struct ring_memory *memory = ring->memory;
+	uint64_t word = load(&memory->batch);
+	uint32_t phase = (uint32_t)(word >> 32);
+
+	unsigned count = word & 0xffff, taken = phase == RING_WORKING ? count : 0;
+
+	left->listener = (word >> 16) & 0xffff;
+	if (phase > RING_WORKING || left->listener >= RING_LISTENERS || count > RING_BATCH ||
+	    memory->first >= SEQ_MOST || (phase != RING_IDLE && memory->first == 0)) {
+		left->bad++;
+		phase = taken = 0;
+		store(&memory->batch, 0);
+	}
+	for (unsigned i = 0; i < taken; i++)
+		check_entry(&memory->entry[i], left);
+	for (unsigned i = taken; i < RING_BATCH; i++)
+		ring_set(&memory->entry[i], RING_DONE); /* of an earlier batch, or still raw */
+	left->count = taken;
+	left->filled = phase == RING_FILLING;
+	while (left->filled && left->count < RING_BATCH &&
+	       memory->io.message[left->count].msg_len != RING_UNFILLED)
+		left->count++;
+}
+
+static void sort_places(struct ring_places *places, const struct ring *ring, bool hold)
+{
+	/* few: an insertion sort, for qsort has no room for the ring */
+	for (uint32_t i = 1; i < places->count; i++) {
+		uint32_t place = places->queue[i], at = i;
+		uint64_t seq = hold ? ring->memory->hold[place].seq : load(&ring->farewell[place].seq);
+
+		for (; at > 0; at--) {
+			uint32_t other = places->queue[at - 1];
+			uint64_t its = hold ? ring->memory->hold[other].seq
+					    : load(&ring->farewell[other].seq);
+
+			if (its <= seq)
+				break;
+			places->queue[at] = other;
+		}
+		places->queue[at] = place;
+	}
+}
+
+static void check_hold(struct ring *ring, struct ring_left *left)
+{
+	struct ring_places *held = &ring->held;
+
+	held->count = held->vacants = 0;
+	for (uint32_t i = RING_HOLD; i > 0; i--) {
+		struct ring_entry *entry = &ring->memory->hold[i - 1];
+
+		check_entry(entry, left);
+		if (ring_state(entry) == RING_DONE)
+			held->vacant[held->vacants++] = i - 1;
+		else
+			held->queue[held->count++] = i - 1;
+	}
+	sort_places(held, ring, true);
+}
+
+/* It was copied to the hold area, and its holder died before it could say so: it counts once. */
+static void drop_doubles(struct ring *ring, const struct ring_left *left)
+{
+	for (unsigned i = 0; i < left->count; i++) {
+		struct ring_entry *entry = &ring->memory->entry[i];
+
+		for (uint32_t n = 0; ring_state(entry) != RING_DONE && n < ring->held.count; n++)
+			if (ring_held(ring, n)->seq == entry->seq)
+				ring_set(entry, RING_DONE);
+	}
+}
+
+static void check_farewells(struct ring *ring, struct ring_left *left)
+{
+	struct ring_places *owed = &ring->owed;
+
+	owed->count = owed->vacants = 0;
+	for (uint32_t i = ring->streams; i > 0; i--) {
+		struct ring_farewell *farewell = &ring->farewell[i - 1];
+		uint64_t seq = load(&farewell->seq);
+
+		if (seq != 0 && (seq >= SEQ_MOST || farewell->dgid >= RING_DGIDS)) {
+			store(&farewell->seq, 0);
+			left->bad++;
+			seq = 0;
+		}
+		if (seq == 0)
+			owed->vacant[owed->vacants++] = i - 1;
+		else
+			owed->queue[owed->count++] = i - 1;
+	}
+	sort_places(owed, ring, false);
+}
+
+struct ring_farewell *ring_farewell_find(struct ring *ring, uint64_t seq)
+{
+	for (uint32_t n = 0; n < ring->owed.count; n++)
+		if (load(&ring->farewell[ring->owed.queue[n]].seq) == seq)
+			return &ring->farewell[ring->owed.queue[n]];
+	return NULL;
+}
+
+struct ring_entry *ring_find(struct ring *ring, uint64_t seq)
+{
+	struct ring_memory *memory = ring->memory;
+
+	for (unsigned i = 0; i < RING_BATCH; i++)
+		if (memory->entry[i].seq == seq && ring_state(&memory->entry[i]) != RING_DONE)
+			return &memory->entry[i];
+	for (uint32_t n = 0; n < ring->held.count; n++)
+		if (ring_held(ring, n)->seq == seq && ring_state(ring_held(ring, n)) != RING_DONE)
+			return ring_held(ring, n);
+	return NULL;
+}
+
+/* A fan-out belongs to something that is not done; else it was over when its holder died. */
+static void check_relay(struct ring *ring, struct ring_left *left)
+{
+	struct ring_relay *relay = &ring->memory->relay;
+	uint64_t seq = load(&relay->seq);
+
+	if (seq == 0)
+		return;
+	struct ring_entry *entry = ring_find(ring, seq);
+	if (relay->dgid >= RING_DGIDS || relay->then > RING_RELAYED ||
+	    relay->then == RING_WAITING) {
+		left->bad++;
+	} else if (entry != NULL ? ring_state(entry) == RING_WAITING
+				 : ring_farewell_find(ring, seq) != NULL) {
+		return;
+	}
+	store(&relay->seq, 0);
+}
+
+static void check_polls(struct ring *ring, struct ring_left *left)
+{
+	uint64_t word = load(&ring->memory->polls);
+
+	if (word >> 32 <= 1 && (uint32_t)word <= ring->clients)
+		return;
+	left->bad++;
+	store(&ring->memory->polls, 0);
+}
+
+/* Numbers go on behind the highest that is in use. */
+static void check_numbers(struct ring *ring, const struct ring_left *left)
+{
+	uint64_t next = load(&ring->memory->next_seq), least = 1; /* a new ring is all zero */
+
+	if (left->count > 0)
+		least = ring->memory->first + RING_BATCH;
+	if (ring->held.count > 0 && ring_held(ring, ring->held.count - 1)->seq >= least)
+		least = ring_held(ring, ring->held.count - 1)->seq + 1;
+	for (unsigned i = 0; i < left->count; i++)
+		if (ring_state(&ring->memory->entry[i]) != RING_DONE &&
+		    ring->memory->entry[i].seq >= least)
+			least = ring->memory->entry[i].seq + 1;
+	for (uint32_t n = 0; n < ring->owed.count; n++)
+		if (load(&ring->farewell[ring->owed.queue[n]].seq) >= least)
+			least = load(&ring->farewell[ring->owed.queue[n]].seq) + 1;
+	if (next < least || next >= SEQ_MOST)
+		store(&ring->memory->next_seq, least);
+}
+
+/* Lays the last death that counts to what was being handled. The number of the death and the count
+ * change with one store, so that nobody who dies in here lays it twice. */
+static void accuse(struct ring *ring, uint64_t faults, struct ring_left *left)
+{
+	struct ring_memory *memory = ring->memory;
+	uint64_t seq = load(&memory->current);
+	_Atomic uint64_t *tries = NULL;
+
+	if (faults == load(&memory->faults_seen))
+		return;
+	struct ring_entry *entry = seq == 0 ? NULL : ring_find(ring, seq);
+	struct ring_farewell *farewell = seq == 0 ? NULL : ring_farewell_find(ring, seq);
+	if (entry != NULL)
+		tries = &entry->tries;
+	else if (farewell != NULL)
+		tries = &farewell->tries;
+	if (tries != NULL && load(tries) >> 8 != (faults & (UINT64_MAX >> 8))) {
+		uint64_t count = ring_tries(tries);
+
+		store(tries, faults << 8 | (count < 255 ? count + 1 : count));
+	}
+	if (tries != NULL)
+		left->accused = seq;
+	store(&memory->faults_seen, faults);
+}
+
+void ring_recover(struct ring *ring, uint64_t faults, struct ring_left *left_r)
+{
+	struct ring_left *left = left_r;
+
+	*left = (struct ring_left){.foreign = !is_ours(ring)};
+	if (left->foreign) {
+		wipe(ring);
+		store(&ring->memory->faults_seen, faults);
+	}
+	check_batch(ring, left);
+	check_hold(ring, left);
+	check_farewells(ring, left);
+	drop_doubles(ring, left);
+	accuse(ring, faults, left);
+	check_relay(ring, left);
+	check_polls(ring, left);
+	check_numbers(ring, left);
+	memset(ring->window, 0, sizeof(ring->window));
+	memset(ring->list, 0, sizeof(ring->list));
+	ring->where = load(&ring->memory->relay.progress) & WHERE_MASK;
+}
+
+/* ---- the batch ---- */
+
+void ring_touch(struct ring *ring)
+{
+	volatile uint8_t *from = (volatile uint8_t *)ring->memory;
+	volatile uint8_t *to = (volatile uint8_t *)ring->memory->hold;
+
+	for (; from < to; from += PAGE_STEP)
+		*from = *from;
+	to[-1] = to[-1];
+}
+
+void ring_batch_open(struct ring *ring, unsigned listener)
+{
+	struct ring_memory *memory = ring->memory;
+	uint64_t first = load(&memory->next_seq);
+
+	for (unsigned i = 0; i < RING_BATCH; i++)
+		memory->io.message[i].msg_len = RING_UNFILLED;
+	store(&memory->next_seq, first + RING_BATCH);
+	memory->first = first;
+	store(&memory->batch, (uint64_t)RING_FILLING << 32 | (uint64_t)listener << 16);
+}
+
+void ring_entry_raw(struct ring *ring, unsigned i)
+{
+	struct ring_entry *entry = &ring->memory->entry[i];
+
+	entry->seq = ring->memory->first + i;
+	entry->again = entry->owing = false;
+	atomic_store_explicit(&entry->tries, 0, memory_order_relaxed);
+	ring_set(entry, RING_WAITING);
+}
+
+void ring_batch_taken(struct ring *ring, unsigned count)
+{
+	_Atomic uint64_t *batch = &ring->memory->batch;
+
+	store(batch, (uint64_t)RING_WORKING << 32 | (load(batch) & 0xffff0000) | count);
+}
+
+void ring_batch_end(struct ring *ring)
+{
+	store(&ring->memory->batch, 0);
+}
+
+/* ---- what waits ---- */
+
+bool ring_hold(struct ring *ring, const struct ring_entry *entry)
+{
+	struct ring_places *held = &ring->held;
+
+	if (held->vacants == 0)
+		return false;
+	uint32_t place = held->vacant[--held->vacants];
+	struct ring_entry *to = &ring->memory->hold[place];
+	const size_t from = offsetof(struct ring_entry, listener);
+	memcpy((uint8_t *)to + from, (const uint8_t *)entry + from, sizeof(*to) - from);
+	ring_set(to, (enum ring_state)ring_state(entry));
+	held->queue[held->count++] = place;
+	return true;
+}
+
+void ring_hold_sweep(struct ring *ring)
+{
+	struct ring_places *held = &ring->held;
+	uint32_t kept = 0;
+
+	for (uint32_t n = 0; n < held->count; n++) {
+		uint32_t place = held->queue[n];
+
+		if (ring_state(&ring->memory->hold[place]) == RING_DONE)
+			held->vacant[held->vacants++] = place;
+		else
+			held->queue[kept++] = place;
+	}
+	held->count = kept;
+}
+
+/* ---- fan-outs ---- */
+
+static uint64_t where_of(unsigned listener, unsigned list)
+{
+	return (uint64_t)(listener & 0xff) << 24 | (uint64_t)list << WHERE_SHIFT;
+}
+
+void ring_relay_begin(struct ring *ring, uint64_t seq, uint8_t dgid, enum ring_state then,
+		      uint32_t talker, const void *talker_key, const void *frame)
+{
+	struct ring_relay *relay = &ring->memory->relay;
+
+	store(&relay->progress, ring->where = where_of(0, 0));
+	relay->dgid = dgid;
+	relay->then = (uint8_t)then;
+	relay->talker = talker;
+	if (talker != 0)
+		memcpy(relay->talker_key, talker_key, RING_KEY);
+	memcpy(relay->frame, frame, RING_FRAME);
+	store(&relay->seq, seq);
+}
+
+static bool copy_is(const struct ring_copy *copy, const void *owner, uint64_t version,
+		    uint32_t first, uint32_t count)
+{
+	return owner != NULL && copy->owner == owner && copy->version == version &&
+	       copy->first == first && copy->count == count;
+}
+
+void ring_relay_list(struct ring *ring, unsigned listener, const uint32_t *ids, uint32_t count,
+		     uint32_t base, const void *owner, uint64_t version)
+{
+	struct ring_memory *memory = ring->memory;
+	unsigned list = (unsigned)(ring->where >> WHERE_SHIFT) & 1;
+	uint32_t most = count < ring->clients ? count : ring->clients;
+
+	/* never the list that `progress` names, unless it is this very one */
+	if (!copy_is(&ring->list[list], owner, version, 0, count)) {
+		list ^= 1;
+		if (!copy_is(&ring->list[list], owner, version, 0, count)) {
+			ring->list[list] = (struct ring_copy){owner, version, 0, count};
+			memory->ids_count[list] = most;
+			memcpy(ring->ids[list], ids, most * sizeof(*ids));
+		}
+	}
+	ring->where = where_of(listener, list);
+	store(&memory->relay.progress, (uint64_t)base << 32 | ring->where);
+}
+
+/* The window that holds messages FIRST .. FIRST+COUNT of OWNER, filled when it must be. */
+static unsigned window_for(struct ring *ring, const struct mmsghdr *message, uint32_t first,
+			   uint32_t count, const void *owner, uint64_t version)
+{
+	unsigned window;
+
+	for (window = 0; window < RING_WINDOWS; window++)
+		if (copy_is(&ring->window[window], owner, version, first, count))
+			return window;
+	for (window = 0; window < RING_WINDOWS; window++)
+		if (ring->window[window].owner == owner && ring->window[window].first == first)
+			break; /* an older one of the same: nobody wants that any more */
+	if (window == RING_WINDOWS)
+		window = ring->next_window++ % RING_WINDOWS;
+	ring->window[window] = (struct ring_copy){owner, version, first, count};
+	memcpy(ring->memory->window[window], message + first, count * sizeof(*message));
+	return window;
+}
+
+struct mmsghdr *ring_relay_offer(struct ring *ring, const struct mmsghdr *message, uint32_t count,
+				 uint32_t at, uint32_t *span, const void *owner, uint64_t version)
+{
+	_Atomic uint64_t *progress = &ring->memory->relay.progress;
+	uint32_t first = at - at % RING_WINDOW, in_window = count - first;
+	uint64_t base = (uint64_t)at << 32 | ring->where;
+
+	if (in_window > RING_WINDOW)
+		in_window = RING_WINDOW;
+	if (*span > first + in_window - at)
+		*span = first + in_window - at;
+	store(progress, base); /* from here the window tells nothing */
+	unsigned window = window_for(ring, message, first, in_window, owner, version);
+	struct mmsghdr *offer = &ring->memory->window[window][at - first];
+	for (uint32_t i = 0; i < *span; i++)
+		offer[i].msg_len = 0;
+	store(progress, base | (uint64_t)window << (WHERE_SHIFT + 1) | *span);
+	return offer;
+}
+
+void ring_relay_end(struct ring *ring)
+{
+	store(&ring->memory->relay.seq, 0);
+}
+
+bool ring_relay_left(struct ring *ring, struct ring_left_relay *relay_r, uint32_t *served)
+{
+	const struct ring_memory *memory = ring->memory;
+	uint64_t progress = load(&memory->relay.progress);
+	uint32_t base = (uint32_t)(progress >> 32), span = progress & 0xffff;
+	unsigned list = (unsigned)(progress >> WHERE_SHIFT) & 1;
+	unsigned window = (unsigned)(progress >> (WHERE_SHIFT + 1)) & 0x7f;
+	uint32_t known = memory->ids_count[list];
+
+	*relay_r = (struct ring_left_relay){.seq = load(&memory->relay.seq),
+					    .listener = (unsigned)(progress >> 24) & 0xff};
+	if (relay_r->seq == 0)
+		return false;
+	if (known > ring->clients)
+		known = ring->clients;
+	for (uint32_t i = 0; i < base && i < known; i++)
+		served[relay_r->served++] = ring->ids[list][i];
+	if (window >= RING_WINDOWS || base >= known || span > RING_WINDOW - base % RING_WINDOW)
+		return true;
+	for (uint32_t i = 0; i < span && base + i < known; i++)
+		if (memory->window[window][base % RING_WINDOW + i].msg_len != 0)
+			served[relay_r->served++] = ring->ids[list][base + i];
+	return true;
+}
+
+/* ---- farewells ---- */
+
+bool ring_farewell_add(struct ring *ring, uint8_t dgid, const void *talker_key, const void *frame)
+{
+	struct ring_places *owed = &ring->owed;
+
+	if (owed->vacants == 0)
+		return false;
+	uint64_t seq = load(&ring->memory->next_seq);
+	uint32_t place = owed->vacant[--owed->vacants];
+	struct ring_farewell *farewell = &ring->farewell[place];
+	farewell->dgid = dgid;
+	memcpy(farewell->talker_key, talker_key, RING_KEY);
+	memcpy(farewell->frame, frame, RING_FRAME);
+	atomic_store_explicit(&farewell->tries, 0, memory_order_relaxed);
+	store(&ring->memory->next_seq, seq + 1);
+	store(&farewell->seq, seq);
+	owed->queue[owed->count++] = place;
+	return true;
+}
+
+struct ring_farewell *ring_farewell_first(struct ring *ring)
+{
+	return ring->owed.count == 0 ? NULL : &ring->farewell[ring->owed.queue[0]];
+}
+
+void ring_farewell_done(struct ring *ring, struct ring_farewell *farewell)
+{
+	struct ring_places *owed = &ring->owed;
+	uint32_t place = (uint32_t)(farewell - ring->farewell), kept = 0;
+
+	store(&farewell->seq, 0);
+	for (uint32_t n = 0; n < owed->count; n++)
+		if (owed->queue[n] != place)
+			owed->queue[kept++] = owed->queue[n];
+	if (kept < owed->count)
+		owed->vacant[owed->vacants++] = place;
+	owed->count = kept;
+}
+
+/* ---- polls that are not written ---- */
+
+static void poll_write(struct ring_poll *poll, const void *key, uint64_t polled, bool proven)
+{
+	poll->polled = polled;
+	poll->proven = proven;
+	memcpy(poll->key, key, RING_KEY);
+}
+
+bool ring_poll_add(struct ring *ring, const void *key, uint64_t polled, bool proven)
+{
+	uint64_t word = load(&ring->memory->polls);
+	uint32_t count = (uint32_t)word;
+
+	if (count >= ring->clients)
+		return false;
+	poll_write(&ring->poll[word >> 32 & 1][count], key, polled, proven);
+	store(&ring->memory->polls, word + 1);
+	return true;
+}
+
+void ring_polls_clear(struct ring *ring)
+{
+	_Atomic uint64_t *polls = &ring->memory->polls;
+
+	store(polls, load(polls) >> 32 << 32);
+}
+
+struct ring_polls_new ring_polls_renew(struct ring *ring)
+{
+	unsigned half = (load(&ring->memory->polls) >> 32 & 1) ^ 1;
+
+	return (struct ring_polls_new){ring, half, 0};
+}
+
+void ring_polls_more(struct ring_polls_new *anew, const void *key, uint64_t polled, bool proven)
+{
+	if (anew->count < anew->ring->clients)
+		poll_write(&anew->ring->poll[anew->half][anew->count++], key, polled, proven);
+}
+
+void ring_polls_switch(struct ring_polls_new *anew)
+{
+	store(&anew->ring->memory->polls, (uint64_t)anew->half << 32 | anew->count);
+}
+
+const struct ring_poll *ring_polls(const struct ring *ring, uint32_t *count_r)
+{
+	uint64_t word = load(&ring->memory->polls);
+
+	*count_r = (uint32_t)word;
+	return ring->poll[word >> 32 & 1];
+}
