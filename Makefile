@@ -51,9 +51,10 @@ obj      = $(patsubst %.c,$(B)/%.o,$(1))
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 LOADLIB  := $(wildcard tests/load/lib_*.c)
 LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim doctored bare)
+FAULT    := $(B)/tests/fault/writer_kill
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run test deps check units testing soak lint format bench fuzz sabotage install clean docs loads FORCE
+.PHONY: all run test deps check units testing soak lint format bench fuzz sabotage install clean docs loads faults FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -118,6 +119,8 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(PARTS))
 	$(LINK) $(LIBS) -lcmocka
 $(LOAD): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(LOADLIB))
 	$(LINK) -lm
+$(B)/tests/fault/writer_kill: $(call obj,$(addprefix tests/fault/,writer_kill.c lib_model.c lib_steps.c) $(PARTS))
+	$(LINK) $(LIBS)
 # The same targets without libFuzzer: replays the seeds and mutates them for a moment.
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(call obj,$(PARTS))
 	$(LINK) $(LIBS)
@@ -165,15 +168,16 @@ test: deps
 
 units: $(UNIT)
 loads: $(LOAD)
+faults: $(FAULT)
 testing: $(TESTING)
 
-check: all units loads testing $(patsubst %,$(B)/tests/fuzz/%,$(FUZZ)) $(B)/mkdoc
+check: all units loads faults testing $(patsubst %,$(B)/tests/fuzz/%,$(FUZZ)) $(B)/mkdoc
 	@B=$(B) SAN=$(SAN) tests/run $(TESTS)
 
 bench: all loads
 	@tests/load/bench.py $(BENCH)
 
-soak: all loads testing
+soak: all loads faults testing
 	@B=$(B) SAN=$(SAN) tests/soak/run $(SECONDS) $(ROWS)
 
 fuzz: $(patsubst %,build/fuzz/%,$(FUZZ))
@@ -185,7 +189,7 @@ sabotage:
 # ---- keeping it clean ------------------------------------------------------------------------
 
 SOURCES  := $(wildcard master/*.[ch] shm/*.[ch] shm/store/*.[ch] workers/*.[ch] workers/*/*.[ch])
-TESTSRC  := $(wildcard tests/load/*.[ch] tests/fuzz/*.c tests/unit/*/*.c tests/unit/*/*/*.c)
+TESTSRC  := $(wildcard tests/load/*.[ch] tests/fault/*.[ch] tests/fuzz/*.c tests/unit/*/*.c tests/unit/*/*/*.c)
 
 lint: docs
 	@$(MAKE) --no-print-directory B=build/lint WERROR=-Werror build/lint/shackd build/lint/shackctl \

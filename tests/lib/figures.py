@@ -11,7 +11,7 @@
 import json
 import time
 
-STARTED = time.time()
+started = time.time()
 OF_REPORT = {"frames": "frames", "expected": "expected", "lost": "lost", "doubled": "duplicates",
              "reordered": "reordered", "headers_missing": "headers_missing",
              "terminators_missing": "terminators_missing", "polls": "polls",
@@ -28,5 +28,8 @@ def of_report(report):
 
 
 def figures(row, **counts):
-    print("FIGURES " + json.dumps({"row": row, **counts, "start": round(STARTED, 1),
-                                   "end": round(time.time(), 1)}), flush=True)
+    global started
+    now = time.time()
+    print("FIGURES " + json.dumps({"row": row, **counts, "start": round(started, 1),
+                                   "end": round(now, 1)}), flush=True)
+    started = now  # the next row begins where this one ended
