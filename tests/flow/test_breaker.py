@@ -102,8 +102,9 @@ def test_kills_of_others_open_it_only_above_ten_a_second():
         assert kill_at(daemon, "ysf.1", 40, 8) == 40, "parked by eight kills a second"
         now = wait_for(daemon, "ysf.1", state="ready")
         assert now["breaker"] == "closed" and now["adopted_by"] is None, now
+        time.sleep(1.1)  # kills are counted by the second
         done = kill_at(daemon, "ysf.1", 200, 100)
-        assert 10 < done < 200, f"{done} kills in a row"
+        assert 10 <= done < 200, f"{done} kills in a row"
         now = wait_for(daemon, "ysf.1", state="waiting")
         assert now["breaker"] == "open" and now["adopted_by"] == "ysf.0", now
 
