@@ -50,7 +50,7 @@ LIBS_SHACKCTL := -linih -ljansson -lsodium
 obj      = $(patsubst %.c,$(B)/%.o,$(1))
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 LOADLIB  := $(wildcard tests/load/lib_*.c)
-LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim doctored bare)
+LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim linesim doctored bare)
 FAULT    := $(B)/tests/fault/writer_kill
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 

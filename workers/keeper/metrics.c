@@ -16,7 +16,7 @@
 static const struct {
 	unsigned first;
 	const char *kind;
-} ranges[] = {{192, "log"}, {160, "keeper"}, {32, "ysf"}, {0, ""}};
+} ranges[] = {{224, "line"}, {192, "log"}, {160, "keeper"}, {32, "ysf"}, {0, ""}};
 
 struct gauge {
 	const char *kind;
@@ -30,6 +30,7 @@ static const struct gauge gauges[] = {
 	{"ysf", "streams", "open streams that the worker knows", GAUGE_STREAMS},
 	{"ysf", "held", "datagrams that wait for the gate", GAUGE_HELD},
 	{"ysf", "receive_buffer_bytes", "smallest receive buffer granted", GAUGE_RECEIVE_BUFFER},
+	{"line", "sessions", "connections that the worker serves", GAUGE_SESSIONS},
 	{"keeper", "store_pages", "pages in use in the voice store", GAUGE_STORE_PAGES},
 	{"keeper", "store_bytes", "size of the voice store's file", GAUGE_STORE_BYTES},
 	{"keeper", "events", "events in the log", GAUGE_EVENTS},
