@@ -5,8 +5,8 @@
  *           and closes it when the holder says that it is over.
  * OWNER     master
  * CONTRACT  reads nothing of a client, peeks neither. A connection belongs to one slot for its
- * life; its place there is its place in the slot's table. LIMITS    the kind's key of sessions, for
- * all its slots together
+ *           life; its place there is its place in the slot's table.
+ * LIMITS    the kind's key of sessions, for all its slots together
  */
 #ifndef SHACKD_MASTER_VAULT_H
 #define SHACKD_MASTER_VAULT_H

@@ -2,9 +2,10 @@
  *
  * NAME      tcp_check - does this kernel count exactly?
  * PURPOSE   The whole of workers/tcp rests on two sums of the kernel's; here they are tried on a
- * pair of sockets of our own before a client depends on them. OWNER     the first holder of a
- * vaulted slot CONTRACT  see workers/tcp.h; waits at most CHECK_MS for a byte on loopback LIMITS
- * loopback of IPv4, else of IPv6
+ *           pair of sockets of our own before a client depends on them.
+ * OWNER     the first holder of a vaulted slot
+ * CONTRACT  see workers/tcp.h; waits at most CHECK_MS for a byte on loopback
+ * LIMITS    loopback of IPv4, else of IPv6
  */
 #include <errno.h>
 #include <poll.h>

@@ -2,13 +2,14 @@
  *
  * NAME      linesim - clients of the line service who check every byte
  * PURPOSE   The truth-keeper for TCP: many sessions send lines, cut into random pieces, and hold
- * the answers against what must come: bytes lost, bytes doubled, bytes damaged, connections reset
- * or ended too early. Some read slowly, some ask for long answers. OWNER     tests; one process,
- * one thread; knows the service's contract, none of its code CONTRACT  prints "running" when all
- * sessions are greeted; ends after --seconds or on TERM: every session finishes its line, says
- * "bye" or closes its half, and waits for the rest. Then one JSON object; exit 0 when nothing is
- * wrong LIMITS    a hole or a repeat is recognised by the WINDOW bytes behind it, a repeat of at
- * most HISTORY bytes; one server address
+ *           the answers against what must come: bytes lost, bytes doubled, bytes damaged,
+ *           connections reset or ended too early. Some read slowly, some ask for long answers.
+ * OWNER     tests; one process, one thread; knows the service's contract, none of its code
+ * CONTRACT  prints "running" when all sessions are greeted; ends after --seconds or on TERM: every
+ *           session finishes its line, says "bye" or closes its half, and waits for the rest. Then
+ *           one JSON object; exit 0 when nothing is wrong
+ * LIMITS    a hole or a repeat is recognised by the WINDOW bytes behind it, a repeat of at most
+ *           HISTORY bytes; one server address
  */
 #include <errno.h>
 #include <getopt.h>

@@ -2,11 +2,13 @@
  *
  * NAME      worker - the line service, a kind of process of test builds
  * PURPOSE   The least that a TCP service can be: it numbers the lines it gets and sends them back,
- * so that a client can tell every lost, doubled or torn byte. OWNER     line workers of test builds
- * (SHACKD_TEST) CONTRACT  greeting "hello\n"; a line is answered "N: LINE\n", N counting from 1 in
- * each session; "burst K" is answered by K lines "N.I: burst\n", I from 1; "bye" closes after "N:
- * bye\n"; of a line that was too long the first CUT bytes come back, and "..." LIMITS    BURST_MAX
- * lines a burst
+ *           so that a client can tell every lost, doubled or torn byte.
+ * OWNER     line workers of test builds (SHACKD_TEST)
+ * CONTRACT  greeting "hello\n"; a line is answered "N: LINE\n", N counting from 1 in each session;
+ *           "burst K" is answered by K lines "N.I: burst\n", I from 1; "bye" closes after
+ *           "N: bye\n"; of a line that was too long come back CUT bytes and "..."; "crash" is
+ *           answered by dying of it
+ * LIMITS    BURST_MAX lines a burst
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +75,8 @@ static void on_line(struct tcp_conn *conn, const struct tcp_line *line)
 	uint64_t count;
 	char head[32];
 
+	if (line->length == 5 && memcmp(line->text, "crash", 5) == 0)
+		abort();
 	progress->lines++;
 	if (is_burst(line, &count)) {
 		progress->burst_done = 0;
