@@ -133,9 +133,76 @@ static void more_than_ten_kills_a_second_count(void **state)
 	assert_int_equal(breaker_died(&b, BREAKER_OTHER, false, 5 * SEC), 60 * SEC);
 }
 
+/* A breaker that the first fault opens. */
+static void opened(struct breaker *b, uint64_t now)
+{
+	breaker_init(b, 1, 0);
+	breaker_died(b, BREAKER_FAULT, false, now);
+	assert_int_equal(breaker_state_at(b, now), BREAKER_CLOSED);
+	assert_true(breaker_died(b, BREAKER_FAULT, false, now) > BREAKER_FIRST_NS);
+	assert_int_equal(breaker_state_at(b, now), BREAKER_OPEN);
+}
+
+static void a_probe_that_lives_closes_it(void **state)
+{
+	struct breaker b;
+
+	(void)state;
+	opened(&b, 10 * SEC);
+	breaker_spawned(&b);
+	assert_int_equal(breaker_state_at(&b, 100 * SEC), BREAKER_HALF_OPEN);
+	breaker_ready(&b, 100 * SEC);
+	assert_int_equal(breaker_state_at(&b, 110 * SEC - 1), BREAKER_HALF_OPEN);
+	assert_int_equal(breaker_state_at(&b, 110 * SEC), BREAKER_CLOSED);
+	/* and the next death is the first one of a closed breaker */
+	assert_int_equal(breaker_died(&b, BREAKER_OTHER, false, 200 * SEC), 0);
+	assert_int_equal(breaker_state_at(&b, 200 * SEC), BREAKER_CLOSED);
+	breaker_spawned(&b);
+	assert_int_equal(breaker_state_at(&b, 200 * SEC), BREAKER_CLOSED);
+}
+
+static void a_probe_that_dies_leaves_it_open(void **state)
+{
+	struct breaker b;
+
+	(void)state;
+	opened(&b, 10 * SEC);
+	breaker_spawned(&b);
+	breaker_ready(&b, 100 * SEC);
+	/* whoever killed it, and however soon the next one may try */
+	assert_int_equal(breaker_died(&b, BREAKER_OTHER, false, 109 * SEC), 0);
+	assert_int_equal(breaker_state_at(&b, 109 * SEC), BREAKER_OPEN);
+	breaker_spawned(&b);
+	assert_int_equal(breaker_state_at(&b, 1000 * SEC), BREAKER_HALF_OPEN);
+}
+
+static void a_short_back_off_does_not_open_it(void **state)
+{
+	struct breaker b;
+
+	(void)state;
+	breaker_init(&b, 20, 0);
+	assert_int_equal(breaker_died(&b, BREAKER_EARLY, false, 0), 100 * MS);
+	assert_int_equal(breaker_state_at(&b, 0), BREAKER_CLOSED);
+	breaker_died(&b, BREAKER_EARLY, false, 0);
+	assert_int_equal(breaker_state_at(&b, 0), BREAKER_OPEN);
+}
+
+static void states_have_names(void **state)
+{
+	(void)state;
+	assert_string_equal(breaker_state_name(BREAKER_CLOSED), "closed");
+	assert_string_equal(breaker_state_name(BREAKER_OPEN), "open");
+	assert_string_equal(breaker_state_name(BREAKER_HALF_OPEN), "half-open");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_probe_that_lives_closes_it),
+		cmocka_unit_test(a_probe_that_dies_leaves_it_open),
+		cmocka_unit_test(a_short_back_off_does_not_open_it),
+		cmocka_unit_test(states_have_names),
 		cmocka_unit_test(first_fault_is_free),
 		cmocka_unit_test(bucket_holds_its_tokens),
 		cmocka_unit_test(tokens_come_back),

@@ -171,9 +171,38 @@ static void a_gate_is_believed_at_the_second_look(void **state)
 	assert_false(watch_gate(&seen, 42, 99 * LIMIT, 9 * LIMIT, LIMIT));
 }
 
+/* How does a worker hang that shows this at the time of the verdict? */
+static enum msg_hang kind_of(char task, bool hold, uint64_t cpu)
+{
+	struct watch_sample sample = {.turns = 7, .task = task, .hold = hold};
+	struct watch watch = {.turns = 7};
+	enum watch_verdict verdict;
+
+	assert_true(ticks_until(&watch, sample, cpu, &verdict, 200) > 0);
+	sample.cpu = 200 * cpu; /* not less than at the verdict */
+	return watch_hang(&watch, &sample);
+}
+
+static void hangs_are_told_apart(void **state)
+{
+	(void)state;
+	assert_int_equal(kind_of('T', false, 0), MSG_HANG_STOPPED);
+	assert_int_equal(kind_of('t', false, 0), MSG_HANG_STOPPED);
+	assert_int_equal(kind_of('R', false, TICK), MSG_HANG_SPINNING);
+	assert_int_equal(kind_of('S', false, TICK), MSG_HANG_SPINNING); /* just let go */
+	assert_int_equal(kind_of('R', false, TICK / 10), MSG_HANG_SPINNING); /* starved for ever */
+	assert_int_equal(kind_of('S', false, 0), MSG_HANG_BLOCKED);
+	assert_int_equal(kind_of('D', false, 0), MSG_HANG_BLOCKED);
+	/* whatever else it does: the others wait for the gate */
+	assert_int_equal(kind_of('T', true, 0), MSG_HANG_GATE);
+	assert_int_equal(kind_of('R', true, TICK), MSG_HANG_GATE);
+	assert_int_equal(kind_of('S', true, 0), MSG_HANG_GATE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hangs_are_told_apart),
 		cmocka_unit_test(progress_is_fine),
 		cmocka_unit_test(sleeping_without_turns_is_a_hang),
 		cmocka_unit_test(a_loop_that_burns_is_a_hang),
