@@ -25,6 +25,7 @@
 #include "master/launch.h"
 #include "master/place.h"
 #include "master/reap.h"
+#include "master/reload.h"
 #include "master/slot.h"
 #include "master/snapshot.h"
 #include "master/vault.h"
@@ -161,7 +162,7 @@ static bool prepare(struct master *master, const char *pidfile)
 	       place_identity(master) && place_directories(master) &&
 	       place_pidfile(master, pidfile) && slot_make_all(master) && bind_all(master) &&
 	       accept_open(master) && make_snapshot(master) && make_gates(master) &&
-	       control_open(master) && make_loop(master);
+	       control_open(master) && reload_open(master) && make_loop(master);
 }
 
 /* ---- one after the other ---- */
@@ -210,6 +211,7 @@ static void go_together(struct master *master)
 			slot_go(&master->slot[i]);
 	accept_start(master);
 	announce(master);
+	reload_serving(master);
 }
 
 void boot_slot_ready(struct slot *slot)
@@ -218,8 +220,11 @@ void boot_slot_ready(struct slot *slot)
 
 	if (master->phase == PHASE_STOPPING)
 		return;
+	if (reload_slot_ready(slot))
+		return;
 	if (!kind_serves(slot->kind) || master->phase == PHASE_SERVING)
 		slot_go(slot);
+	reload_slot_serves(slot);
 	if (slot == master->keeper)
 		control_keeper_serves(master);
 	if (slot == master->log && master->phase == PHASE_LOG) {
@@ -260,6 +265,7 @@ static void tear_down(struct master *master)
 		reap_all(master);
 	accept_close(master);
 	control_close(master);
+	reload_close(master);
 	place_leave(master);
 	for (unsigned i = 0; i < master->slots; i++) {
 		struct slot *slot = &master->slot[i];

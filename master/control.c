@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "master/reload.h"
 #include "master/slot.h"
 #include "shm/log.h"
 #include "shm/text.h"
@@ -36,6 +37,7 @@ struct connection {
 	char *answer;
 	size_t length, sent;
 	bool waiting, answering, stop_after;
+	bool patient; /* waits for what the master is busy with */
 	struct msg_done done;
 };
 
@@ -133,6 +135,32 @@ static void answer_json(struct connection *c, json_t *json)
 		answer(c, text, 0, "");
 }
 
+/* ---- waiting for what the master is busy with ---- */
+
+static void wait_for_master(struct connection *c)
+{
+	c->patient = true;
+	ev_io_stop(c->control->master->loop, &c->io);
+	ev_timer_stop(c->control->master->loop, &c->timer);
+}
+
+void control_conclude(struct master *master, json_t *json, uint32_t status, const char *why)
+{
+	struct control *control = master->own_control;
+	char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+
+	json_decref(json);
+	for (unsigned i = 0; control != NULL && i < CONTROL_CONNECTIONS; i++) {
+		struct connection *c = control->connection[i];
+
+		if (c == NULL || !c->patient)
+			continue;
+		c->patient = false;
+		answer(c, text != NULL ? strdup(text) : NULL, status, why);
+	}
+	free(text);
+}
+
 /* ---- handing over to keeper ---- */
 
 static void wait_for_keeper(struct connection *c)
@@ -191,9 +219,23 @@ void control_keeper_serves(struct master *master)
 
 /* ---- the request ---- */
 
+static void obey_reload(struct connection *c)
+{
+	struct master *master = c->control->master;
+	const char *why;
+
+	log_info("uid %u asks for a reload", c->uid);
+	if (!reload_may(master, &why)) {
+		refuse(c, why);
+		return;
+	}
+	wait_for_master(c);
+	reload_begin(master);
+}
+
 static bool is_later(const char *verb)
 {
-	static const char *const later[] = {"reload", "reopen", "upgrade", "drain"};
+	static const char *const later[] = {"upgrade", "drain"};
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
 		if (strcmp(verb, later[i]) == 0)
@@ -221,6 +263,11 @@ static void obey(struct connection *c, const struct msg *msg)
 		log_info("uid %u asks for a stop", c->uid);
 		c->stop_after = true;
 		answer(c, NULL, 0, "stopping");
+	} else if (strcmp(words[0], "reload") == 0) {
+		obey_reload(c);
+	} else if (strcmp(words[0], "reopen") == 0) {
+		reload_reopen(master);
+		answer(c, NULL, 0, "");
 	} else if (is_later(words[0])) {
 		refuse(c, "not available in this version");
 	} else {

@@ -88,6 +88,14 @@ struct slot {
 	bool retired; /* went with a reload. Page, bell and ring stay, for its counters and in case it
 		       * comes back; while it is drained it still has a holder */
 
+	struct staging { /* of a reload, see reload.c */
+		int state;
+		unsigned tries;
+		uint64_t asked;	   /* clock_mono */
+		uint64_t draining; /* bit n: listener n is read empty */
+		bool leaving;	   /* retired now, not yet gone */
+	} staging;
+
 	/* the present holder */
 	enum slot_state state;
 	uint64_t generation;
@@ -236,7 +244,7 @@ void stop_advance(struct master *master);
 bool signals_block(struct master *master);
 void signals_start(struct master *master);
 
-/* watchdog.c */
+/* watchdog.c; again after a reload */
 void watchdog_start(struct master *master);
 
 #endif

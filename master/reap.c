@@ -18,6 +18,7 @@
 #include "master/adopt.h"
 #include "master/autopsy.h"
 #include "master/heir.h"
+#include "master/reload.h"
 #include "master/slot.h"
 #include "shm/log.h"
 
@@ -194,6 +195,8 @@ static void fill_again(struct slot *slot, uint64_t wait)
 		return;
 	}
 	adopt_forget(slot);
+	if (reload_slot_died(slot))
+		return;
 	if (heir_inherit(slot))
 		return;
 	slot->restarts += !slot->planned;
@@ -269,7 +272,8 @@ void reap_on_death(struct ev_loop *loop, ev_io *io, int events)
 	signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
 	reap_later(slot->master, slot->pid, slot->pidfd);
 	slot->state = SLOT_WAITING;
-	slot_event(slot, false, signal, signal == 0 ? info.si_status : 0);
+	if (!slot->coming)
+		slot_event(slot, false, signal, signal == 0 ? info.si_status : 0);
 	autopsy_take(slot);
 	vacate(slot);
 	fill_again(slot, wait);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "master/master.h"
+#include "master/reload.h"
 #include "shm/log.h"
 
 static void on_signal(struct ev_loop *loop, ev_io *io, int events)
@@ -30,12 +31,12 @@ static void on_signal(struct ev_loop *loop, ev_io *io, int events)
 			stop_begin(master, STOP_GRACEFUL);
 		else if (number == SIGQUIT)
 			stop_begin(master, STOP_NOW);
+		else if (number == SIGHUP)
+			reload_wish(master);
+		else if (number == SIGUSR1)
+			reload_reopen(master);
 		else
-			log_warning("%s (SIG%s) is not available in this version",
-				    number == SIGHUP	? "reload"
-				    : number == SIGUSR1 ? "reopening the logs"
-							: "upgrade",
-				    sigabbrev_np(number));
+			log_warning("upgrade (SIGUSR2) is not available in this version");
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "master/slot.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,12 +22,14 @@
 #include "master/adopt.h"
 #include "master/autopsy.h"
 #include "master/reap.h"
+#include "master/reload.h"
 #include "master/spawn.h"
 #include "master/vault.h"
 #include "shm/log.h"
 #include "shm/ring.h"
 #include "shm/text.h"
 
+#define START_SENT    UINT_MAX
 #define RETRY_SECONDS 0.02 /* the kernel took no more descriptors in flight */
 
 const char *slot_kind_name(enum slot_kind kind)
@@ -60,9 +63,9 @@ static int slot_ring(const struct master *master, const char *name)
 			   (uint32_t)config_number(master->config, CONF_LIMITS_STREAMS));
 }
 
-static bool slot_make(struct master *master, enum slot_kind kind, unsigned index)
+static bool slot_make_at(struct master *master, struct slot *slot, enum slot_kind kind,
+			 unsigned index)
 {
-	struct slot *slot = &master->slot[master->slots++];
 	int64_t lanes =
 		kind_table[kind].lanes ? config_number(master->config, CONF_LIMITS_STREAMS) : 0;
 
@@ -86,11 +89,51 @@ static bool slot_make(struct master *master, enum slot_kind kind, unsigned index
 	slot->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (kind == SLOT_YSF)
 		slot->ring_fd = slot_ring(master, slot->name);
-	if (slot->page_fd < 0 || slot->page_readonly < 0 || slot->page == NULL || slot->bell < 0 ||
-	    (kind == SLOT_YSF && slot->ring_fd < 0) || !vault_make(slot))
-		return master_why(master, EXIT_START, "can't make the memory of slot %s: %s",
-				  slot->name, strerror(errno));
-	return true;
+	return slot->page_fd >= 0 && slot->page_readonly >= 0 && slot->page != NULL &&
+	       slot->bell >= 0 && (kind != SLOT_YSF || slot->ring_fd >= 0) && vault_make(slot);
+}
+
+static bool slot_make(struct master *master, enum slot_kind kind, unsigned index)
+{
+	struct slot *slot = &master->slot[master->slots++];
+
+	if (slot_make_at(master, slot, kind, index))
+		return true;
+	return master_why(master, EXIT_START, "can't make the memory of slot %s: %s", slot->name,
+			  strerror(errno));
+}
+
+bool slot_make_more(struct master *master, unsigned index)
+{
+	struct slot *slot = &master->ysf[index];
+	uint64_t generation = slot->generation; /* of an earlier try */
+	int error;
+
+	memset(slot, 0, sizeof(*slot));
+	slot->generation = generation;
+	if (slot_make_at(master, slot, SLOT_YSF, index))
+		return true;
+	error = errno;
+	slot_unmake(slot);
+	errno = error;
+	return false;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void slot_unmake(struct slot *slot)
+{
+	page_unmap((const struct page **)&slot->page);
+	close_fd(&slot->page_fd);
+	close_fd(&slot->page_readonly);
+	close_fd(&slot->bell);
+	close_fd(&slot->ring_fd);
+	slot->master = NULL;
 }
 
 static unsigned slots_wanted(const struct master *master, enum slot_kind kind)
@@ -199,9 +242,12 @@ bool slot_send_start(const struct slot *slot, int control, uint64_t generation, 
 		     unsigned *passed)
 {
 	struct spawn_item items[SPAWN_ITEMS];
-	unsigned count = spawn_items(slot, items);
 	struct msg_start start;
+	unsigned count;
 
+	if (*passed == START_SENT)
+		return true; /* what is in force may have changed since */
+	count = spawn_items(slot, items);
 	for (; *passed < count; ++*passed) {
 		struct spawn_item *item = &items[*passed];
 
@@ -215,7 +261,7 @@ bool slot_send_start(const struct slot *slot, int control, uint64_t generation, 
 		start.standby = standby;
 		if (msg_send(control, MSG_START, generation, &start, sizeof(start), -1) != 0)
 			return false;
-		++*passed;
+		*passed = START_SENT;
 	}
 	return true;
 }
@@ -309,7 +355,8 @@ static void on_ready(struct slot *slot)
 	breaker_ready(&slot->breaker, now);
 	if (slot->kind == SLOT_KEEPER)
 		reap_checked(slot->master, UINT64_MAX);
-	slot_event(slot, true, 0, 0);
+	if (!slot->coming)
+		slot_event(slot, true, 0, 0);
 	boot_slot_ready(slot);
 }
 
@@ -326,6 +373,8 @@ static void on_message(struct slot *slot, struct msg *msg)
 	struct msg_release release;
 	struct msg_check check;
 	struct msg_closed closed;
+	struct msg_staged staged;
+	struct msg_drain drain;
 
 	if (msg->fd >= 0)
 		close(msg->fd); /* no worker has any to give */
@@ -336,6 +385,12 @@ static void on_message(struct slot *slot, struct msg *msg)
 	} else if (msg->type == MSG_CHECKED && slot->kind == SLOT_KEEPER) {
 		memcpy(&check, msg->body, sizeof(check));
 		reap_checked(slot->master, check.serial);
+	} else if (msg->type == MSG_STAGED) {
+		memcpy(&staged, msg->body, sizeof(staged));
+		reload_staged(slot, &staged);
+	} else if (msg->type == MSG_DRAINED) {
+		memcpy(&drain, msg->body, sizeof(drain));
+		reload_drained(slot, &drain);
 	} else if (msg->type == MSG_CLOSED && kind_vaulted(slot->kind)) {
 		memcpy(&closed, msg->body, sizeof(closed));
 		vault_over(slot, &closed);

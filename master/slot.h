@@ -14,6 +14,11 @@
 /* The table of all slots with their pages and doorbells. False after master_why. */
 bool slot_make_all(struct master *master);
 
+/* Slot ysf.INDEX, beyond the table: for a reload that wants more of them. False with errno. */
+bool slot_make_more(struct master *master, unsigned index);
+/* And away again: nobody holds it, its sockets are closed. */
+void slot_unmake(struct slot *slot);
+
 /* Starts a holder (fork and exec). A failure is a death before READY: it is tried again later. */
 void slot_spawn(struct slot *slot);
 

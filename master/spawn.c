@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/reload.h"
 #include "shm/role.h"
 #include "shm/text.h"
 
@@ -39,12 +40,12 @@ static struct spawn_item *give(struct list *list, enum msg_fd_role role, unsigne
 }
 
 /* Doorbells of everybody who follows the voice store, but for the slot's own. */
-static void give_bells(struct list *list, const struct slot *slot)
+static void give_bells(struct list *list, const struct slot *slot, const struct reload_view *view)
 {
 	const struct master *master = slot->master;
 	unsigned index = 0;
 
-	for (unsigned i = 0; i < master->slots; i++) {
+	for (unsigned i = 0; i < view->slots; i++) {
 		const struct slot *other = &master->slot[i];
 
 		if (other == slot || !kind_table[other->kind].follows)
@@ -54,13 +55,16 @@ static void give_bells(struct list *list, const struct slot *slot)
 	}
 }
 
-static void give_pages(struct list *list, const struct slot *slot)
+/* Of retired slots too: what they counted of a call that goes on still counts. */
+static void give_pages(struct list *list, const struct slot *slot, const struct reload_view *view)
 {
 	const struct master *master = slot->master;
 
-	for (unsigned i = 0; i < master->ysf_count; i++)
-		give(list, FD_PEER_PAGE, i, master->ysf[i].page_readonly);
-	for (unsigned i = 0; slot->kind == SLOT_KEEPER && i < master->slots; i++) {
+	for (unsigned i = 0; i < view->slots; i++)
+		if (master->slot[i].kind == SLOT_YSF)
+			give(list, FD_PEER_PAGE, master->slot[i].index,
+			     master->slot[i].page_readonly);
+	for (unsigned i = 0; slot->kind == SLOT_KEEPER && i < view->slots; i++) {
 		struct spawn_item *item =
 			give(list, FD_PAGE_OF_SLOT, i, master->slot[i].page_readonly);
 		text_copy(item->head.slot, sizeof(item->head.slot), master->slot[i].name);
@@ -71,8 +75,10 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 {
 	const struct master *master = slot->master;
 	struct list list = {items_r, 0};
+	struct reload_view view;
 
-	give(&list, FD_CONF, 0, master->conf_fd);
+	reload_view(slot, &view);
+	give(&list, FD_CONF, 0, view.conf_fd);
 	give(&list, FD_PAGE, 0, slot->page_fd);
 	give(&list, FD_LOG, 0, master->log_write);
 	if (slot->kind == SLOT_LOG) {
@@ -90,10 +96,10 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 	give(&list, FD_BELL, 0, slot->bell);
 	if (slot->ring_fd >= 0)
 		give(&list, FD_RING, 0, slot->ring_fd);
-	give_bells(&list, slot);
-	give_pages(&list, slot);
-	for (unsigned i = 0; slot->kind == SLOT_YSF && i < master->listeners; i++)
-		if (master->listener_used[i])
+	give_bells(&list, slot, &view);
+	give_pages(&list, slot, &view);
+	for (unsigned i = 0; slot->kind == SLOT_YSF && i < view.listeners; i++)
+		if (view.used[i] && slot->udp[i] >= 0)
 			give(&list, FD_UDP, i, slot->udp[i])->head.addr = master->listener[i];
 	return list.count;
 }

@@ -11,6 +11,7 @@
 
 #include "master/accept.h"
 #include "master/master.h"
+#include "master/reload.h"
 #include "master/slot.h"
 #include "shm/log.h"
 
@@ -94,6 +95,7 @@ void stop_begin(struct master *master, enum stop_mode mode)
 			master_why(master, EXIT_START, "stopped before it was ready");
 		log_info(mode == STOP_NOW ? "stopping at once" : "stopping");
 		master->phase = PHASE_STOPPING;
+		reload_stop(master);
 		accept_stop(master);
 		for (unsigned i = 0; i < master->slots; i++) {
 			struct slot *slot = &master->slot[i];

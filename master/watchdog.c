@@ -111,6 +111,7 @@ void watchdog_start(struct master *master)
 	master->watchdog_ns = (uint64_t)config_number(master->config, CONF_SERVER_WATCHDOG);
 	master->tick_ns = master->watchdog_ns / 5 < TICK_NS ? master->watchdog_ns / 5 : TICK_NS;
 	tick = (double)master->tick_ns / 1e9;
+	ev_timer_stop(master->loop, &master->watchdog);
 	ev_timer_init(&master->watchdog, on_tick, tick, tick);
 	master->watchdog.data = master;
 	ev_timer_start(master->loop, &master->watchdog);
