@@ -40,7 +40,7 @@ MAINS    := master/main.c $(MAKERS)
 SHACKCTL := $(wildcard master/shackctl*.c) $(CONF) $(SHM)
 MASTER   := $(filter-out $(MAINS) $(wildcard master/shackctl*.c),$(wildcard master/*.c))
 # A small TCP service and points to fail at, of test builds only.
-ONLYTEST := shm/fault.c $(wildcard workers/line/*.c)
+ONLYTEST := shm/fault.c workers/ysf/misbehave.c $(wildcard workers/line/*.c)
 WORKERS  := $(filter-out $(ONLYTEST),$(wildcard workers/*.c workers/*/*.c))
 PARTS    := $(SHM) $(STORE) $(MASTER) $(WORKERS)
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shm/log.h"
@@ -32,11 +33,20 @@ static void build_text(const struct page_crash *crash, char text_r[48])
 		snprintf(text_r + (size_t)2 * i, 3, "%02x", crash->build[i]);
 }
 
+static void time_text(uint64_t real, char text_r[32])
+{
+	time_t seconds = (time_t)(real / NS_PER_SEC);
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm) == NULL || strftime(text_r, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		text_r[0] = '\0';
+}
+
 static int head_text(struct ysf *ysf, const struct ring_entry *entry, char head_r[HEAD_MAX])
 {
 	const struct page_crash *crash = &ysf->page->crash;
 	const struct worker *worker = ysf->worker;
-	char from[ADDR_TEXT_MAX], at[ADDR_TEXT_MAX], build[48];
+	char from[ADDR_TEXT_MAX], at[ADDR_TEXT_MAX], build[48], received[32];
 	bool told = atomic_load(&crash->done) != 0;
 	struct addr listener = {0};
 	struct client_key key;
@@ -46,13 +56,13 @@ static int head_text(struct ysf *ysf, const struct ring_entry *entry, char head_
 	client_key_make(&key, &entry->from, entry->listener);
 	const struct gateway *gateway = gateways_find(&ysf->gateways, &key);
 	build_text(crash, build);
+	time_text(entry->stamp + (uint64_t)ysf->clock_offset, received);
 	return snprintf(head_r, HEAD_MAX,
 			"slot: %s\ngeneration: %llu\nseq: %llu\nfrom: %s\nlistener: %s\n"
-			"received: %llu\ngateway: %s\ntries: %u\nbuild: %s\nsignal: %d\n\n",
+			"received: %s\ngateway: %s\ntries: %u\nbuild id: %s\nsignal: %d\n\n",
 			worker->slot, (unsigned long long)worker->generation,
 			(unsigned long long)entry->seq, addr_text(&entry->from, from),
-			addr_text(&listener, at),
-			(unsigned long long)(entry->stamp + (uint64_t)ysf->clock_offset),
+			addr_text(&listener, at), received,
 			gateway != NULL ? gateway->name : "", ring_tries(&entry->tries),
 			told ? build : "", told ? crash->signal : 0);
 }

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "shm/log.h"
+#include "workers/ysf/misbehave.h"
 #include "workers/ysf/ysf.h"
 
 /* A step of the real clock between two batches that is larger makes stamps worthless for one turn. */
@@ -208,6 +209,8 @@ bool receive_datagram(struct ysf *ysf, struct ring_entry *in)
 		say_unlinked(ysf, in, kind == YSF_DATA ? "frame" : ysf_kind_text(kind));
 		return true;
 	}
+	if (kind == YSF_DATA)
+		misbehave(ysf, in);
 	if (kind == YSF_DATA)
 		return voice_frame(ysf, in, gateway);
 	if (kind == YSF_OPTIONS)
