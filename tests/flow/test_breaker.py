@@ -152,6 +152,23 @@ def test_a_neighbour_reads_for_a_parked_slot():
         assert daemon.status()["state"] == "ready"
 
 
+def test_crashes_under_voice_lose_nothing():
+    """From the first crash over parking and probe to the end: everybody hears everything, once."""
+    with Daemon("workers.ysf=2", "server.respawn_tokens=20/m", *OPTIONS, listen="127.0.0.1:0") as daemon:
+        with Simulator(daemon, *TALK) as sim:
+            sim.wait("talking")
+            park(daemon, "ysf.1")
+            probe = wait_for(daemon, "ysf.1", breaker="half-open", state="ready")
+            frames = ysf.counters_of(daemon, "ysf.1")["frames_total"]
+            eventually(lambda: ysf.counters_of(daemon, "ysf.1")["frames_total"] > frames + 100, 10,
+                       "frames of its own")
+            sim.finish()
+            report = sim.report()
+        print(f"# {probe['deaths']} crashes, {report['expected']} datagrams expected, {report['lost']} "
+              f"lost, {report['duplicates']} doubled, latency at most {report['latency_us']['max']} us")
+        assert_all_arrived(report)
+
+
 def test_a_probe_that_crashes_is_parked_again():
     with Daemon("workers.ysf=2", "server.respawn_tokens=30/m", *OPTIONS) as daemon:
         first = park(daemon, "ysf.1")
