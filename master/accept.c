@@ -24,6 +24,7 @@
 #define BACKLOG	      1024
 #define ACCEPT_BUDGET 64
 #define PAUSE_SECONDS 0.2
+#define RECEIVE_BYTES (208 * 1024)
 #define OWN_FDS	      256 /* what the master needs beside connections, roughly */
 
 struct acceptors {
@@ -38,6 +39,15 @@ static bool set(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
 }
 
+/* A worker leaves half a line in the socket until the rest is there. The kernel charges the whole
+ * packet for it, on loopback 64 KiB, and opens the window only for a packet of that size: with the
+ * usual buffer the rest could never come. Accepted sockets inherit the size. */
+static void set_buffer(int fd)
+{
+	if (!set(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BYTES))
+		set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BYTES);
+}
+
 /* -1 with errno. ADDR gets the port that the kernel chose. */
 static int listen_at(struct addr *addr)
 {
@@ -48,6 +58,7 @@ static int listen_at(struct addr *addr)
 
 	if (fd < 0)
 		return -1;
+	set_buffer(fd);
 	if ((sock.sa.sa_family != AF_INET6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
 	    set(fd, SOL_SOCKET, SO_REUSEADDR, 1) && bind(fd, &sock.sa, length) == 0 &&
 	    listen(fd, BACKLOG) == 0 && getsockname(fd, &sock.sa, &length) == 0 &&

@@ -26,7 +26,13 @@
 
 /* tcp_info names its states by numbers that only <netinet/tcp.h> has, and that clashes with
  * <linux/tcp.h>, which alone has the counters. */
-enum state { STATE_TIME_WAIT = 6, STATE_CLOSE_WAIT = 8, STATE_LAST_ACK = 9, STATE_CLOSING = 11 };
+enum state {
+	STATE_TIME_WAIT = 6,
+	STATE_CLOSE = 7,
+	STATE_CLOSE_WAIT = 8,
+	STATE_LAST_ACK = 9,
+	STATE_CLOSING = 11,
+};
 
 static size_t bytes_of(unsigned entries)
 {
@@ -144,6 +150,7 @@ int table_measure(int fd, struct table_counts *counts_r)
 		    before.tcpi_state != after.tcpi_state)
 			continue;
 		counts_r->ended = has_ended(after.tcpi_state);
+		counts_r->dead = after.tcpi_state == STATE_CLOSE;
 		counts_r->unread = (uint32_t)unread;
 		/* the peer's FIN counts as a byte received, but not as one that waits */
 		counts_r->received =

@@ -92,6 +92,7 @@ struct table_counts {
 	uint64_t sent;	   /* bytes that the kernel took from us, ever */
 	uint32_t unread;   /* bytes of the peer that wait in the socket */
 	bool ended;	   /* the peer has said its last byte */
+	bool dead;	   /* reset: neither side can say anything */
 };
 /* 0, or -1 with errno (EAGAIN: the counters would not stand still). */
 int table_measure(int fd, struct table_counts *counts_r);

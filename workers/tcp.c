@@ -174,17 +174,14 @@ static void on_event(struct ev_loop *loop, ev_io *io, int events)
 	tcp_pump(io->data);
 }
 
-/* Where the kernel stands. False when it can't be. */
-static bool find_offsets(struct tcp_conn *conn)
+/* Where the kernel stands by COUNTS. False when it can't be. */
+static bool find_offsets(struct tcp_conn *conn, const struct table_counts *counts)
 {
 	const struct table_entry *entry = conn->entry;
-	struct table_counts counts;
 
-	if (table_measure(conn->fd, &counts) != 0)
-		return false;
 	if (conn->tcp->exact) {
-		conn->consumed = counts.received - entry->base_received;
-		conn->sent = counts.sent - entry->base_sent;
+		conn->consumed = counts->received - entry->base_received;
+		conn->sent = counts->sent - entry->base_sent;
 		/* our own end of the stream counts as a byte too */
 		if (tcp_is(conn, TABLE_CLOSING) && conn->sent == table_now(entry)->out + 1)
 			conn->sent--;
@@ -192,7 +189,7 @@ static bool find_offsets(struct tcp_conn *conn)
 		conn->consumed = atomic_load(&entry->consumed);
 		conn->sent = atomic_load(&entry->sent);
 	}
-	return table_entry_sound(entry, conn->consumed, counts.unread, conn->sent);
+	return table_entry_sound(entry, conn->consumed, counts->unread, conn->sent);
 }
 
 static void greet(struct tcp_conn *conn)
@@ -207,10 +204,13 @@ static void greet(struct tcp_conn *conn)
 static void take_up(struct tcp_conn *conn)
 {
 	const struct tcp_kind *kind = conn->tcp->kind;
+	struct table_counts counts;
 
 	ev_io_init(&conn->watch, on_event, conn->fd, EV_READ);
 	conn->watch.data = conn;
-	if (!find_offsets(conn)) {
+	if (table_measure(conn->fd, &counts) != 0 || counts.dead) {
+		tcp_over(conn);
+	} else if (!find_offsets(conn, &counts)) {
 		page_count(conn->tcp->worker->page, COUNT_TCP_UNSOUND);
 		log_warning("session %llu: the record of it makes no sense, it is closed",
 			    (unsigned long long)conn->session);

@@ -183,6 +183,8 @@ static bool drop_stuck(struct tcp_conn *conn, size_t length)
 
 	if (table_measure(conn->fd, &counts) != 0)
 		return errno == EAGAIN;
+	if (counts.dead)
+		return false; /* what it left behind hides the error */
 	again = recv(conn->fd, conn->tcp->peek, TCP_PEEK, MSG_PEEK | MSG_DONTWAIT);
 	if (again != (ssize_t)length || (!counts.ended && counts.unread <= length))
 		return true; /* something came meanwhile, or nothing did */

@@ -230,7 +230,7 @@ static void ask_something(struct sim *sim, struct session *s)
 	size_t length = draw(s) % 100, at;
 
 	if (sim->big_every > 0 && draw(s) % (uint64_t)sim->big_every == 0) {
-		ask_burst(sim, s, 12000); /* 200 KiB */
+		ask_burst(sim, s, 14000); /* 200 KiB */
 	} else if (sim->burst_every > 0 && draw(s) % (uint64_t)sim->burst_every == 0) {
 		ask_burst(sim, s, (unsigned)(draw(s) % 400));
 	} else {
