@@ -9,6 +9,8 @@
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
 # LIMITS    needs root, ip, tc and a kernel with veth and tbf; else it skips
 
+import os
+import signal
 import socket
 import sys
 import time
@@ -157,6 +159,25 @@ def test_a_short_stall_costs_nothing():
         print(f"# {len(sent)} frames to {CROWD}, {line.rise(STALLED)} stalls, {missing} missing")
         expect(missing == 0, f"{missing} datagrams missing after a short stall")
         line.expect_well()
+
+
+def test_a_successor_finishes_what_stalled():
+    """The worker is killed in the middle of a fan-out: who has the frame does not get it again."""
+    with Line("ysf.max_age=0") as line:
+        for _ in range(5):  # as above
+            line.before = counters(line.daemon)
+            sent = line.fill()
+            os.kill(line.daemon.worker_pids()["ysf.0"], signal.SIGKILL)
+            line.wire.release()
+            sent.append(line.talker.terminator())
+            line.listener_hears(sent)
+            eventually(lambda: not streams(line.daemon), 5, "the end of the call")
+            missing, counted = line.read_crowd(sent), line.rise(NOBUFS)
+            expect(missing == counted, f"{missing} datagrams missing, {counted} counted")
+            line.listener.silent()
+            if missing == 0:
+                break
+        expect(missing == 0, f"{missing} datagrams missing after a kill in a stall")
 
 
 def test_a_long_stall_is_counted_and_passes():
