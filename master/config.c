@@ -54,6 +54,7 @@ struct load {
 	const char *file;	       /* as the operator named it */
 	char directory[PATH_MAX];      /* of the process */
 	char file_directory[PATH_MAX]; /* of the file */
+	bool lenient;
 	int first_line[CONF_KEYS];     /* where the file has a key, valid or not */
 	struct problems *problems;
 };
@@ -159,6 +160,8 @@ static void set_from_file(void *context, int line, const char *section, const ch
 	char where[WHERE_MAX];
 
 	snprintf(where, sizeof(where), "%s:%d: ", load->file, line);
+	if (option == NULL && load->lenient)
+		return;
 	if (option == NULL) {
 		const struct option_def *nearest = option_nearest(section, key);
 
@@ -353,6 +356,7 @@ static struct load *load_begin(const struct config_request *request, struct prob
 		return NULL;
 	}
 	load->problems = problems;
+	load->lenient = request->lenient;
 	load->file = request->file != NULL ? request->file : CONFIG_FILE_DEFAULT;
 	text_copy(load->config->file, sizeof(load->config->file), load->file);
 	if (find_directories(load, request) < 0) {

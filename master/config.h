@@ -28,6 +28,7 @@ struct config_request {
 	bool foreground;       /* of -f: server.log is stderr unless said otherwise */
 	const char *directory; /* absolute; relative FILE and paths in SET start here. NULL: the
 				* working directory. Remember it before chdir for a reload. */
+	bool lenient; /* leave out keys that this build does not know: another build wrote it */
 };
 
 struct config;

@@ -20,6 +20,7 @@
 
 #include "master/reload.h"
 #include "master/slot.h"
+#include "master/upgrade.h"
 #include "shm/log.h"
 #include "shm/text.h"
 
@@ -233,9 +234,23 @@ static void obey_reload(struct connection *c)
 	reload_begin(master);
 }
 
+static void obey_upgrade(struct connection *c, const char *path)
+{
+	struct master *master = c->control->master;
+	const char *why;
+
+	log_info("uid %u asks for an upgrade", c->uid);
+	if (!upgrade_may(master, &why)) {
+		refuse(c, why);
+		return;
+	}
+	wait_for_master(c);
+	upgrade_begin(master, path);
+}
+
 static bool is_later(const char *verb)
 {
-	static const char *const later[] = {"upgrade", "drain"};
+	static const char *const later[] = {"drain"};
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
 		if (strcmp(verb, later[i]) == 0)
@@ -246,7 +261,7 @@ static bool is_later(const char *verb)
 static void obey(struct connection *c, const struct msg *msg)
 {
 	struct master *master = c->control->master;
-	const char *words[WORDS_MAX];
+	const char *words[WORDS_MAX] = {NULL};
 
 	if (msg->type != MSG_REQUEST || msg_words(msg, words, WORDS_MAX) < 1) {
 		refuse(c, "that is not a request");
@@ -268,6 +283,8 @@ static void obey(struct connection *c, const struct msg *msg)
 	} else if (strcmp(words[0], "reopen") == 0) {
 		reload_reopen(master);
 		answer(c, NULL, 0, "");
+	} else if (strcmp(words[0], "upgrade") == 0) {
+		obey_upgrade(c, words[1]);
 	} else if (is_later(words[0])) {
 		refuse(c, "not available in this version");
 	} else {
@@ -358,7 +375,8 @@ static void turn_away(struct control *control, int fd)
 	close(fd);
 }
 
-static void welcome(struct control *control, int fd)
+/* NULL when there is no place for it. */
+static struct connection *take_in(struct control *control, int fd)
 {
 	struct connection *c;
 	unsigned place = 0;
@@ -366,16 +384,25 @@ static void welcome(struct control *control, int fd)
 	while (place < CONTROL_CONNECTIONS && control->connection[place] != NULL)
 		place++;
 	c = place < CONTROL_CONNECTIONS ? calloc(1, sizeof(*c)) : NULL;
-	if (c == NULL) {
-		turn_away(control, fd);
-		return;
-	}
+	if (c == NULL)
+		return NULL;
 	c->control = control;
 	c->fd = fd;
 	control->connection[place] = c;
 	ev_io_init(&c->io, on_io, fd, EV_READ);
 	ev_init(&c->timer, on_timeout);
 	c->io.data = c->timer.data = c;
+	return c;
+}
+
+static void welcome(struct control *control, int fd)
+{
+	struct connection *c = take_in(control, fd);
+
+	if (c == NULL) {
+		turn_away(control, fd);
+		return;
+	}
 	if (!who_is_it(c)) {
 		drop(&c);
 		return;
@@ -439,19 +466,79 @@ static bool make_socket(struct master *master, struct control *control)
 	return true;
 }
 
-bool control_open(struct master *master)
+static struct control *make_control(struct master *master)
 {
 	struct control *control = calloc(1, sizeof(*control));
 
-	if (control == NULL || asprintf(&master->socket_path, "%s/control.sock",
-					config_text(master->config, CONF_SERVER_RUN_DIR)) < 0) {
-		free(control);
-		return master_why(master, EXIT_START, "out of memory");
-	}
+	if (control == NULL)
+		return NULL;
 	control->master = master;
 	control->fd = -1;
 	master->own_control = control;
+	return control;
+}
+
+bool control_open(struct master *master)
+{
+	struct control *control = make_control(master);
+
+	if (control == NULL || asprintf(&master->socket_path, "%s/control.sock",
+					config_text(master->config, CONF_SERVER_RUN_DIR)) < 0)
+		return master_why(master, EXIT_START, "out of memory");
 	return make_socket(master, control);
+}
+
+/* ---- from image to image ---- */
+
+void control_each(const struct master *master,
+		  void (*visit)(void *arg, enum handover_role role, int fd), void *arg)
+{
+	const struct control *control = master->own_control;
+
+	visit(arg, ROLE_CONTROL, control->fd);
+	for (unsigned i = 0; i < CONTROL_CONNECTIONS; i++) {
+		const struct connection *c = control->connection[i];
+
+		if (c != NULL && c->patient)
+			visit(arg, ROLE_ASKER, c->fd);
+		else if (c != NULL && !c->answering)
+			visit(arg, ROLE_CALLER, c->fd);
+	}
+}
+
+bool control_quiet(const struct master *master)
+{
+	const struct control *control = master->own_control;
+
+	for (unsigned i = 0; i < CONTROL_CONNECTIONS; i++) {
+		const struct connection *c = control->connection[i];
+
+		if (c != NULL && (c->answering || c->request != NULL))
+			return false;
+	}
+	return true;
+}
+
+bool control_inherit(struct master *master, enum handover_role role, int fd)
+{
+	struct control *control =
+		master->own_control != NULL ? master->own_control : make_control(master);
+	struct connection *c;
+
+	if (control == NULL)
+		return false;
+	if (role == ROLE_CONTROL) {
+		control->fd = fd;
+		return true;
+	}
+	c = take_in(control, fd);
+	if (c == NULL || !who_is_it(c)) {
+		if (c != NULL)
+			drop(&c);
+		return false;
+	}
+	c->patient = role == ROLE_ASKER;
+	return true;
 }
 
 void control_start(struct master *master)
@@ -461,6 +548,15 @@ void control_start(struct master *master)
 	ev_io_init(&control->io, on_accept, control->fd, EV_READ);
 	control->io.data = control;
 	ev_io_start(master->loop, &control->io);
+	for (unsigned i = 0; i < CONTROL_CONNECTIONS; i++) {
+		struct connection *c = control->connection[i];
+
+		/* who called the image before this one and has not spoken yet */
+		if (c == NULL || c->patient)
+			continue;
+		ev_io_start(master->loop, &c->io);
+		arm(c, CONTROL_SECONDS);
+	}
 }
 
 void control_close(struct master *master)

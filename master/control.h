@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 
+#include "master/handover.h"
 #include "master/master.h"
 
 #define CONTROL_CONNECTIONS 32
@@ -27,6 +28,16 @@ void control_close(struct master *master);
 void control_conclude(struct master *master, json_t *json, uint32_t status, const char *why);
 /* Keeper serves: hands over what waited for it. */
 void control_keeper_serves(struct master *master);
+
+/* ---- from image to image ---- */
+
+/* Visits the listening socket and every connection. */
+void control_each(const struct master *master,
+		  void (*visit)(void *arg, enum handover_role role, int fd), void *arg);
+/* Is nobody there but who waits for the upgrade and who has not spoken yet? */
+bool control_quiet(const struct master *master);
+/* Takes one of them over. False when there is no place for it; FD stays the caller's then. */
+bool control_inherit(struct master *master, enum handover_role role, int fd);
 
 /* rights.c: what a peer may ask for; pure. */
 enum rights {

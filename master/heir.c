@@ -187,6 +187,7 @@ bool heir_inherit(struct slot *slot)
 	slot->pidfd = heir->pidfd;
 	slot->control = heir->control;
 	slot->generation = heir->generation;
+	slot->former = false;
 	slot->passed = heir->passed;
 	slot->ready_ns = heir->ready_ns;
 	slot->want_go = slot->want_stop = slot->condemned = slot->planned = false;

@@ -108,6 +108,7 @@ struct slot {
 	struct post *post, **post_end; /* messages that wait, see slot_post */
 	unsigned posts;
 	bool condemned; /* our watchdog sent it a signal */
+	bool former;	/* started by the image before this one */
 	bool planned;	/* it was asked to end so that a successor takes its place */
 	enum msg_hang hang; /* because of this */
 	struct watch watch;
@@ -160,6 +161,11 @@ struct master {
 	struct ev_loop *loop;
 	struct config *config;
 	const struct config_request *request; /* what it was loaded of, for a reload */
+	char *program;	       /* where the executable was when the daemon was started */
+	char **argv;	       /* how */
+	uint64_t images;       /* executions of this process that served: 1, 2, ... */
+	struct upgrade *own_upgrade;
+	struct connection *asker; /* waits for the end of an upgrade; NULL: nobody */
 	bool foreground;
 	int launcher; /* pipe to the waiting launcher, -1: none */
 	int exit_code;

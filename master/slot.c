@@ -21,6 +21,7 @@
 
 #include "master/adopt.h"
 #include "master/autopsy.h"
+#include "master/net.h"
 #include "master/reap.h"
 #include "master/reload.h"
 #include "master/spawn.h"
@@ -29,7 +30,6 @@
 #include "shm/ring.h"
 #include "shm/text.h"
 
-#define START_SENT    UINT_MAX
 #define RETRY_SECONDS 0.02 /* the kernel took no more descriptors in flight */
 
 const char *slot_kind_name(enum slot_kind kind)
@@ -63,15 +63,12 @@ static int slot_ring(const struct master *master, const char *name)
 			   (uint32_t)config_number(master->config, CONF_LIMITS_STREAMS));
 }
 
-static bool slot_make_at(struct master *master, struct slot *slot, enum slot_kind kind,
-			 unsigned index)
+void slot_begin(struct master *master, struct slot *slot, enum slot_kind kind, unsigned index)
 {
-	int64_t lanes =
-		kind_table[kind].lanes ? config_number(master->config, CONF_LIMITS_STREAMS) : 0;
-
 	slot->master = master;
 	slot->kind = kind;
 	slot->index = index;
+	slot->page_fd = slot->page_readonly = slot->bell = -1;
 	slot->pidfd = slot->control = slot->table_fd = slot->ring_fd = -1;
 	slot->heir.pidfd = slot->heir.control = -1;
 	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++)
@@ -81,16 +78,34 @@ static bool slot_make_at(struct master *master, struct slot *slot, enum slot_kin
 	breaker_init(&slot->breaker,
 		     (unsigned)config_number(master->config, CONF_SERVER_RESPAWN_TOKENS),
 		     clock_mono());
-	slot->page_fd = page_create(slot->name, (uint32_t)lanes);
+}
+
+bool slot_furnish(struct slot *slot)
+{
+	const struct master *master = slot->master;
+	int64_t lanes = kind_table[slot->kind].lanes
+				? config_number(master->config, CONF_LIMITS_STREAMS)
+				: 0;
+
+	if (slot->page_fd < 0)
+		slot->page_fd = page_create(slot->name, (uint32_t)lanes);
 	if (slot->page_fd >= 0) {
 		slot->page_readonly = page_reopen_readonly(slot->page_fd);
 		slot->page = page_map(slot->page_fd);
 	}
-	slot->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (kind == SLOT_YSF)
+	if (slot->bell < 0)
+		slot->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (slot->kind == SLOT_YSF && slot->ring_fd < 0)
 		slot->ring_fd = slot_ring(master, slot->name);
-	return slot->page_fd >= 0 && slot->page_readonly >= 0 && slot->page != NULL &&
-	       slot->bell >= 0 && (kind != SLOT_YSF || slot->ring_fd >= 0) && vault_make(slot);
+	return slot->page_readonly >= 0 && slot->page != NULL && slot->bell >= 0 &&
+	       (slot->kind != SLOT_YSF || slot->ring_fd >= 0) && vault_make(slot);
+}
+
+static bool slot_make_at(struct master *master, struct slot *slot, enum slot_kind kind,
+			 unsigned index)
+{
+	slot_begin(master, slot, kind, index);
+	return slot_furnish(slot);
 }
 
 static bool slot_make(struct master *master, enum slot_kind kind, unsigned index)
@@ -245,8 +260,9 @@ bool slot_send_start(const struct slot *slot, int control, uint64_t generation, 
 	struct msg_start start;
 	unsigned count;
 
-	if (*passed == START_SENT)
-		return true; /* what is in force may have changed since */
+	/* what comes into being later is given by other messages */
+	if (*passed == SLOT_STARTED)
+		return true;
 	count = spawn_items(slot, items);
 	for (; *passed < count; ++*passed) {
 		struct spawn_item *item = &items[*passed];
@@ -261,7 +277,7 @@ bool slot_send_start(const struct slot *slot, int control, uint64_t generation, 
 		start.standby = standby;
 		if (msg_send(control, MSG_START, generation, &start, sizeof(start), -1) != 0)
 			return false;
-		*passed = START_SENT;
+		*passed = SLOT_STARTED;
 	}
 	return true;
 }
@@ -454,6 +470,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 static void slot_reset(struct slot *slot)
 {
 	slot->generation++;
+	slot->former = false;
 	slot->state = SLOT_STARTING;
 	slot->passed = 0;
 	slot->want_go = slot->want_stop = slot->condemned = slot->planned = false;
@@ -474,6 +491,7 @@ pid_t slot_fork(const struct slot *slot, int *pidfd_r, int *control_r)
 	*pidfd_r = *control_r = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 		return 0;
+	net_spawned();
 	pid = spawn_fork(slot, pair[1]);
 	saved = errno;
 	close(pair[1]);

@@ -9,6 +9,8 @@
 #ifndef SHACKD_MASTER_SLOT_H
 #define SHACKD_MASTER_SLOT_H
 
+#include <limits.h>
+
 #include "master/master.h"
 
 /* The table of all slots with their pages and doorbells. False after master_why. */
@@ -18,6 +20,10 @@ bool slot_make_all(struct master *master);
 bool slot_make_more(struct master *master, unsigned index);
 /* And away again: nobody holds it, its sockets are closed. */
 void slot_unmake(struct slot *slot);
+/* A zeroed entry of the table becomes a slot that has nothing yet. */
+void slot_begin(struct master *master, struct slot *slot, enum slot_kind kind, unsigned index);
+/* Makes what it lacks (what it has was inherited) and maps it. False with errno. */
+bool slot_furnish(struct slot *slot);
 
 /* Starts a holder (fork and exec). A failure is a death before READY: it is tried again later. */
 void slot_spawn(struct slot *slot);
@@ -49,6 +55,8 @@ void slot_event(struct slot *slot, bool up, int signal, int status);
 /* Tells keeper of something that befell the daemon as a whole; waits for keeper if it must. */
 void slot_note(struct master *master, enum msg_note_type type, bool failed, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+#define SLOT_STARTED UINT_MAX /* of `passed`: all was sent */
 
 /* Sends the start sequence on from message *PASSED. False with errno when the socket took one not. */
 bool slot_send_start(const struct slot *slot, int control, uint64_t generation, bool standby,

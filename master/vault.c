@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "master/slot.h"
 #include "shm/log.h"
 #include "shm/table.h"
 
@@ -228,6 +229,8 @@ bool vault_adopt(struct slot *slot, const struct vault_entry *entry)
 	    atomic_load(&room->table.block->entry[entry->index].session) != entry->session)
 		return false;
 	occupy(room, &room->place[entry->index], entry);
+	if (slot_alive(slot)) /* who serves on has its duplicate */
+		room->place[entry->index].given = slot->generation;
 	if (slot->master->next_session <= entry->session)
 		slot->master->next_session = entry->session + 1;
 	return true;

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      net - what catches a new image that falls
+ * PURPOSE   Between the exec and the commit point every way to fail leads back into the executable
+ *           that served before: fault signals, an exit, a timer, and a word of our own.
+ * OWNER     master, the image that has taken over and not yet committed
+ * CONTRACT  armed first of all, before anything is read or allocated; what it needs comes by the
+ *           command line. Going back keeps the pid and every descriptor of the record.
+ * LIMITS    not caught: SIGKILL, and a loader that fails after a rehearsal that passed
+ */
+#ifndef SHACKD_MASTER_NET_H
+#define SHACKD_MASTER_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define NET_SECONDS 8
+#define NET_WHY_MAX 256
+
+/* argv: { "shackd", NET_ADOPT or NET_RESUME, "RECORD:EXECUTABLE", what the daemon was started with... } */
+#define NET_ADOPT  "--adopt"
+#define NET_RESUME "--resume"
+
+/* Shared by the images over the exec, in a memfd of the record. */
+struct net_progress {
+	uint32_t magic;
+	int32_t signal;	   /* that ended the attempt; 0: none */
+	uint64_t failed;   /* clock_mono of the failure; 0: none */
+	uint32_t spawned;  /* processes that the new image started */
+	uint32_t attempts; /* 1: the new image runs */
+	char stage[64];	   /* what it was doing */
+	char why[NET_WHY_MAX];
+};
+
+/* Makes the memfd. -1 with errno. */
+int net_progress_create(void);
+struct net_progress *net_progress_map(int fd);
+void net_progress_unmap(struct net_progress **progress);
+
+/* Reads "RECORD:EXECUTABLE". */
+bool net_parse(const char *text, int *record_r, int *executable_r);
+/* Executes EXECUTABLE with FLAG and "RECORD:BACK" before the arguments of ARGV, which begin at [0].
+ * Returns only when that failed, with errno. */
+void net_exec(int executable, const char *flag, int record, int back, char **argv);
+
+/* Arms it: back into EXECUTABLE with RECORD. ARGV: what the daemon was started with. */
+void net_arm(int record, int executable, char **argv);
+/* From here on a failure says what was being done. PROGRESS stays mapped until net_disarm. */
+void net_watch(struct net_progress *progress);
+void net_stage(const char *stage);
+/* Every process that is started, so that the old image gives later generations other numbers. */
+void net_spawned(void);
+/* Goes back. */
+void net_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+bool net_armed(void);
+/* The commit point. */
+void net_disarm(void);
+
+#endif
