@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,8 @@
 #include "master/reload.h"
 #include "master/slot.h"
 #include "master/snapshot.h"
+#include "master/takeover.h"
+#include "master/upgrade.h"
 #include "master/vault.h"
 #include "shm/log.h"
 
@@ -66,15 +69,31 @@ static int open_high(const char *path, int flags)
 }
 
 /* The file that we run, whatever its name leads to later. */
-static bool open_own(struct master *master)
+static bool open_executable(struct master *master)
 {
 	master->executable = open_high("/proc/self/exe", O_PATH);
+	return master->executable >= 0 ||
+	       master_why(master, EXIT_START, "can't open my own executable: %s", strerror(errno));
+}
+
+/* Where it is now: a package manager will put its successor there. */
+static bool note_program(struct master *master)
+{
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+
+	if (length > 0 && length < (ssize_t)sizeof(path))
+		master->program = strndup(path, (size_t)length);
+	return master->program != NULL ||
+	       master_why(master, EXIT_START, "can't find out where my executable is");
+}
+
+static bool open_own(struct master *master)
+{
 	master->null = open_high("/dev/null", O_RDWR);
-	if (master->executable < 0 || master->null < 0)
-		return master_why(master, EXIT_START, "can't open %s: %s",
-				  master->executable < 0 ? "my own executable" : "/dev/null",
-				  strerror(errno));
-	return true;
+	if (master->null < 0)
+		return master_why(master, EXIT_START, "can't open /dev/null: %s", strerror(errno));
+	return open_executable(master) && note_program(master);
 }
 
 static void raise_limits(void)
@@ -86,6 +105,12 @@ static void raise_limits(void)
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		log_warning("can't raise the limit of open files: %s", strerror(errno));
+}
+
+static void start_log(struct master *master)
+{
+	log_init(master->log_write, "master", master->images,
+		 (enum log_level)config_number(master->config, CONF_SERVER_LOG_LEVEL), NULL);
 }
 
 /* From here on nothing that is said gets lost: it waits for the log worker. */
@@ -104,8 +129,7 @@ static bool open_log(struct master *master)
 	master->log_err = fcntl(2, F_DUPFD_CLOEXEC, LOW_FD);
 	if (master->log_err < 0)
 		master->log_err = master->null;
-	log_init(master->log_write, "master", 0,
-		 (enum log_level)config_number(master->config, CONF_SERVER_LOG_LEVEL), NULL);
+	start_log(master);
 	return true;
 }
 
@@ -113,7 +137,6 @@ static bool make_snapshot(struct master *master)
 {
 	struct snapshot_listeners listeners = {master->listener_asked, master->listener_used};
 
-	master->conf_generation = 1;
 	master->conf_fd = snapshot_build(master->config, master->conf_generation, &listeners);
 	if (master->conf_fd < 0)
 		return master_why(master, EXIT_START, "can't make the configuration snapshot: %s",
@@ -162,7 +185,7 @@ static bool prepare(struct master *master, const char *pidfile)
 	       place_identity(master) && place_directories(master) &&
 	       place_pidfile(master, pidfile) && slot_make_all(master) && bind_all(master) &&
 	       accept_open(master) && make_snapshot(master) && make_gates(master) &&
-	       control_open(master) && reload_open(master) && make_loop(master);
+	       control_open(master) && reload_open(master) && upgrade_open(master) && make_loop(master);
 }
 
 /* ---- one after the other ---- */
@@ -211,6 +234,7 @@ static void go_together(struct master *master)
 			slot_go(&master->slot[i]);
 	accept_start(master);
 	announce(master);
+	upgrade_settle_stores(master);
 	reload_serving(master);
 }
 
@@ -225,8 +249,11 @@ void boot_slot_ready(struct slot *slot)
 	if (!kind_serves(slot->kind) || master->phase == PHASE_SERVING)
 		slot_go(slot);
 	reload_slot_serves(slot);
-	if (slot == master->keeper)
+	if (slot == master->keeper) {
 		control_keeper_serves(master);
+		if (master->announced)
+			upgrade_settle_stores(master);
+	}
 	if (slot == master->log && master->phase == PHASE_LOG) {
 		master->phase = PHASE_KEEPER;
 		slot_spawn(master->keeper);
@@ -283,6 +310,8 @@ static void tear_down(struct master *master)
 	log_init(-1, "master", 0, LOG_LEVEL_INFO, NULL);
 	free(master->socket_path);
 	free(master->pidfile_path);
+	free(master->program);
+	upgrade_free(master);
 	close_fd(&master->pidfile);
 	for (unsigned i = 0; i < 2; i++)
 		close_fd(&master->locked[i]);
@@ -312,23 +341,34 @@ static void say_why(struct master *master)
 		fprintf(stderr, "shackd: %s\n", master->why);
 }
 
+void boot_init(struct master *master_r)
+{
+	*master_r = (struct master){
+		.launcher = -1,
+		.started = clock_mono(),
+		.executable = -1,
+		.null = -1,
+		.conf_fd = -1,
+		.log_read = -1,
+		.log_write = -1,
+		.log_err = -1,
+		.gate_fd = {-1, -1},
+		.pidfile = -1,
+		.locked = {-1, -1},
+	};
+}
+
 int boot_run(struct config **config, const struct config_request *request, const char *pidfile,
 	     int launcher)
 {
 	struct master *master = &the_master;
 
-	*master = (struct master){
-		.config = *config,
-		.request = request,
-		.foreground = request->foreground,
-		.launcher = launcher,
-		.started = clock_mono(),
-		.executable = -1,
-		.null = -1,
-		.log_read = -1,
-		.pidfile = -1,
-		.locked = {-1, -1},
-	};
+	boot_init(master);
+	master->config = *config;
+	master->request = request;
+	master->foreground = request->foreground;
+	master->launcher = launcher;
+	master->conf_generation = master->images = 1;
 	if (prepare(master, pidfile)) {
 		signals_start(master);
 		control_start(master);
@@ -339,6 +379,32 @@ int boot_run(struct config **config, const struct config_request *request, const
 	}
 	tear_down(master);
 	*config = master->config;
+	say_why(master);
+	return master->exit_code;
+}
+
+static bool adopt(struct master *master)
+{
+	takeover_inherit(master);
+	start_log(master);
+	return signals_block(master) && open_executable(master) && make_snapshot(master) &&
+	       reload_open(master) && upgrade_open(master) && make_loop(master);
+}
+
+int boot_adopt(void)
+{
+	struct master *master = &the_master;
+
+	boot_init(master);
+	if (!adopt(master)) {
+		say_why(master);
+		exit(master->exit_code); /* and so back, if there is a way */
+	}
+	watchdog_start(master);
+	takeover_start(master);
+	ev_run(master->loop, 0);
+	tear_down(master);
+	config_destroy(&master->config);
 	say_why(master);
 	return master->exit_code;
 }

@@ -18,4 +18,7 @@
 int boot_run(struct config **config, const struct config_request *request, const char *pidfile,
 	     int launcher);
 
+/* The same for an image that takes the place of another: see takeover.h. */
+int boot_adopt(void);
+
 #endif

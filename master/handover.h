@@ -39,7 +39,8 @@ struct handover_master {
 	uint32_t images; /* of the writer: 1 for who was started */
 	uint64_t started;
 	uint64_t conf_generation;
-	uint64_t events_dropped, messages_bad, control_refused;
+	uint64_t events_dropped, messages_bad, control_refused, crashes_dropped;
+	uint64_t sessions_refused, sessions_refused_per_ip, accept_failed;
 	uint64_t next_session;
 	uint64_t check_serial;
 	uint64_t asked; /* clock_mono of the request */
@@ -108,7 +109,7 @@ enum handover_role {
 	ROLE_HOLDER, /* control socket of the present holder */
 	ROLE_PIDFD,  /* of the present holder */
 	ROLE_UDP,    /* index: listener */
-	ROLE_ACCEPT, /* listening TCP socket of a kind (in `slot`) */
+	ROLE_ACCEPT, /* listening TCP socket; `slot` names the kind */
 	ROLE_TCP,    /* connection of the vault; index: its place in the table */
 };
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "master/accept.h"
 #include "master/control.h"
 #include "master/fdprint.h"
 #include "master/record.h"
@@ -167,6 +168,10 @@ static void take_numbers(struct inheriting *in)
 	master->events_dropped = from->events_dropped;
 	master->messages_bad = from->messages_bad;
 	master->control_refused = from->control_refused;
+	master->crashes_dropped = from->crashes_dropped;
+	master->sessions_refused = from->sessions_refused;
+	master->sessions_refused_per_ip = from->sessions_refused_per_ip;
+	master->accept_failed = from->accept_failed;
 	master->next_session = from->next_session;
 	master->check_serial = from->check_serial;
 	master->worker_uid = from->worker_uid;
@@ -228,7 +233,8 @@ static bool take_slot(struct inheriting *in, const struct handover_item *item)
 		return fail(in, "this build has no workers of the kind '%s'", from.kind);
 	if (master->slots == MASTER_SLOTS_MAX || find_slot(master, from.name) != NULL)
 		return fail(in, "the handover record has too many slots, or %s twice", from.name);
-	slot = slot_begin(master, kind, from.index);
+	slot = &master->slot[master->slots++];
+	slot_begin(master, slot, kind, from.index);
 	if (strcmp(slot->name, from.name) != 0)
 		return fail(in, "slot %s is called %s by this build", from.name, slot->name);
 	slot->retired = from.retired != 0;
@@ -337,6 +343,7 @@ static bool take_fd(struct inheriting *in, const struct handover_item *item)
 {
 	char why[160];
 	struct handover_fd fd;
+	enum slot_kind kind;
 	int *place;
 
 	handover_get(item, &fd, sizeof(fd));
@@ -349,6 +356,12 @@ static bool take_fd(struct inheriting *in, const struct handover_item *item)
 	if (fd.role == ROLE_CONTROL || fd.role == ROLE_ASKER || fd.role == ROLE_CALLER) {
 		if (!control_inherit(in->master, (enum handover_role)fd.role, fd.fd))
 			return fail(in, "a control connection can't be taken over");
+		return true;
+	}
+	if (fd.role == ROLE_ACCEPT) {
+		if (!find_kind(fd.slot, &kind) ||
+		    !accept_adopt(in->master, kind, fd.fd, &fd.addr))
+			return fail(in, "a listener of %s can't be taken over", fd.slot);
 		return true;
 	}
 	place = place_of(in->master, &fd);

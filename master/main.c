@@ -20,6 +20,9 @@
 #include "master/flags.h"
 #include "master/launch.h"
 #include "master/master.h"
+#include "master/net.h"
+#include "master/rehearse.h"
+#include "master/takeover.h"
 #include "master/version.h"
 #include "shm/role.h"
 
@@ -147,6 +150,11 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(argv[1], ROLE_FLAG) == 0)
 		return run_role(argv[2]);
+	if (takeover_asked(argc, argv))
+		return boot_adopt();
+	if (argc == 3 && strcmp(argv[1], REHEARSE_FLAG) == 0)
+		return rehearse_main(argv[2]);
+	net_remember(argv);
 	open_standard();
 	if (flags_parse(argc, argv, &flags, error) != 0) {
 		fprintf(stderr, "shackd: %s\n", error);

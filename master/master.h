@@ -163,9 +163,9 @@ struct master {
 	const struct config_request *request; /* what it was loaded of, for a reload */
 	char *program;	       /* where the executable was when the daemon was started */
 	char **argv;	       /* how */
+	uint32_t edition;      /* of the stores; 0: keeper has not said */
 	uint64_t images;       /* executions of this process that served: 1, 2, ... */
 	struct upgrade *own_upgrade;
-	struct connection *asker; /* waits for the end of an upgrade; NULL: nobody */
 	bool foreground;
 	int launcher; /* pipe to the waiting launcher, -1: none */
 	int exit_code;
@@ -236,6 +236,9 @@ struct master {
 /* Remembers why the master can't start or go on; the first reason wins. Returns false. */
 bool master_why(struct master *master, int exit_code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* boot.c: a master that holds nothing yet. */
+void boot_init(struct master *master_r);
 
 /* boot.c: a slot became READY, or died while the daemon starts. */
 void boot_slot_ready(struct slot *slot);

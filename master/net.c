@@ -34,6 +34,7 @@ static struct {
 	int executable;
 	char flag[16];
 	char what[32];
+	char **started_with;
 	char *argv[NET_ARGS];
 	struct net_progress *progress;
 } net;
@@ -111,8 +112,9 @@ bool net_parse(const char *text, int *record_r, int *executable_r)
 }
 
 /* The argument vector of the next image. */
-static void prepare(const char *flag, int record, int back, char **argv)
+static void prepare(const char *flag, int record, int back)
 {
+	char **argv = net.started_with;
 	unsigned count = 0;
 
 	snprintf(net.flag, sizeof(net.flag), "%s", flag);
@@ -126,9 +128,14 @@ static void prepare(const char *flag, int record, int back, char **argv)
 	net.argv[count] = NULL;
 }
 
-void net_exec(int executable, const char *flag, int record, int back, char **argv)
+void net_remember(char **argv)
 {
-	prepare(flag, record, back, argv);
+	net.started_with = argv;
+}
+
+void net_exec(int executable, const char *flag, int record, int back)
+{
+	prepare(flag, record, back);
 	execveat(executable, "", net.argv, environ, AT_EMPTY_PATH);
 }
 
@@ -174,12 +181,12 @@ static void handle_signals(void (*handler)(int))
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-void net_arm(int record, int executable, char **argv)
+void net_arm(int record, int executable)
 {
 	const stack_t stack = {.ss_sp = net_stack, .ss_size = sizeof(net_stack)};
 
 	net.executable = executable;
-	prepare(NET_RESUME, record, executable, argv);
+	prepare(NET_RESUME, record, executable);
 	sigaltstack(&stack, NULL);
 	handle_signals(on_signal);
 	net.armed = 1;

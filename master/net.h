@@ -40,12 +40,13 @@ void net_progress_unmap(struct net_progress **progress);
 
 /* Reads "RECORD:EXECUTABLE". */
 bool net_parse(const char *text, int *record_r, int *executable_r);
-/* Executes EXECUTABLE with FLAG and "RECORD:BACK" before the arguments of ARGV, which begin at [0].
- * Returns only when that failed, with errno. */
-void net_exec(int executable, const char *flag, int record, int back, char **argv);
+/* ARGV: what the daemon was started with; must live on. Every image shows it again. */
+void net_remember(char **argv);
+/* Executes EXECUTABLE with FLAG and "RECORD:BACK". Returns only when that failed, with errno. */
+void net_exec(int executable, const char *flag, int record, int back);
 
-/* Arms it: back into EXECUTABLE with RECORD. ARGV: what the daemon was started with. */
-void net_arm(int record, int executable, char **argv);
+/* Arms it: back into EXECUTABLE with RECORD. */
+void net_arm(int record, int executable);
 /* From here on a failure says what was being done. PROGRESS stays mapped until net_disarm. */
 void net_watch(struct net_progress *progress);
 void net_stage(const char *stage);

@@ -20,6 +20,7 @@
 #include "master/heir.h"
 #include "master/reload.h"
 #include "master/slot.h"
+#include "master/takeover.h"
 #include "shm/log.h"
 
 #define REAP_NS (200 * NS_PER_MS)
@@ -129,9 +130,14 @@ static bool is_fault(int signal)
 	return false;
 }
 
+static bool is_foreign_kill(const struct slot *slot, const siginfo_t *info)
+{
+	return !slot->condemned && info->si_code != CLD_EXITED && info->si_status == SIGKILL;
+}
+
 static enum breaker_death classify(const struct slot *slot, const siginfo_t *info)
 {
-	bool foreign = !slot->condemned && info->si_code != CLD_EXITED && info->si_status == SIGKILL;
+	bool foreign = is_foreign_kill(slot, info);
 
 	/* somebody else's SIGKILL says nothing about the worker, before READY no more than after */
 	if (slot->state == SLOT_STARTING && !foreign)
@@ -269,6 +275,8 @@ void reap_on_death(struct ev_loop *loop, ev_io *io, int events)
 			     : breaker_died(&slot->breaker, classify(slot, &info),
 					    !slot_has_neighbour(slot), clock_mono());
 	tell_log(slot, wait);
+	if (!slot->former && !is_foreign_kill(slot, &info))
+		takeover_worker_died(slot);
 	signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
 	reap_later(slot->master, slot->pid, slot->pidfd);
 	slot->state = SLOT_WAITING;

@@ -17,9 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "master/accept.h"
 #include "master/control.h"
 #include "master/dump.h"
 #include "master/fdprint.h"
+#include "master/slot.h"
 #include "master/vault.h"
 #include "master/version.h"
 #include "shm/text.h"
@@ -82,6 +84,21 @@ static void put_own(struct writing *writing, const struct master *master, int pr
 static void put_connection(void *arg, enum handover_role role, int fd)
 {
 	put_fd(arg, role, 0, "", fd);
+}
+
+static void put_acceptors(struct writing *writing, const struct master *master)
+{
+	unsigned count;
+	const struct acceptor *acceptor = accept_list(master, &count);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct handover_fd item =
+			describe(writing, ROLE_ACCEPT, i, kind_table[acceptor[i].kind].name,
+				 acceptor[i].fd);
+
+		item.addr = acceptor[i].addr;
+		handover_put(&writing->handover, HANDOVER_FD, &item, sizeof(item), NULL, 0);
+	}
 }
 
 static void put_session(void *arg, const struct slot *slot, const struct vault_entry *entry)
@@ -182,6 +199,10 @@ static void put_master(struct writing *writing, const struct master *master)
 		.events_dropped = master->events_dropped,
 		.messages_bad = master->messages_bad,
 		.control_refused = master->control_refused,
+		.crashes_dropped = master->crashes_dropped,
+		.sessions_refused = master->sessions_refused,
+		.sessions_refused_per_ip = master->sessions_refused_per_ip,
+		.accept_failed = master->accept_failed,
 		.next_session = master->next_session,
 		.check_serial = master->check_serial,
 		.asked = clock_mono(),
@@ -232,6 +253,7 @@ static size_t fill(struct writing *writing, const struct master *master, int pro
 		put_slot(writing, &master->slot[i]);
 	put_own(writing, master, progress);
 	control_each(master, put_connection, writing);
+	put_acceptors(writing, master);
 	vault_each(master, put_session, writing);
 	put_events(writing, master);
 	if (writing->handover.full && !writing->failed) {

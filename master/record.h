@@ -13,9 +13,6 @@
 #include "master/handover.h"
 #include "master/master.h"
 
-/* Writes it into a sealed memfd, with PROGRESS (net.h) among the descriptors. -1 with a sentence. */
-int record_write(const struct master *master, int progress, char why_r[160]);
-
 /* A mapped record. */
 struct record {
 	int fd;
@@ -24,6 +21,9 @@ struct record {
 	struct handover_info info;
 	struct handover_master master;
 };
+
+/* Writes it into a sealed memfd, with PROGRESS (net.h) among the descriptors. -1 with a sentence. */
+int record_write(const struct master *master, int progress, char why_r[160]);
 
 /* Maps and checks the record FD. False with a sentence. */
 bool record_open(struct record *record_r, int fd, char why_r[160]);

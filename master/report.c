@@ -16,6 +16,7 @@
 #include "master/proc.h"
 #include "master/reload.h"
 #include "master/slot.h"
+#include "master/upgrade.h"
 #include "master/vault.h"
 #include "master/version.h"
 
@@ -141,14 +142,14 @@ json_t *report_status(const struct master *master)
 			    : json_array_size(why) > 0	     ? "degraded"
 							     : "ready";
 
-	return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o}", "version",
+	return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "version",
 			 version_text(), "date", version_date(), "pid", (int)getpid(), "uptime",
 			 (json_int_t)(clock_age(clock_mono(), master->started) / NS_PER_SEC),
-			 "generation", (json_int_t)1, "config_generation",
+			 "generation", (json_int_t)master->images, "config_generation",
 			 (json_int_t)master->conf_generation, "last_reload",
 			 reload_last(master), "state", state,
 			 "reasons", why, "services", services(master), "counters",
-			 odd_things(master));
+			 odd_things(master), "last_upgrade", upgrade_report(master));
 }
 
 static json_t *report_slot(const struct slot *slot)

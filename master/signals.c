@@ -14,6 +14,7 @@
 
 #include "master/master.h"
 #include "master/reload.h"
+#include "master/upgrade.h"
 #include "shm/log.h"
 
 static void on_signal(struct ev_loop *loop, ev_io *io, int events)
@@ -36,7 +37,7 @@ static void on_signal(struct ev_loop *loop, ev_io *io, int events)
 		else if (number == SIGUSR1)
 			reload_reopen(master);
 		else
-			log_warning("upgrade (SIGUSR2) is not available in this version");
+			upgrade_wish(master);
 	}
 }
 

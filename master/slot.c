@@ -25,6 +25,7 @@
 #include "master/reap.h"
 #include "master/reload.h"
 #include "master/spawn.h"
+#include "master/upgrade.h"
 #include "master/vault.h"
 #include "shm/log.h"
 #include "shm/ring.h"
@@ -387,6 +388,7 @@ static void on_failed(struct slot *slot, const struct msg *msg)
 static void on_message(struct slot *slot, struct msg *msg)
 {
 	struct msg_release release;
+	struct msg_schema schema;
 	struct msg_check check;
 	struct msg_closed closed;
 	struct msg_staged staged;
@@ -410,6 +412,10 @@ static void on_message(struct slot *slot, struct msg *msg)
 	} else if (msg->type == MSG_CLOSED && kind_vaulted(slot->kind)) {
 		memcpy(&closed, msg->body, sizeof(closed));
 		vault_over(slot, &closed);
+	} else if (msg->type == MSG_SCHEMED && slot->kind == SLOT_KEEPER) {
+		memcpy(&schema, msg->body, sizeof(schema));
+		schema.error[sizeof(schema.error) - 1] = '\0';
+		upgrade_schemed(slot->master, &schema);
 	} else if (msg->type == MSG_RELEASED) {
 		memcpy(&release, msg->body, sizeof(release));
 		adopt_released(slot, &release);

@@ -11,6 +11,9 @@
 #ifndef SHACKD_SHM_ROLE_H
 #define SHACKD_SHM_ROLE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define ROLE_FLAG	"--role"
 #define ROLE_CONTROL_FD 3
 
@@ -22,5 +25,21 @@ struct role {
 };
 
 extern const struct role role_table[];
+
+/* ---- the stores, of which the master knows nothing but this ---- */
+
+/* The editions that the workers of this executable serve. */
+void role_editions(unsigned *oldest_r, unsigned *newest_r);
+
+struct role_place {
+	const char *shm_dir, *state_dir;
+	int gate_voice, gate_state; /* memfds */
+	uint32_t uid, gid;	    /* of the workers; (uint32_t)-1: ours */
+};
+
+/* Could the workers of this executable go on with the stores that lie there? Gives up the rights that
+ * workers have not: only for a process that does nothing else. EDITION_R: theirs; one that is too new
+ * is no failure here, for it can be brought down. False with a sentence. */
+bool role_rehearse(const struct role_place *place, unsigned *edition_r, char error_r[256]);
 
 #endif

@@ -287,6 +287,29 @@ enum store_error store_open(struct store **store_r, const struct store_config *c
 	return STORE_OK;
 }
 
+enum store_error store_peek(const struct store_config *config, unsigned *edition_r,
+			    char error_r[256])
+{
+	struct store *store = calloc(1, sizeof(*store));
+	bool good;
+	int rc;
+
+	if (!store || strlen(config->path) >= sizeof(store->path)) {
+		store_say(error_r, "%s", store ? "the path of the store is too long" : "no memory");
+		free(store);
+		return STORE_FAILED;
+	}
+	store->config = *config;
+	snprintf(store->path, sizeof(store->path), "%s", config->path);
+	rc = env_try_open(store);
+	if (rc)
+		store_say(error_r, "can't open the store %.160s: %s", store->path,
+			  mdb_strerror(rc));
+	good = !rc && identity_peek(store, edition_r, error_r);
+	store_close(&store);
+	return good ? STORE_OK : STORE_FAILED;
+}
+
 void store_close(struct store **store)
 {
 	if (!*store)

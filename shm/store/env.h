@@ -124,6 +124,9 @@ enum store_error store_generations(struct store_txn *txn, struct store_generatio
 unsigned store_edition(struct store_txn *txn);
 enum store_error store_set_edition(struct store_txn *txn, unsigned edition);
 void store_editions(unsigned *oldest_r, unsigned *newest_r);
+/* The edition of a store that this build may not be able to open. */
+enum store_error store_peek(const struct store_config *config, unsigned *edition_r,
+			    char error_r[256]);
 
 /* Identity of this store: random at creation. */
 uint64_t store_id(const struct store *store);

@@ -165,6 +165,21 @@ static unsigned events_visit(struct store_txn *txn, uint64_t newest, uint64_t *c
 	return seen;
 }
 
+unsigned events_walk(struct store_txn *txn, uint64_t *cursor, unsigned most, events_visitor *visit,
+		     void *arg)
+{
+	uint64_t newest = events_newest(txn);
+
+	return txn->error ? 0 : events_visit(txn, newest, cursor, most, visit, arg);
+}
+
+enum store_error events_remove(struct store_txn *txn, uint64_t number)
+{
+	struct event_key key = event_key_make(number);
+
+	return store_del(txn, DB_EVENTS, &key, sizeof(key));
+}
+
 unsigned events_follow(struct store_txn *txn, uint64_t *cursor, unsigned most, bool *lapped_r,
 		       events_visitor *visit, void *arg)
 {

@@ -28,6 +28,12 @@ typedef void events_visitor(uint64_t number, const struct event_record *event, v
 unsigned events_follow(struct store_txn *txn, uint64_t *cursor, unsigned most, bool *lapped_r,
 		       events_visitor *visit, void *arg);
 
+/* Visits up to MOST events after number *CURSOR, whatever was lapped, and moves it. Returns how many. */
+unsigned events_walk(struct store_txn *txn, uint64_t *cursor, unsigned most, events_visitor *visit,
+		     void *arg);
+/* Takes one out of the log. */
+enum store_error events_remove(struct store_txn *txn, uint64_t number);
+
 /* Removes up to MOST events older than BEFORE (clock_real). Returns how many. */
 unsigned events_expire(struct store_txn *txn, uint64_t before, unsigned most);
 

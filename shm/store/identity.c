@@ -182,6 +182,33 @@ enum store_verdict identity_read(struct store *store, char error_r[256])
 	return VERDICT_OURS;
 }
 
+bool identity_peek(struct store *store, unsigned *edition_r, char error_r[256])
+{
+	MDB_val key = {8, (void *)"identity"}, value;
+	struct identity identity;
+	MDB_txn *txn;
+	int rc;
+
+	rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+	if (rc) {
+		identity_mdb_failed(store, rc, "can't be read", error_r);
+		return false;
+	}
+	rc = mdb_dbi_open(txn, db_names[DB_META], 0, &store->dbi[DB_META]);
+	if (!rc)
+		rc = mdb_get(txn, store->dbi[DB_META], &key, &value);
+	if (!rc && value.mv_size < sizeof(identity))
+		rc = MDB_INVALID;
+	if (rc)
+		identity_mdb_failed(store, rc, "is no store of ours", error_r);
+	else
+		memcpy(&identity, value.mv_data, sizeof(identity));
+	mdb_txn_abort(txn);
+	if (!rc)
+		*edition_r = (unsigned)identity.schema;
+	return !rc;
+}
+
 static int identity_write(struct store *store, MDB_txn *txn, struct identity *identity)
 {
 	struct store_generations generations = {0};

@@ -80,6 +80,9 @@ bool identity_is_damage(int rc);
 /* Reads who made the store; opens the databases when it was us. */
 enum store_verdict identity_read(struct store *store, char error_r[256]);
 
+/* Which edition it says it has, whatever we can serve. False with a sentence. */
+bool identity_peek(struct store *store, unsigned *edition_r, char error_r[256]);
+
 /* Makes databases and identity of an empty store, in one transaction. */
 enum store_error identity_make(struct store *store, char error_r[256]);
 

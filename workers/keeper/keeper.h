@@ -60,6 +60,8 @@ struct keeper {
 	struct event_record slot_event[SLOT_EVENTS];
 	unsigned slot_events;
 	uint64_t slot_events_lost;
+	unsigned edition_wanted; /* of the stores; 0: nothing is asked */
+	uint64_t edition_cursor; /* events up to here belong into it */
 };
 
 /* Tells of ERROR at WHAT once a second; leaves when the store is lost. What a job goes on with. */
@@ -89,6 +91,11 @@ enum step settle_step(struct keeper *keeper, uint64_t now);
 enum store_error durable_start(struct keeper *keeper);
 enum step durable_follow(struct keeper *keeper, uint64_t now);
 enum step durable_expire(struct keeper *keeper, uint64_t now);
+
+/* ---- edition.c: the stores change their edition ---- */
+/* MSG_SCHEMA; the answer follows when it is done. */
+void edition_ask(struct keeper *keeper, const struct msg_schema *wanted);
+void edition_tick(struct keeper *keeper);
 
 /* ---- lanes.c ---- */
 /* What all ysf slots together saw of a stream. */

@@ -227,6 +227,7 @@ static void keeper_tick(struct worker *worker)
 	if (write_slot_events(keeper) == STEP_LOST)
 		return;
 	run_settle(keeper, clock_mono());
+	edition_tick(keeper);
 	run_jobs(keeper, clock_mono());
 	control_tick(keeper->control);
 }
@@ -247,6 +248,7 @@ static void keeper_message(struct worker *worker, struct msg *msg)
 {
 	struct keeper *keeper = worker->own;
 	struct msg_slot slot;
+	struct msg_schema schema;
 	struct msg_note note;
 
 	switch (msg->type) {
@@ -268,6 +270,10 @@ static void keeper_message(struct worker *worker, struct msg *msg)
 		break;
 	case MSG_CRASH:
 		quarantine_crash(keeper, msg);
+		break;
+	case MSG_SCHEMA:
+		memcpy(&schema, msg->body, sizeof(schema));
+		edition_ask(keeper, &schema);
 		break;
 	case MSG_REQUEST:
 		control_request(keeper->control, msg);

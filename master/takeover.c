@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      takeover - this image takes the place of the one before
+ * PURPOSE   See master/takeover.h.
+ * OWNER     master
+ * CONTRACT  see master/takeover.h
+ * LIMITS    see master/takeover.h
+ */
+#include "master/takeover.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "master/accept.h"
+#include "master/control.h"
+#include "master/heir.h"
+#include "master/net.h"
+#include "master/orphans.h"
+#include "master/reap.h"
+#include "master/slot.h"
+#include "master/snapshot.h"
+#include "master/upgrade.h"
+#include "shm/fault.h"
+#include "shm/log.h"
+
+#define LOOK_SECONDS 0.005
+#define PROOF_TURNS  2 /* of its loop: a worker that has them serves */
+
+/* One image takes over once. */
+static struct {
+	bool adopting; /* else: resuming */
+	int record_fd, executable;
+	struct record record;
+	struct net_progress *progress;
+	struct slot *current; /* is being replaced */
+	uint64_t turns[MASTER_SLOTS_MAX]; /* of the new holders at GO */
+	bool replaced[MASTER_SLOTS_MAX];
+	ev_timer timer;
+	ev_prepare prepare;
+} take;
+
+/* ---- the first act ---- */
+
+static void obey_faults(void)
+{
+	if (fault_is("crash-after-exec"))
+		abort();
+	if (fault_is("exit-after-exec"))
+		exit(0);
+	while (fault_is("hang-after-exec"))
+		pause();
+}
+
+bool takeover_asked(int argc, char **argv)
+{
+	bool adopt = argc >= 3 && strcmp(argv[1], NET_ADOPT) == 0;
+	bool resume = argc >= 3 && strcmp(argv[1], NET_RESUME) == 0;
+
+	if ((!adopt && !resume) || !net_parse(argv[2], &take.record_fd, &take.executable))
+		return false;
+	take.adopting = adopt;
+	argv[2] = argv[0]; /* what follows is what the daemon was started with */
+	net_remember(argv + 2);
+	if (adopt)
+		net_arm(take.record_fd, take.executable);
+	prctl(PR_SET_NAME, "shackd"); /* execution by descriptor has called it "3" or so */
+	if (adopt)
+		obey_faults();
+	return true;
+}
+
+/* Nobody is left to go back to. */
+static void __attribute__((noreturn)) give_up(const char *why)
+{
+	fprintf(stderr, "shackd: can't go on after a failed upgrade: %s\n", why);
+	_exit(EXIT_GAVE_UP);
+}
+
+static void __attribute__((noreturn)) fail(const char *why)
+{
+	if (take.adopting)
+		net_fail("%s", why);
+	give_up(why);
+}
+
+void takeover_inherit(struct master *master)
+{
+	enum record_mode mode = take.adopting ? RECORD_ADOPT : RECORD_RESUME;
+	char why[256];
+	int progress;
+
+	if (!record_open(&take.record, take.record_fd, why))
+		fail(why);
+	progress = record_find(&take.record, ROLE_PROGRESS);
+	take.progress = progress >= 0 ? net_progress_map(progress) : NULL;
+	if (take.progress == NULL)
+		fail("the progress of the upgrade can't be mapped");
+	if (take.adopting)
+		net_watch(take.progress);
+	net_stage("reading the handover record");
+	if (!record_inherit(master, &take.record, mode, why))
+		fail(why);
+}
+
+/* ---- the commit point ---- */
+
+static char *former_version(void)
+{
+	char *version = record_word(&take.record, WORD_VERSION, 0);
+
+	return version != NULL ? version : strdup("?");
+}
+
+/* What only the image before needed. */
+static void close_former(void)
+{
+	static const enum handover_role former[] = {ROLE_EXECUTABLE, ROLE_CONF, ROLE_PROGRESS};
+
+	for (size_t i = 0; i < sizeof(former) / sizeof(former[0]); i++)
+		close(record_find(&take.record, former[i]));
+	record_close(&take.record);
+	close(take.record_fd);
+}
+
+static void open_doors(struct master *master)
+{
+	signals_start(master);
+	control_start(master);
+	accept_start(master);
+	for (unsigned i = 0; i < master->slots; i++)
+		if (!slot_alive(&master->slot[i]) && !master->slot[i].retired &&
+		    master->slot[i].state == SLOT_EMPTY)
+			slot_spawn(&master->slot[i]);
+}
+
+static void commit(struct master *master)
+{
+	char *from = former_version();
+	uint64_t asked = take.record.master.asked;
+
+	if (fault_is("crash-before-commit"))
+		abort();
+	ev_prepare_stop(master->loop, &take.prepare);
+	ev_timer_stop(master->loop, &take.timer);
+	net_disarm();
+	record_close_on_exec(&take.record, true);
+	close_former();
+	open_doors(master);
+	upgrade_tell(master, from, NULL, asked);
+	free(from);
+}
+
+/* ---- worker by worker ---- */
+
+static void on_heir(struct slot *slot, enum heir_news news)
+{
+	if (news == HEIR_DIED)
+		net_fail("%s of the new build: %s", slot->name, slot->heir.failed);
+	slot->planned = true;
+	slot_stop(slot);
+}
+
+static void begin_slot(struct slot *slot)
+{
+	char stage[64];
+
+	snprintf(stage, sizeof(stage), "replacing %s", slot->name);
+	net_stage(stage);
+	take.current = slot;
+	/* log and keeper have no heir beside them: what they write has one writer */
+	if (kind_serves(slot->kind)) {
+		if (!heir_spawn(slot, on_heir))
+			net_fail("no process for %s: %s", slot->name, strerror(errno));
+		return;
+	}
+	slot->planned = true;
+	slot_stop(slot);
+}
+
+static bool is_new(const struct slot *slot)
+{
+	return slot->state == SLOT_SERVING && !slot->former;
+}
+
+/* Its loop has turned since it got GO. */
+static bool proves_itself(const struct slot *slot)
+{
+	unsigned i = (unsigned)(slot - slot->master->slot);
+
+	return is_new(slot) && atomic_load(&slot->page->pid) == slot->pid &&
+	       atomic_load(&slot->page->turns) - take.turns[i] >= PROOF_TURNS;
+}
+
+static void note_replaced(const struct slot *slot)
+{
+	unsigned i = (unsigned)(slot - slot->master->slot);
+
+	take.turns[i] = atomic_load(&slot->page->turns);
+	take.replaced[i] = true;
+}
+
+/* Does one step, if there is one to do now. */
+static void advance(struct master *master)
+{
+	if (take.current != NULL && !is_new(take.current))
+		return;
+	if (take.current != NULL)
+		note_replaced(take.current);
+	take.current = NULL;
+	for (unsigned i = 0; i < master->slots; i++) {
+		struct slot *slot = &master->slot[i];
+
+		if (slot->former && slot_alive(slot)) {
+			begin_slot(slot);
+			return;
+		}
+	}
+	net_stage("waiting for the new workers to serve");
+	for (unsigned i = 0; i < master->slots; i++)
+		if (take.replaced[i] && !proves_itself(&master->slot[i]))
+			return;
+	commit(master);
+}
+
+static void on_prepare(struct ev_loop *loop, ev_prepare *watch, int events)
+{
+	(void)loop;
+	(void)events;
+	advance(watch->data);
+}
+
+/* Turns the loop, so that it looks at words in shared memory too. */
+static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)timer;
+	(void)events;
+}
+
+static void replace_all(struct master *master)
+{
+	master->busy = MASTER_UPGRADING;
+	ev_prepare_init(&take.prepare, on_prepare);
+	take.prepare.data = master;
+	ev_prepare_start(master->loop, &take.prepare);
+	ev_timer_init(&take.timer, on_timer, LOOK_SECONDS, LOOK_SECONDS);
+	ev_timer_start(master->loop, &take.timer);
+}
+
+void takeover_worker_died(const struct slot *slot)
+{
+	if (net_armed())
+		net_fail("%s of the new build died: %s%s%s", slot->name, slot->last_death,
+			 slot->failed[0] != '\0' ? ": " : "", slot->failed);
+}
+
+/* ---- back again ---- */
+
+static void explain(char why_r[NET_WHY_MAX + 128])
+{
+	const struct net_progress *progress = take.progress;
+	char stage[sizeof(progress->stage)], why[NET_WHY_MAX];
+
+	memcpy(stage, progress->stage, sizeof(stage));
+	memcpy(why, progress->why, sizeof(why));
+	stage[sizeof(stage) - 1] = why[sizeof(why) - 1] = '\0';
+	if (progress->attempts == 0 && progress->signal == 0)
+		snprintf(why_r, NET_WHY_MAX + 128, "the new build failed before its first act");
+	else if (progress->signal == SIGALRM)
+		snprintf(why_r, NET_WHY_MAX + 128, "the new build took too long while %s",
+			 stage[0] != '\0' ? stage : "starting");
+	else if (progress->signal != 0)
+		snprintf(why_r, NET_WHY_MAX + 128, "the new build crashed (signal %d) while %s",
+			 progress->signal, stage[0] != '\0' ? stage : "starting");
+	else
+		snprintf(why_r, NET_WHY_MAX + 128, "%s (while %s)", why,
+			 stage[0] != '\0' ? stage : "starting");
+}
+
+static void resume(struct master *master)
+{
+	char why[NET_WHY_MAX + 128];
+	char *from = former_version();
+	uint64_t asked = take.record.master.asked, failed = take.progress->failed;
+
+	explain(why);
+	record_close_on_exec(&take.record, true);
+	net_progress_unmap(&take.progress);
+	close_former();
+	open_doors(master);
+	log_warning("back after a failed upgrade, %llu ms after the failure",
+		    (unsigned long long)(clock_age(clock_mono(), failed) / NS_PER_MS));
+	upgrade_tell(master, from, why, asked);
+	free(from);
+}
+
+/* Generations that the image before gave must not come again. */
+static void skip_generations(struct master *master)
+{
+	for (unsigned i = 0; i < master->slots; i++)
+		master->slot[i].generation += take.progress->spawned;
+}
+
+void takeover_start(struct master *master)
+{
+	if (!take.adopting) {
+		orphans_end(master);
+		skip_generations(master);
+	}
+	for (unsigned i = 0; i < master->slots; i++)
+		if (slot_alive(&master->slot[i]))
+			slot_follow(&master->slot[i]);
+	if (take.adopting)
+		replace_all(master);
+	else
+		resume(master);
+}
