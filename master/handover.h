@@ -71,6 +71,8 @@ struct handover_text {
 struct handover_listener {
 	uint32_t index;
 	uint32_t used;
+	uint32_t known; /* the addresses mean something */
+	uint32_t reserved;
 	struct addr real;  /* bound to */
 	struct addr asked; /* configured */
 };

@@ -22,6 +22,7 @@
 #include "master/vault.h"
 #include "shm/fault.h"
 #include "shm/log.h"
+#include "shm/ring.h"
 #include "shm/text.h"
 
 struct inheriting {
@@ -196,6 +197,7 @@ static bool take_listener(struct inheriting *in, const struct handover_item *ite
 	master->listener[from.index] = from.real;
 	master->listener_asked[from.index] = from.asked;
 	master->listener_used[from.index] = from.used != 0;
+	master->listener_known[from.index] = from.known != 0;
 	if (from.index >= master->listeners)
 		master->listeners = from.index + 1;
 	return true;
@@ -299,6 +301,8 @@ static int *place_of_slot(struct slot *slot, const struct handover_fd *fd)
 		return &slot->page_fd;
 	case ROLE_BELL:
 		return &slot->bell;
+	case ROLE_RING:
+		return &slot->ring_fd;
 	case ROLE_TABLE:
 		return &slot->table_fd;
 	case ROLE_HOLDER:
@@ -427,6 +431,18 @@ static bool map_gates(struct inheriting *in)
 	return true;
 }
 
+/* A ring of another layout is nothing to go on with: the slot gets a new one. Its holder finishes what
+ * it has in hand before it goes, and the former build finds its own ring in the record. */
+static void judge_ring(struct slot *slot)
+{
+	const struct config *config = slot->master->config;
+
+	if (slot->ring_fd >= 0 &&
+	    !ring_fits(slot->ring_fd, (uint32_t)config_number(config, CONF_LIMITS_CLIENTS),
+		       (uint32_t)config_number(config, CONF_LIMITS_STREAMS)))
+		slot->ring_fd = -1;
+}
+
 static bool furnish(struct inheriting *in)
 {
 	struct master *master = in->master;
@@ -434,9 +450,10 @@ static bool furnish(struct inheriting *in)
 	for (unsigned i = 0; i < master->slots; i++) {
 		struct slot *slot = &master->slot[i];
 
+		judge_ring(slot);
 		if (slot->page_fd < 0 || slot->bell < 0 ||
 		    (kind_vaulted(slot->kind) && slot->table_fd < 0))
-			return fail(in, "the handover record lacks a descriptor of %s", slot->name);
+			return fail(in, "the handover record lacks a good descriptor of %s", slot->name);
 		if (slot->pidfd < 0 || slot->control < 0) {
 			if (slot->pid != 0 && in->mode != RECORD_RESUME)
 				return fail(in, "the record lacks the holder of %s", slot->name);

@@ -33,7 +33,7 @@ static struct {
 	volatile sig_atomic_t armed;
 	int executable;
 	char flag[16];
-	char what[32];
+	char what[48];
 	char **started_with;
 	char *argv[NET_ARGS];
 	struct net_progress *progress;
@@ -95,30 +95,30 @@ void net_progress_unmap(struct net_progress **progress)
 
 /* ---- from image to image ---- */
 
-bool net_parse(const char *text, int *record_r, int *executable_r)
+bool net_parse(const char *text, struct net_way *way_r)
 {
-	char *end;
-	long record = strtol(text, &end, 10), executable;
+	int *number[] = {&way_r->record, &way_r->back, &way_r->progress};
 
-	if (end == text || *end != ':' || record < 3 || record > INT32_MAX)
-		return false;
-	text = end + 1;
-	executable = strtol(text, &end, 10);
-	if (end == text || *end != '\0' || executable < 3 || executable > INT32_MAX)
-		return false;
-	*record_r = (int)record;
-	*executable_r = (int)executable;
+	for (unsigned i = 0; i < 3; i++) {
+		char *end;
+		long value = strtol(text, &end, 10);
+
+		if (end == text || *end != (i < 2 ? ':' : '\0') || value < 3 || value > INT32_MAX)
+			return false;
+		*number[i] = (int)value;
+		text = end + 1;
+	}
 	return true;
 }
 
 /* The argument vector of the next image. */
-static void prepare(const char *flag, int record, int back)
+static void prepare(const char *flag, const struct net_way *way)
 {
 	char **argv = net.started_with;
 	unsigned count = 0;
 
 	snprintf(net.flag, sizeof(net.flag), "%s", flag);
-	snprintf(net.what, sizeof(net.what), "%d:%d", record, back);
+	snprintf(net.what, sizeof(net.what), "%d:%d:%d", way->record, way->back, way->progress);
 	net.argv[count++] = argv[0];
 	net.argv[count++] = net.flag;
 	net.argv[count++] = net.what;
@@ -133,9 +133,9 @@ void net_remember(char **argv)
 	net.started_with = argv;
 }
 
-void net_exec(int executable, const char *flag, int record, int back)
+void net_exec(int executable, const struct net_way *way)
 {
-	prepare(flag, record, back);
+	prepare(NET_ADOPT, way);
 	execveat(executable, "", net.argv, environ, AT_EMPTY_PATH);
 }
 
@@ -181,24 +181,21 @@ static void handle_signals(void (*handler)(int))
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-void net_arm(int record, int executable)
+void net_arm(const struct net_way *way)
 {
 	const stack_t stack = {.ss_sp = net_stack, .ss_size = sizeof(net_stack)};
 
-	net.executable = executable;
-	prepare(NET_RESUME, record, executable);
+	net.executable = way->back;
+	prepare(NET_RESUME, way);
 	sigaltstack(&stack, NULL);
 	handle_signals(on_signal);
 	net.armed = 1;
 	alarm(fault_is("hang-after-exec") || fault_is("never-ready") ? 1 : NET_SECONDS);
-	if (atexit(on_exit_call) != 0)
+	net.progress = net_progress_map(way->progress);
+	if (net.progress == NULL || atexit(on_exit_call) != 0)
 		go_back();
-}
-
-void net_watch(struct net_progress *progress)
-{
-	net.progress = progress;
-	progress->attempts++;
+	net.progress->attempts++;
+	net_stage("starting");
 }
 
 void net_stage(const char *stage)

@@ -18,7 +18,8 @@
 #define NET_SECONDS 8
 #define NET_WHY_MAX 256
 
-/* argv: { "shackd", NET_ADOPT or NET_RESUME, "RECORD:EXECUTABLE", what the daemon was started with... } */
+/* argv: { "shackd", NET_ADOPT or NET_RESUME, "RECORD:EXECUTABLE:PROGRESS", what the daemon was started
+ * with... }: three descriptors; EXECUTABLE is the way back. */
 #define NET_ADOPT  "--adopt"
 #define NET_RESUME "--resume"
 
@@ -38,17 +39,19 @@ int net_progress_create(void);
 struct net_progress *net_progress_map(int fd);
 void net_progress_unmap(struct net_progress **progress);
 
-/* Reads "RECORD:EXECUTABLE". */
-bool net_parse(const char *text, int *record_r, int *executable_r);
+struct net_way {
+	int record, back, progress; /* descriptors */
+};
+
+bool net_parse(const char *text, struct net_way *way_r);
 /* ARGV: what the daemon was started with; must live on. Every image shows it again. */
 void net_remember(char **argv);
-/* Executes EXECUTABLE with FLAG and "RECORD:BACK". Returns only when that failed, with errno. */
-void net_exec(int executable, const char *flag, int record, int back);
+/* Executes EXECUTABLE with NET_ADOPT and WAY. Returns only when that failed, with errno. */
+void net_exec(int executable, const struct net_way *way);
 
-/* Arms it: back into EXECUTABLE with RECORD. */
-void net_arm(int record, int executable);
-/* From here on a failure says what was being done. PROGRESS stays mapped until net_disarm. */
-void net_watch(struct net_progress *progress);
+/* Arms it: back into the executable of WAY. */
+void net_arm(const struct net_way *way);
+/* For who failed to say what was being done. */
 void net_stage(const char *stage);
 /* Every process that is started, so that the old image gives later generations other numbers. */
 void net_spawned(void);

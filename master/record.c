@@ -144,6 +144,8 @@ static void put_slot(struct writing *writing, const struct slot *slot)
 	handover_put(&writing->handover, HANDOVER_SLOT, &item, sizeof(item), NULL, 0);
 	put_fd(writing, ROLE_PAGE, 0, slot->name, slot->page_fd);
 	put_fd(writing, ROLE_BELL, 0, slot->name, slot->bell);
+	if (slot->ring_fd >= 0)
+		put_fd(writing, ROLE_RING, 0, slot->name, slot->ring_fd);
 	if (slot->table_fd >= 0)
 		put_fd(writing, ROLE_TABLE, 0, slot->name, slot->table_fd);
 	put_sockets(writing, slot);
@@ -226,6 +228,7 @@ static void put_listeners(struct writing *writing, const struct master *master)
 		struct handover_listener item = {
 			.index = i,
 			.used = master->listener_used[i],
+			.known = master->listener_known[i],
 			.real = master->listener[i],
 			.asked = master->listener_asked[i],
 		};
@@ -353,22 +356,6 @@ void record_close_on_exec(const struct record *record, bool wanted)
 			continue; /* it closed since */
 	}
 	fcntl(record->fd, F_SETFD, wanted ? FD_CLOEXEC : 0);
-}
-
-int record_find(const struct record *record, enum handover_role role)
-{
-	struct handover_item item;
-	struct handover_fd fd;
-	size_t at = 0;
-
-	while (handover_next(record->data, record->size, &at, &item)) {
-		if (item.tag != HANDOVER_FD)
-			continue;
-		handover_get(&item, &fd, sizeof(fd));
-		if (fd.role == role)
-			return fd.fd;
-	}
-	return -1;
 }
 
 char *record_word(const struct record *record, enum handover_word word, unsigned n)

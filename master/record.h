@@ -44,9 +44,6 @@ bool record_inherit(struct master *master, const struct record *record, enum rec
  * those that closed since are left out. */
 void record_close_on_exec(const struct record *record, bool wanted);
 
-/* The first descriptor of ROLE, -1: none. */
-int record_find(const struct record *record, enum handover_role role);
-
 /* Text of WORD, number N of its kind; NULL: there are no more. The caller's (free). */
 char *record_word(const struct record *record, enum handover_word word, unsigned n);
 

@@ -33,7 +33,7 @@
 /* One image takes over once. */
 static struct {
 	bool adopting; /* else: resuming */
-	int record_fd, executable;
+	struct net_way way;
 	struct record record;
 	struct net_progress *progress;
 	struct slot *current; /* is being replaced */
@@ -60,13 +60,13 @@ bool takeover_asked(int argc, char **argv)
 	bool adopt = argc >= 3 && strcmp(argv[1], NET_ADOPT) == 0;
 	bool resume = argc >= 3 && strcmp(argv[1], NET_RESUME) == 0;
 
-	if ((!adopt && !resume) || !net_parse(argv[2], &take.record_fd, &take.executable))
+	if ((!adopt && !resume) || !net_parse(argv[2], &take.way))
 		return false;
 	take.adopting = adopt;
 	argv[2] = argv[0]; /* what follows is what the daemon was started with */
 	net_remember(argv + 2);
 	if (adopt)
-		net_arm(take.record_fd, take.executable);
+		net_arm(&take.way);
 	prctl(PR_SET_NAME, "shackd"); /* execution by descriptor has called it "3" or so */
 	if (adopt)
 		obey_faults();
@@ -91,17 +91,12 @@ void takeover_inherit(struct master *master)
 {
 	enum record_mode mode = take.adopting ? RECORD_ADOPT : RECORD_RESUME;
 	char why[256];
-	int progress;
 
-	if (!record_open(&take.record, take.record_fd, why))
-		fail(why);
-	progress = record_find(&take.record, ROLE_PROGRESS);
-	take.progress = progress >= 0 ? net_progress_map(progress) : NULL;
-	if (take.progress == NULL)
-		fail("the progress of the upgrade can't be mapped");
-	if (take.adopting)
-		net_watch(take.progress);
 	net_stage("reading the handover record");
+	if (!take.adopting && (take.progress = net_progress_map(take.way.progress)) == NULL)
+		fail("the progress of the upgrade can't be mapped");
+	if (!record_open(&take.record, take.way.record, why))
+		fail(why);
 	if (!record_inherit(master, &take.record, mode, why))
 		fail(why);
 }
@@ -115,15 +110,33 @@ static char *former_version(void)
 	return version != NULL ? version : strdup("?");
 }
 
-/* What only the image before needed. */
-static void close_former(void)
+static bool is_former(const struct master *master, const struct handover_fd *fd)
 {
-	static const enum handover_role former[] = {ROLE_EXECUTABLE, ROLE_CONF, ROLE_PROGRESS};
+	if (fd->role == ROLE_EXECUTABLE || fd->role == ROLE_CONF || fd->role == ROLE_PROGRESS)
+		return true;
+	/* a ring that this build could not go on with */
+	for (unsigned i = 0; i < master->slots; i++)
+		if (fd->role == ROLE_RING && master->slot[i].ring_fd == fd->fd)
+			return false;
+	return fd->role == ROLE_RING;
+}
 
-	for (size_t i = 0; i < sizeof(former) / sizeof(former[0]); i++)
-		close(record_find(&take.record, former[i]));
+/* What only the image before needed. */
+static void close_former(const struct master *master)
+{
+	struct handover_item item;
+	struct handover_fd fd;
+	size_t at = 0;
+
+	while (handover_next(take.record.data, take.record.size, &at, &item)) {
+		if (item.tag != HANDOVER_FD)
+			continue;
+		handover_get(&item, &fd, sizeof(fd));
+		if (is_former(master, &fd))
+			close(fd.fd);
+	}
 	record_close(&take.record);
-	close(take.record_fd);
+	close(take.way.record);
 }
 
 static void open_doors(struct master *master)
@@ -148,7 +161,7 @@ static void commit(struct master *master)
 	ev_timer_stop(master->loop, &take.timer);
 	net_disarm();
 	record_close_on_exec(&take.record, true);
-	close_former();
+	close_former(master);
 	open_doors(master);
 	upgrade_tell(master, from, NULL, asked);
 	free(from);
@@ -268,17 +281,17 @@ static void explain(char why_r[NET_WHY_MAX + 128])
 	memcpy(stage, progress->stage, sizeof(stage));
 	memcpy(why, progress->why, sizeof(why));
 	stage[sizeof(stage) - 1] = why[sizeof(why) - 1] = '\0';
-	if (progress->attempts == 0 && progress->signal == 0)
+	if (progress->attempts == 0)
 		snprintf(why_r, NET_WHY_MAX + 128, "the new build failed before its first act");
 	else if (progress->signal == SIGALRM)
 		snprintf(why_r, NET_WHY_MAX + 128, "the new build took too long while %s",
-			 stage[0] != '\0' ? stage : "starting");
+			 stage);
 	else if (progress->signal != 0)
 		snprintf(why_r, NET_WHY_MAX + 128, "the new build crashed (signal %d) while %s",
-			 progress->signal, stage[0] != '\0' ? stage : "starting");
+			 progress->signal, stage);
 	else
 		snprintf(why_r, NET_WHY_MAX + 128, "%s (while %s)", why,
-			 stage[0] != '\0' ? stage : "starting");
+			 stage);
 }
 
 static void resume(struct master *master)
@@ -290,7 +303,7 @@ static void resume(struct master *master)
 	explain(why);
 	record_close_on_exec(&take.record, true);
 	net_progress_unmap(&take.progress);
-	close_former();
+	close_former(master);
 	open_doors(master);
 	log_warning("back after a failed upgrade, %llu ms after the failure",
 		    (unsigned long long)(clock_age(clock_mono(), failed) / NS_PER_MS));

@@ -184,13 +184,15 @@ static bool write_record(struct upgrade *upgrade)
 static void execute(struct upgrade *upgrade)
 {
 	struct master *master = upgrade->master;
+	struct net_way way;
 
 	reap_all(master);
 	if (!write_record(upgrade))
 		return;
+	way = (struct net_way){upgrade->record.fd, master->executable, upgrade->progress};
 	log_info("executing %s", upgrade->path);
 	record_close_on_exec(&upgrade->record, false);
-	net_exec(upgrade->candidate, NET_ADOPT, upgrade->record.fd, master->executable);
+	net_exec(upgrade->candidate, &way);
 	record_close_on_exec(&upgrade->record, true);
 	fail(upgrade, "can't execute %.200s: %s", upgrade->path, strerror(errno));
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/role.h"
 #include "workers/crash.h"
@@ -361,6 +362,8 @@ static bool start(struct worker *worker)
 	if (!worker->kind->open(worker))
 		return false;
 	show(worker, PAGE_READY);
+	if (fault_is("never-ready"))
+		return true;
 	if (msg_send(worker->control, MSG_READY, worker->generation, NULL, 0, -1) != 0)
 		return worker_failed(worker, "can't say READY: %s", strerror(errno));
 	worker->status = 0;
