@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,6 +188,8 @@ static void execute(struct upgrade *upgrade)
 	struct net_way way;
 
 	reap_all(master);
+	if (master->own_reload->wished)
+		raise(SIGHUP); /* it stays pending over the exec */
 	if (!write_record(upgrade))
 		return;
 	way = (struct net_way){upgrade->record.fd, master->executable, upgrade->progress};

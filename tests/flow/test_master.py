@@ -437,15 +437,6 @@ def test_stop_at_any_moment():
                 expect(status == -number or left == [], f"{step}: left {left}")
 
 
-def test_later_signals_are_logged():
-    with Daemon() as daemon:
-        for number in (signal.SIGUSR2,):
-            daemon.send(number)
-            eventually(lambda: re.search(rf"{number.name}\) is not available in this version",
-                                         daemon.log()), 5, f"a line about {number.name}")
-        expect(all_ready(daemon), "a signal did harm")
-
-
 def test_stop_by_control():
     with Daemon() as daemon:
         code, _, _ = daemon.ask("stop")
@@ -562,7 +553,7 @@ def test_odd_requests():
             expect(answer(sock)[0] == 1, "a descriptor was accepted")
         counters = daemon.status()["counters"]
         expect(counters["control_refused"] >= len(odd), f"{counters}")
-        for verb in ("upgrade", "drain"):
+        for verb in ("drain",):
             code, _, why = daemon.ask(verb)
             expect(code == 1 and "not available in this version" in why, f"{verb}: {why}")
 
