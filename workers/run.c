@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -172,10 +173,18 @@ static void enter_page(struct worker *worker)
 	atomic_store_explicit(&worker->page->pid, getpid(), memory_order_relaxed);
 }
 
+/* Of a build made to fail, the workers that face the outside do. */
+static bool fails_at(const struct worker *worker, const char *point)
+{
+	return strcmp(worker->kind->name, "ysf") == 0 && fault_is(point);
+}
+
 static void go(struct worker *worker)
 {
 	if (worker->going || worker->stopping)
 		return;
+	if (fails_at(worker, "crash-at-go"))
+		abort();
 	worker->going = true;
 	if (worker->standby)
 		enter_page(worker);
@@ -359,10 +368,12 @@ static bool start(struct worker *worker)
 	    sandbox_enter(worker->kind->may_connect_unix) != 0)
 		return worker_failed(worker, "can't enter the sandbox: %s (server.sandbox)",
 				     strerror(errno));
+	if (fails_at(worker, "exit-before-ready"))
+		return worker_failed(worker, "this build is made to fail");
 	if (!worker->kind->open(worker))
 		return false;
 	show(worker, PAGE_READY);
-	if (fault_is("never-ready"))
+	if (fails_at(worker, "never-ready"))
 		return true;
 	if (msg_send(worker->control, MSG_READY, worker->generation, NULL, 0, -1) != 0)
 		return worker_failed(worker, "can't say READY: %s", strerror(errno));

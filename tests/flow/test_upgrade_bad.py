@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+#
+# NAME      test_upgrade_bad - a bad build does no harm
+# PURPOSE   Every way that we know for an upgrade to go wrong, each under voice: the build that was
+#           there serves on, soon, and nothing is lost.
+# OWNER     tests
+# CONTRACT  TIMES=n in the environment tries each way as often (default 1; the README's row says 10)
+# LIMITS    a build that hangs in its rehearsal is waited for as long as an operator's (10 s), so it
+#           is tried once
+
+import ctypes
+import ctypes.util
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from lib.builds import TESTING, copy_of  # noqa: E402
+from lib.shackd import SLOW, alive, eventually, main  # noqa: E402
+from lib.sim import Simulator  # noqa: E402
+from test_upgrade import GATEWAYS, ROOMS, VOICE, Home, all_ready, expect, ids  # noqa: E402
+
+TIMES = int(os.environ.get("TIMES", "1"))
+BACK = 2.0 * SLOW  # seconds from the failure to serving as before
+
+
+# ---- ways to be bad: each puts something in the executable's place ----
+
+def not_an_elf(home):
+    fresh = home.path.with_suffix(".new")
+    fresh.write_text("#!/bin/sh\nexit 0\n")
+    fresh.chmod(0o755)
+    fresh.rename(home.path)
+
+
+def changed(home, change):
+    data = bytearray(TESTING.read_bytes())
+    change(data)
+    fresh = home.path.with_suffix(".new")
+    fresh.write_bytes(data)
+    fresh.chmod(0o755)
+    fresh.rename(home.path)
+
+
+def wrong_machine(home):
+    def change(data):
+        data[18:20] = (0xF3 if data[18] != 0xF3 else 0x3E).to_bytes(2, "little")
+    changed(home, change)
+
+
+def missing_library(home):
+    def change(data):
+        at = data.index(b"liblmdb.so")
+        data[at:at + 10] = b"libl0st.so"
+    changed(home, change)
+
+
+def cut_short(home):
+    changed(home, lambda data: data.__delitem__(slice(4096, None)))
+
+
+def writable_by_others(home):
+    copy_of(TESTING, home.path)
+    home.path.chmod(0o777)
+
+
+def writable_parent(home):
+    copy_of(TESTING, home.path)
+    os.chmod(home.folder.name, 0o777)
+
+
+def symbolic_link(home):
+    real = home.path.with_suffix(".real")
+    copy_of(TESTING, real)
+    home.path.unlink()
+    home.path.symlink_to(real)
+
+
+def failing_at(point):
+    def way(home):
+        home.put(TESTING, point)
+    way.__name__ = point
+    return way
+
+
+WAYS = [  # what is put there, what the operator is told
+    (not_an_elf, "not an ELF executable"),
+    (wrong_machine, "another machine"),
+    (missing_library, "libl0st.so"),
+    (cut_short, "rehearsal"),
+    (writable_by_others, "others may write to it"),
+    (writable_parent, "others may write into the directory"),
+    (symbolic_link, "symbolic link"),
+    (failing_at("exit-in-rehearsal"), "proved nothing"),
+    (failing_at("crash-in-rehearsal"), "signal 6"),
+    (failing_at("wrong-schema"), "schema"),
+    (failing_at("wrong-fd-count"), "descriptors are open"),
+    (failing_at("wrong-fd-count-after-exec"), "descriptors are open"),
+    (failing_at("crash-after-exec"), "crashed (signal 6)"),
+    (failing_at("exit-after-exec"), "it ended"),
+    (failing_at("hang-after-exec"), "took too long"),
+    (failing_at("exit-before-ready"), "made to fail"),
+    (failing_at("never-ready"), "took too long"),
+    (failing_at("crash-at-go"), "ysf.0 of the new build died"),
+    (failing_at("crash-before-commit"), "crashed (signal 6)"),
+]
+
+
+def clean(home):
+    os.chmod(home.folder.name, 0o755)
+    if home.path.is_symlink():
+        home.path.unlink()
+
+
+def try_one(home, way, word):
+    """Returns how long it took until all was as before, counted from the refusal."""
+    daemon = home.daemon
+    pid, generation = daemon.pid, daemon.status()["generation"]
+    way(home)
+    code, _, why = daemon.ask("upgrade")
+    answered = time.monotonic()
+    expect(code == 1, f"{way.__name__} was taken")
+    expect(word in why, f"{way.__name__}: {why!r} does not say {word!r}")
+    eventually(lambda: all_ready(daemon), BACK, f"service after {way.__name__}")
+    took = time.monotonic() - answered
+    status = daemon.status()
+    expect(status["pid"] == pid and alive(pid) and status["generation"] == generation,
+           f"{way.__name__}: another daemon")
+    expect(not status["last_upgrade"]["ok"] and word in status["last_upgrade"]["why"],
+           f"{status['last_upgrade']}")
+    clean(home)
+    return took
+
+
+def under_voice(home, ways):
+    daemon = home.daemon
+    with Simulator(daemon, "--gateways", GATEWAYS // 2, "--rooms", f"1-{ROOMS}:{GATEWAYS // 2 // ROOMS}",
+                   "--talkers", ROOMS, "--frames", 50, "--calls", 0, "--poll", 5,
+                   "--no-unlink") as sim:
+        sim.wait("talking")
+        before = ids(daemon)
+        worst = max((try_one(home, way, word), way.__name__) for way, word in ways
+                    for _ in range(TIMES))
+        after = ids(daemon)
+        sim.finish()
+        report = sim.report()
+    print(f"# {len(ways)} ways, {TIMES} times each, service after {worst[0] * 1000:.0f} ms at most "
+          f"({worst[1]}), {report['expected']} datagrams expected, {report['lost']} lost, "
+          f"{report['duplicates']} doubled, longest gap {report.get('gap_us')} us")
+    expect(before == after and len(after) == GATEWAYS // 2, "registrations were lost or made anew")
+    expect(report["lost"] == 0, f"{report['lost']} lost")
+    expect(report["duplicates"] <= len(ways) * TIMES, f"{report['duplicates']} doubled")
+
+
+def test_bad_builds_leave_the_old_one_serving():
+    with Home(("workers.ysf=2", *VOICE), program=TESTING, listen="127.0.0.1:0") as home:
+        under_voice(home, WAYS)
+        # and a good one is still taken
+        home.put(TESTING)
+        expect(home.upgrade()["generation"] == 2, "generation")
+
+
+def test_a_rehearsal_that_hangs_is_ended():
+    with Home(program=TESTING) as home:
+        began = time.monotonic()
+        pids = home.daemon.worker_pids()
+        try_one(home, failing_at("hang-in-rehearsal"), "longer than 10 s")
+        took = time.monotonic() - began
+        expect(10 <= took < 14 * SLOW, f"it took {took:.1f} s")
+        expect(home.daemon.worker_pids() == pids, "workers changed")
+
+
+def test_second_request_is_refused():
+    with Home(program=TESTING) as home:
+        home.put(TESTING, "hang-in-rehearsal")
+        first = threading.Thread(target=home.daemon.ask, args=("upgrade",))
+        first.start()
+        eventually(lambda: "trying" in home.daemon.log(), 5, "the first request")
+        code, _, why = home.daemon.ask("upgrade")
+        expect(code == 1 and "an upgrade is running" in why, why)
+        code, _, why = home.daemon.ask("reload")
+        expect(code == 1 and why, "a reload beside an upgrade")
+        first.join()
+
+
+# ---- signatures ----
+
+class Signer:
+    """An Ed25519 key of libsodium, for the length of a test."""
+
+    def __init__(self):
+        self.sodium = ctypes.CDLL(ctypes.util.find_library("sodium") or "libsodium.so.23")
+        self.public, self.secret = ctypes.create_string_buffer(32), ctypes.create_string_buffer(64)
+        expect(self.sodium.sodium_init() >= 0, "libsodium")
+        self.sodium.crypto_sign_keypair(self.public, self.secret)
+
+    def sign(self, path):
+        data = Path(path).read_bytes()
+        signature = ctypes.create_string_buffer(64)
+        self.sodium.crypto_sign_detached(signature, None, data, ctypes.c_ulonglong(len(data)), self.secret)
+        Path(f"{path}.sig").write_bytes(signature.raw)
+
+
+def test_signatures():
+    signer, other = Signer(), Signer()
+    with Home((f"server.upgrade_key={signer.public.raw.hex()}",), program=TESTING) as home:
+        signature = Path(f"{home.path}.sig")
+
+        def missing(home):
+            signature.unlink(missing_ok=True)
+
+        def of_another_key(home):
+            other.sign(home.path)
+
+        def of_another_file(home):
+            signer.sign(home.path)
+            with open(home.path, "ab") as file:
+                file.write(b"\0")
+
+        def too_short(home):
+            signer.sign(home.path)
+            signature.write_bytes(signature.read_bytes()[:-1])
+
+        for way, word in ((missing, "No such file"), (of_another_key, "signature is not of"),
+                          (of_another_file, "signature is not of"), (too_short, "not a signature")):
+            for _ in range(TIMES):
+                home.put(TESTING)
+                try_one(home, way, word)
+        home.put(TESTING)
+        signer.sign(home.path)
+        expect(home.upgrade()["generation"] == 2, "a good signature was refused")
+
+
+if __name__ == "__main__":
+    main(globals())
