@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      adopt - a neighbour reads the sockets of a slot that has to wait
- * PURPOSE   See master/adopt.h. An adoption is begun (by), made (passed), revoked (release, told),
- *           and over when the reader says so or dies.
+ * PURPOSE   See master/adopt.h. An adoption is begun (by), made (passed), revoked (release,
+ *           told), and over when the reader says so or dies.
  * OWNER     master
  * CONTRACT  see master/adopt.h
  * LIMITS    see master/adopt.h
@@ -63,7 +63,7 @@ static void begin(struct slot *slot)
 {
 	struct slot *by = choose(slot);
 
-	if (by == NULL || slot->master->phase != PHASE_SERVING)
+	if (by == NULL || slot->master->phase != PHASE_SERVING || slot->master->adopt_suspended)
 		return;
 	slot->adoption = (struct adoption){.by = by};
 	log_warning("%s is parked: %s reads its sockets", slot->name, by->name);
@@ -136,6 +136,23 @@ void adopt_renew(struct master *master)
 			withdraw(&master->slot[i]);
 }
 
+bool adopt_suspend(struct master *master)
+{
+	bool any = false;
+
+	master->adopt_suspended = true;
+	adopt_renew(master);
+	for (unsigned i = 0; i < master->slots; i++)
+		any |= master->slot[i].adoption.by != NULL;
+	return !any;
+}
+
+void adopt_resume(struct master *master)
+{
+	master->adopt_suspended = false;
+	adopt_look(master);
+}
+
 void adopt_released(struct slot *slot, const struct msg_release *release)
 {
 	struct master *master = slot->master;
@@ -152,7 +169,8 @@ void adopt_released(struct slot *slot, const struct msg_release *release)
 		}
 	}
 	master->messages_bad++;
-	log_limited(LOG_LEVEL_WARNING, "%s gives back sockets that it was not asked for", slot->name);
+	log_limited(LOG_LEVEL_WARNING, "%s gives back sockets that it was not asked for",
+		    slot->name);
 }
 
 /* ---- what the reader is told ---- */

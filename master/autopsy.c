@@ -171,8 +171,9 @@ static void put_report(struct text *text, const struct slot *slot)
 		put(text, "address: 0x%llx\n", (unsigned long long)report->address);
 	put(text, "doing: %s\n", page_state_name(report->doing));
 	put_frames(text, report);
-	put(text, "\naddr2line -fipe shackd OFFSET names the line of a shackd+OFFSET, with the file of "
-		  "this build id.\n");
+	put(text,
+	    "\naddr2line -fipe shackd OFFSET names the line of a shackd+OFFSET, with the file of "
+	    "this build id.\n");
 }
 
 bool autopsy_flush(struct slot *keeper)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      autopsy - what a dead worker wrote about its death
- * PURPOSE   Takes the report out of the slot's page, tells the log in one line, and gives keeper the
- *           whole of it to keep in a file.
+ * PURPOSE   Takes the report out of the slot's page, tells the log in one line, and gives keeper
+ *           the whole of it to keep in a file.
  * OWNER     master
  * CONTRACT  every word of a report is somebody else's: numbers are bounded, texts made printable
  * LIMITS    one report a slot waits for keeper; a newer one takes its place and is counted

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      breaker - how soon a dead worker's slot is filled again
- * PURPOSE   Token bucket for faults of a serving worker, exponential back-off for those that never
- *           get as far.
+ * PURPOSE   Token bucket for faults of a serving worker, exponential back-off for those that
+ *           never get as far.
  * OWNER     master
  * CONTRACT  pure
  * LIMITS    none known
@@ -59,7 +59,7 @@ static bool is_stable(const struct breaker *breaker, uint64_t now)
 enum breaker_state breaker_state_at(const struct breaker *breaker, uint64_t now)
 {
 	return breaker->state == BREAKER_HALF_OPEN && is_stable(breaker, now) ? BREAKER_CLOSED
-									       : breaker->state;
+									      : breaker->state;
 }
 
 const char *breaker_state_name(enum breaker_state state)

@@ -2,8 +2,10 @@
  *
  * NAME      breaker - how soon a dead worker's slot is filled again
  * PURPOSE   The first respawn is immediate; a slot that keeps dying is slowed down, so that it
- * costs neither the machine nor the log, but is never given up. OWNER     master CONTRACT  pure:
- * the clock (clock_mono, ns) is passed in LIMITS    none known
+ *           costs neither the machine nor the log, but is never given up.
+ * OWNER     master
+ * CONTRACT  pure: the clock (clock_mono, ns) is passed in
+ * LIMITS    none known
  */
 #ifndef SHACKD_MASTER_BREAKER_H
 #define SHACKD_MASTER_BREAKER_H
@@ -31,11 +33,11 @@ enum breaker_state {
 
 struct breaker {
 	enum breaker_state state; /* see breaker_state_at */
-	uint64_t token_ns; /* how long a token takes to come back */
-	int64_t level_ns;  /* tokens, as time; below 0 when one is owed */
-	uint64_t filled;   /* when level_ns was right */
-	uint64_t ready;	   /* when the present holder said READY; 0: not yet */
-	uint64_t second;   /* the second of `kills` */
+	uint64_t token_ns;	  /* how long a token takes to come back */
+	int64_t level_ns;	  /* tokens, as time; below 0 when one is owed */
+	uint64_t filled;	  /* when level_ns was right */
+	uint64_t ready;		  /* when the present holder said READY; 0: not yet */
+	uint64_t second;	  /* the second of `kills` */
 	unsigned kills;
 	unsigned early; /* deaths before READY in a row */
 };

@@ -226,6 +226,8 @@ struct master {
 	struct master_event event[MASTER_EVENTS]; /* ring */
 	unsigned event_first, events;
 
+	bool adopt_suspended; /* nobody reads for parked slots */
+
 	/* refused at a bound, or odd */
 	uint64_t events_dropped, messages_bad, control_refused, crashes_dropped;
 	uint64_t sessions_refused, sessions_refused_per_ip, accept_failed;

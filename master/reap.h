@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      reap - the death of a worker
- * PURPOSE   Look how it died without reaping, have its readers cleared, fill the slot again, reap.
+ * PURPOSE   Look how it died without reaping, have its readers cleared, fill the slot again,
+ *           reap.
  * OWNER     master
  * CONTRACT  a pid is not given back to the kernel before keeper has cleared what is registered
- * under it in the stores, or 200 ms have passed LIMITS    MASTER_ZOMBIES at a time; the oldest is
- * reaped early
+ *           under it in the stores, or 200 ms have passed
+ * LIMITS    MASTER_ZOMBIES at a time; the oldest is reaped early
  */
 #ifndef SHACKD_MASTER_REAP_H
 #define SHACKD_MASTER_REAP_H

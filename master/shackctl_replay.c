@@ -21,12 +21,12 @@
 #include "master/shackctl_talk.h"
 #include "shm/addr.h"
 
-#define FILE_MAX   16384
-#define PORT	   42000
-#define NAME_AT	   4 /* YSF protocol: a gateway's name follows the tag in everything it sends */
-#define NAME_SIZE  10
-#define ANSWER_MS  2000
-#define POLL_SIZE  (NAME_AT + NAME_SIZE)
+#define FILE_MAX  16384
+#define PORT	  42000
+#define NAME_AT	  4 /* YSF protocol: a gateway's name follows the tag in everything it sends */
+#define NAME_SIZE 10
+#define ANSWER_MS 2000
+#define POLL_SIZE (NAME_AT + NAME_SIZE)
 
 static bool fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -60,8 +60,9 @@ static bool read_file(const char *path, char data_r[FILE_MAX], const char **data
 	fclose(file);
 	end = memmem(data_r, size, "\n\n", 2);
 	if (end == NULL || size == FILE_MAX)
-		return fail("%s is no quarantined datagram: it has no head that ends in an empty line",
-			    path);
+		return fail(
+			"%s is no quarantined datagram: it has no head that ends in an empty line",
+			path);
 	*datagram_r = end + 2;
 	*length_r = size - (size_t)(end + 2 - data_r);
 	return true;

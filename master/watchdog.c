@@ -2,9 +2,11 @@
  *
  * NAME      watchdog - finds hung workers and ends them
  * PURPOSE   Looks at every slot and gate a few times in each watchdog time and does what
- * watch_judge says; the death is then handled like any other. OWNER     master CONTRACT  a gate's
- * memory is shared with workers: its words are believed only when they name one of our own LIMITS
- * none known
+ *           watch_judge says; the death is then handled like any other.
+ * OWNER     master
+ * CONTRACT  a gate's memory is shared with workers: its words are believed only when they name
+ *           one of our own
+ * LIMITS    none known
  */
 #include <signal.h>
 

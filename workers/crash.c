@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      crash - the last words of a dying worker
- * PURPOSE   What can be known beforehand (modules, build id, bounds of the stack) is gathered at the
- *           start; the handler copies it and walks the stack.
+ * PURPOSE   What can be known beforehand (modules, build id, bounds of the stack) is gathered at
+ *           the start; the handler copies it and walks the stack.
  * OWNER     every worker
  * CONTRACT  see crash.h
  * LIMITS    see crash.h
@@ -66,9 +66,8 @@ static bool is_readable(uintptr_t address, size_t length, const struct crash_ran
 }
 
 /* Redzones of a sanitizer lie between what is read here. */
-__attribute__((no_sanitize("address", "undefined")))
-unsigned crash_walk(uint64_t *frames_r, unsigned most, uintptr_t fp,
-		    const struct crash_range *stack)
+__attribute__((no_sanitize("address", "undefined"))) unsigned
+crash_walk(uint64_t *frames_r, unsigned most, uintptr_t fp, const struct crash_range *stack)
 {
 	unsigned count = 0;
 
@@ -91,9 +90,9 @@ static bool follows_call(uintptr_t address, const struct crash_range *code)
 	       registers_calls((const uint8_t *)address);
 }
 
-__attribute__((no_sanitize("address", "undefined")))
-unsigned crash_scan(uint64_t *frames_r, unsigned most, uintptr_t sp,
-		    const struct crash_range *stack, const struct crash_range *code)
+__attribute__((no_sanitize("address", "undefined"))) unsigned
+crash_scan(uint64_t *frames_r, unsigned most, uintptr_t sp, const struct crash_range *stack,
+	   const struct crash_range *code)
 {
 	uintptr_t first = sp & ~(sizeof(uintptr_t) - 1), page = page_size();
 	unsigned count = 0;
@@ -101,8 +100,8 @@ unsigned crash_scan(uint64_t *frames_r, unsigned most, uintptr_t sp,
 	for (uintptr_t done = 0; count < most && done < SCAN_MAX; done += sizeof(uintptr_t)) {
 		uintptr_t at = first + done;
 
-		if (at >= stack->high || ((done == 0 || at % page == 0) &&
-					  !is_readable(at, sizeof(uintptr_t), stack)))
+		if (at >= stack->high ||
+		    ((done == 0 || at % page == 0) && !is_readable(at, sizeof(uintptr_t), stack)))
 			break;
 		uintptr_t word = *(const uintptr_t *)at;
 		if (follows_call(word, code))
@@ -141,7 +140,8 @@ static void fill_frames(struct page_crash *crash, const ucontext_t *context)
 	count = crash_walk(&crash->frame[1], PAGE_CRASH_FRAMES - 1, at.fp, &stack);
 	count = 1 + trusted(&crash->frame[1], count);
 	crash->walked = count;
-	/* who called a library's function is not in the chain: whatever lies there and looks like it */
+	/* who called a library's function is not in the chain: whatever lies there and looks like
+	 * it */
 	if (at.pc < known.code.low || at.pc >= known.code.high)
 		most = count + GUESSES < PAGE_CRASH_FRAMES ? count + GUESSES : PAGE_CRASH_FRAMES;
 	else
@@ -185,7 +185,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
 
 /* ---- what is known beforehand ---- */
 
-static void take_build_id(const struct dl_phdr_info *info, const ElfW(Phdr) *header)
+static void take_build_id(const struct dl_phdr_info *info, const ElfW(Phdr) * header)
 {
 	const uint8_t *at = (const uint8_t *)(info->dlpi_addr + header->p_vaddr);
 	const uint8_t *end = at + header->p_memsz;
@@ -197,7 +197,8 @@ static void take_build_id(const struct dl_phdr_info *info, const ElfW(Phdr) *hea
 
 		if ((size_t)(end - at) < sizeof(*note) + name + text)
 			return;
-		if (note->n_type == NT_GNU_BUILD_ID && name == 4 && memcmp(at + sizeof(*note), "GNU", 4) == 0) {
+		if (note->n_type == NT_GNU_BUILD_ID && name == 4 &&
+		    memcmp(at + sizeof(*note), "GNU", 4) == 0) {
 			known.build_length = note->n_descsz < sizeof(known.build)
 						     ? note->n_descsz
 						     : (uint32_t)sizeof(known.build);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      crash - the last words of a dying worker
- * PURPOSE   On a fault signal writes into the slot's page what happened and where, then dies of that
- *           signal as if nobody had caught it. The master tells the log, keeper keeps it in a file.
+ * PURPOSE   On a fault signal writes into the slot's page what happened and where, then dies of
+ *           that signal as if nobody had caught it. The master tells the log, keeper keeps it in
+ *           a file.
  * OWNER     every worker
  * CONTRACT  the handler runs on a stack of its own, stores and asks the kernel whether a page is
- *           mapped (mincore), what time it is, and for the signal again; it follows no pointer outside
- *           of the thread's stack: a report can't hang, nor turn one crash into another
- * LIMITS    the thread that called crash_catch has frames, others only the place; SIGKILL, and the
- *           SIGSYS of a call that the sandbox punishes, leave nothing
+ *           mapped (mincore), what time it is, and for the signal again; it follows no pointer
+ *           outside of the thread's stack: a report can't hang, nor turn one crash into another
+ * LIMITS    the thread that called crash_catch has frames, others only the place; SIGKILL, and
+ *           the SIGSYS of a call that the sandbox punishes, leave nothing
  */
 #ifndef SHACKD_WORKERS_CRASH_H
 #define SHACKD_WORKERS_CRASH_H
@@ -31,8 +32,8 @@ struct crash_range {
 };
 
 /* Walks frames from frame pointer FP within STACK: writes the addresses at which callers go on,
- * at most MOST, and returns how many. Pure but for the question whether a page is there. Ends at the
- * first frame pointer that is outside, unaligned, or not above the one before. */
+ * at most MOST, and returns how many. Pure but for the question whether a page is there. Ends at
+ * the first frame pointer that is outside, unaligned, or not above the one before. */
 unsigned crash_walk(uint64_t *frames_r, unsigned most, uintptr_t fp,
 		    const struct crash_range *stack);
 

@@ -3,8 +3,8 @@
  * NAME      quarantine - datagrams that crashed workers, and the reports of those crashes
  * PURPOSE   See quarantine.h. Here is also the verb that shows and drops them.
  * OWNER     keeper
- * CONTRACT  a file's name without its ending is its id; heads are lines `key: value`, shown as they
- *           are, so that whoever writes them may say more
+ * CONTRACT  a file's name without its ending is its id; heads are lines `key: value`, shown as
+ *           they are, so that whoever writes them may say more
  * LIMITS    see quarantine.h
  */
 #include "workers/keeper/quarantine.h"
@@ -64,8 +64,9 @@ static bool carry(struct keeper *keeper, const char *from, const char *name)
 		gone = shelf_put(kept_in(keeper, to), name, data, (size_t)length, when,
 				 QUARANTINE_FILES);
 		if (gone < 0) {
-			log_limited(LOG_LEVEL_ERROR, "can't keep the quarantined datagram %s/%s: %s",
-				    to, name, strerror(errno));
+			log_limited(LOG_LEVEL_ERROR,
+				    "can't keep the quarantined datagram %s/%s: %s", to, name,
+				    strerror(errno));
 			return false;
 		}
 		count_gone(keeper, gone);
@@ -192,7 +193,8 @@ static bool parse(struct request *request, const char *const words[], int count)
 	if (count == 0)
 		return true;
 	if (!show && strcmp(words[0], "drop") != 0) {
-		request_refuse(request, 2, "quarantine: show, drop or nothing, not \"%s\"", words[0]);
+		request_refuse(request, 2, "quarantine: show, drop or nothing, not \"%s\"",
+			       words[0]);
 		return false;
 	}
 	if (count != 2 || strlen(words[1]) >= ID_MAX || !shelf_name_ok(words[1])) {
@@ -210,9 +212,8 @@ static enum answer list(struct request *request, const char *folder)
 	int count = shelf_list(folder, files);
 
 	for (int i = 0; i < count; i++) {
-		json_t *object = is_datagram(files[i].name)
-					 ? show_file(folder, files[i].name, false)
-					 : NULL;
+		json_t *object =
+			is_datagram(files[i].name) ? show_file(folder, files[i].name, false) : NULL;
 
 		if (object != NULL)
 			request_element(request, object);
@@ -240,4 +241,5 @@ static enum answer step(struct request *request)
 	return ANSWER_DONE;
 }
 
-const struct verb verb_quarantine = {.name = "quarantine", .words = 3, .parse = parse, .step = step};
+const struct verb verb_quarantine = {
+	.name = "quarantine", .words = 3, .parse = parse, .step = step};

@@ -24,7 +24,8 @@ static struct page_crash a_report(void)
 		.walked = 4,
 		.modules = 2,
 		.frame = {0x10001230, 0x10001240, 0x20000005, 0x30000000},
-		.module = {{0x10000000, 0x10002000, "shackd"}, {0x20000000, 0x20001000, "libc.so.6"}},
+		.module = {{0x10000000, 0x10002000, "shackd"},
+			   {0x20000000, 0x20001000, "libc.so.6"}},
 	};
 }
 

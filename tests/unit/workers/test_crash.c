@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      test_crash - tests of the last words of a dying worker
- * PURPOSE   The walk over hostile stacks in memory of our own, and real deaths of forked children: a
- *           wild pointer, a stack pointer that leads nowhere, a stack that is used up.
+ * PURPOSE   The walk over hostile stacks in memory of our own, and real deaths of forked
+ *           children: a wild pointer, a stack pointer that leads nowhere, a stack that is used
+ *           up.
  * OWNER     make check
  * CONTRACT  exit 0 if all is well
  * LIMITS    the walk of real frames is for x86-64 and arm64
@@ -80,11 +81,16 @@ static void stays_inside(void **state)
 	struct crash_range stack = whole();
 	uint64_t frames[8];
 	const uintptr_t hostile[] = {
-		0,		       1,
-		stack.low - WORD,      stack.low - 1,
-		stack.low + 1,	       stack.high,
-		stack.high - WORD,     stack.high + WORD,
-		UINTPTR_MAX,	       UINTPTR_MAX - WORD + 1,
+		0,
+		1,
+		stack.low - WORD,
+		stack.low - 1,
+		stack.low + 1,
+		stack.high,
+		stack.high - WORD,
+		stack.high + WORD,
+		UINTPTR_MAX,
+		UINTPTR_MAX - WORD + 1,
 		(uintptr_t)1 << 63,
 	};
 
@@ -100,8 +106,8 @@ static void stays_inside(void **state)
 static void stops_at_a_hole(void **state)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uintptr_t *room = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uintptr_t *room =
+		mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct crash_range stack = {(uintptr_t)room, (uintptr_t)room + 3 * page};
 	uint64_t frames[8];
 

@@ -44,7 +44,8 @@ static int remove_folder(void **state)
 
 static void names_are_plain(void **state)
 {
-	static const char *const wrong[] = {"", ".", "..", ".new", "a/b", "../a", "a b", "a\n", "\xc3"};
+	static const char *const wrong[] = {"",	    ".",   "..",  ".new", "a/b",
+					    "../a", "a b", "a\n", "\xc3"};
 	char longest[SHELF_NAME];
 
 	(void)state;
