@@ -50,9 +50,10 @@ enum watch_verdict watch_judge(struct watch *watch, const struct watch_sample *s
 	/* a stopped task can't dump, and one inside a store stops every writer: no grace */
 	if (sample->task == 'T' || sample->task == 't' || sample->hold)
 		return WATCH_KILL;
-	if (sample->task == 'R' && (sample->cpu - watch->cpu) * 2 < watch->stale &&
+	/* wants to run and is not let; but what it had of the processor would have been enough */
+	if (sample->task == 'R' && (sample->cpu - watch->cpu) * 2 < limit &&
 	    watch->stale < limit * WATCH_PATIENCE)
-		return WATCH_FINE; /* wants to run and is not let */
+		return WATCH_FINE;
 	watch->aborted = true;
 	return WATCH_ABORT;
 }

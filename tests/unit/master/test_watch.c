@@ -78,8 +78,21 @@ static void the_starved_are_waited_for(void **state)
 
 	(void)state;
 	assert_int_equal(ticks_until(&watch, (struct watch_sample){.turns = 7, .task = 'R'},
-				     TICK / 10, &verdict, 1000),
+				     TICK / 100, &verdict, 1000),
 			 100);
+	assert_int_equal(verdict, WATCH_ABORT);
+}
+
+static void a_loop_that_burns_on_a_busy_machine_is_a_hang(void **state)
+{
+	struct watch watch = {.turns = 7};
+	enum watch_verdict verdict;
+
+	(void)state;
+	/* a quarter of a processor: what would be half of the limit takes two of them */
+	assert_int_equal(ticks_until(&watch, (struct watch_sample){.turns = 7, .task = 'R'},
+				     TICK / 4, &verdict, 1000),
+			 21);
 	assert_int_equal(verdict, WATCH_ABORT);
 }
 
@@ -207,6 +220,7 @@ int main(void)
 		cmocka_unit_test(sleeping_without_turns_is_a_hang),
 		cmocka_unit_test(a_loop_that_burns_is_a_hang),
 		cmocka_unit_test(the_starved_are_waited_for),
+		cmocka_unit_test(a_loop_that_burns_on_a_busy_machine_is_a_hang),
 		cmocka_unit_test(who_waits_for_a_disk_is_waited_for),
 		cmocka_unit_test(the_stopped_are_killed_at_once),
 		cmocka_unit_test(a_store_holder_is_killed_at_once),
