@@ -140,7 +140,7 @@ def test_quarantine_is_carried_to_disk_and_shown():
         put_aside(daemon, "ysf.0-17.dgram", DATAGRAM + b"\n\nrest")
         kept = daemon.state_dir / "quarantine/ysf.0-17.dgram"
         eventually(kept.exists, 5, "the file on disk")
-        assert not list((daemon.shm_dir / "quarantine").iterdir())
+        eventually(lambda: not list((daemon.shm_dir / "quarantine").iterdir()), 5, "the move")
         entry, = daemon.ctl("quarantine")
         for key, value in {"id": "ysf.0-17", "slot": "ysf.0", "seq": 17, "from": "127.0.0.1:40001",
                            "size": len(DATAGRAM) + 6, "tries": 2, "file": str(kept),
