@@ -49,7 +49,8 @@ bool signals_block(struct master *master)
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		sigaddset(&set, wanted[i]);
-	sigprocmask(SIG_SETMASK, &set, NULL);
+	if (sigprocmask(SIG_SETMASK, &set, NULL) != 0)
+		return master_why(master, EXIT_START, "can't block signals: %s", strerror(errno));
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* ignored by our parent, it would reap behind our back */
 	master->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

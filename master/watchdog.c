@@ -93,12 +93,29 @@ static void look_at_gate(struct master *master, unsigned which)
 			condemn(&master->slot[i], SIGKILL, MSG_HANG_GATE);
 }
 
+static void watch_again(struct ev_loop *loop, ev_io *watch)
+{
+	if (!ev_is_active(watch))
+		ev_io_start(loop, watch);
+}
+
+/* The loop drops a watch that the kernel has no room for. Deaf for signals or blind for deaths the
+ * master would be of no use: it asks again. */
+static void watch_what_matters(struct master *master)
+{
+	watch_again(master->loop, &master->signal_watch);
+	for (unsigned i = 0; i < master->slots; i++)
+		if (master->slot[i].pidfd >= 0)
+			watch_again(master->loop, &master->slot[i].pid_watch);
+}
+
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct master *master = timer->data;
 
 	(void)loop;
 	(void)events;
+	watch_what_matters(master);
 	for (unsigned i = 0; i < 2; i++)
 		look_at_gate(master, i);
 	for (unsigned i = 0; i < master->slots; i++)
