@@ -90,6 +90,8 @@ static bool verify(struct inheriting *in)
 		if (item.tag != HANDOVER_FD)
 			continue;
 		handover_get(&item, &fd, sizeof(fd));
+		if (fd.role == ROLE_UDP && in->mode == RECORD_ADOPT && fault_is("swapped-fd"))
+			fd.print.inode++;
 		if (fd.fd < 3 || fd.fd >= 1 << 20 || seen[fd.fd]++ != 0)
 			good = fail(in, "descriptor %d is named twice or impossible", fd.fd);
 		else if (!fdprint_check(&fd, why) && !may_be_gone(in, &fd))

@@ -6,7 +6,9 @@
  * CONTRACT  exit 0 done, 1 refused or failed (says why), 2 usage, 3 the daemon does not answer
  * LIMITS    an answer for people is held in memory as a whole, but for events
  */
+#include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <jansson.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -26,6 +28,7 @@
 #define SOCKET_DEFAULT "/run/shackd/control.sock"
 #define WORDS_MAX      8
 #define STOP_SECONDS   60
+#define UPGRADE_SECONDS 120 /* rehearsal, a change of the stores' edition, and a way back */
 
 struct command {
 	const char *name;
@@ -52,7 +55,7 @@ static const struct command commands[] = {
 	{"stop",    "",               0, 0, false, NULL,          "stop the daemon and wait until it is gone"},
 	{"reload",  "",               0, 0, false, NULL,          "read the configuration again"},
 	{"reopen",  "",               0, 0, false, NULL,          "open the log file anew"},
-	{"upgrade", "[BINARY]",       0, 1, false, NULL,          "replace the running program"},
+	{"upgrade", "[BINARY]",       0, 1, false, print_upgrade, "another build takes over (of the path it was started from)"},
 	{"drain",   "",               0, 0, false, NULL,          "stop when the last call is over"},
 };
 /* clang-format on */
@@ -63,6 +66,7 @@ struct ctl {
 	const struct command *command;
 	char socket[CONF_TEXT_MAX + 32];
 	bool json;
+	int patience; /* seconds of silence, 0: the usual */
 	char *text; /* of the answer, collected for printing */
 	size_t length, room;
 };
@@ -231,6 +235,7 @@ static int run_raw(struct ctl *ctl, const char *const words[], int count, bool f
 		.socket = ctl->socket,
 		.follows = follows,
 		.repeatable = ctl->command->reads,
+		.patience = ctl->patience,
 		.piece = pass_on,
 		.arg = &complete,
 	};
@@ -282,6 +287,7 @@ static int run_document(struct ctl *ctl, const char *const words[], int count)
 	struct talk request = {
 		.socket = ctl->socket,
 		.repeatable = ctl->command->reads,
+		.patience = ctl->patience,
 		.piece = collect,
 		.arg = ctl,
 	};
@@ -319,6 +325,25 @@ static int run_lines(struct ctl *ctl, const char *const words[], int count, bool
 	};
 
 	return talk(&request, words, count);
+}
+
+/* ---- upgrade ---- */
+
+/* The daemon has another working directory. */
+static int run_upgrade(struct ctl *ctl, const char *words[], int count)
+{
+	char path[PATH_MAX], here[PATH_MAX];
+
+	if (count > 1 && words[1][0] != '/') {
+		if (getcwd(here, sizeof(here)) == NULL ||
+		    snprintf(path, sizeof(path), "%s/%s", here, words[1]) >= (int)sizeof(path)) {
+			fprintf(stderr, "shackctl: %s: %s\n", words[1], strerror(ENAMETOOLONG));
+			return EXIT_REFUSED;
+		}
+		words[1] = path;
+	}
+	ctl->patience = UPGRADE_SECONDS;
+	return ctl->json ? run_raw(ctl, words, count, false) : run_document(ctl, words, count);
 }
 
 /* ---- stop ---- */
@@ -374,6 +399,8 @@ static int run(struct ctl *ctl, const char *words[], int count)
 
 	if (strcmp(ctl->command->name, "stop") == 0)
 		return run_stop(ctl, words, count);
+	if (strcmp(ctl->command->name, "upgrade") == 0)
+		return run_upgrade(ctl, words, count);
 	if (count > 1 && ctl->command->print == print_quarantine && strcmp(words[1], "replay") == 0)
 		return replay(words + 2, count - 2);
 	if (strcmp(ctl->command->name, "metrics") == 0 && ctl->json)

@@ -311,6 +311,15 @@ static void print_service(FILE *out, const char *name, const json_t *service)
 	fputc('\n', out);
 }
 
+void print_upgrade(FILE *out, const json_t *answer, time_t now)
+{
+	char from[CELL_SIZE], version[CELL_SIZE], pid[CELL_SIZE];
+
+	(void)now;
+	fprintf(out, "upgraded from %s to %s, still pid %s\n", member(answer, "from", from),
+		member(answer, "version", version), member(answer, "pid", pid));
+}
+
 void print_status(FILE *out, const json_t *answer, time_t now)
 {
 	char version[CELL_SIZE], date[CELL_SIZE], pid[CELL_SIZE], state[CELL_SIZE], age[24];

@@ -17,6 +17,7 @@ typedef void print_answer(FILE *out, const json_t *answer, time_t now);
 
 print_answer print_status, print_workers, print_clients, print_streams, print_blocked;
 print_answer print_block, print_unblock, print_kick, print_event, print_quarantine;
+print_answer print_upgrade;
 
 /* "45s", "3m12s", "2h05m", "3d04h" */
 const char *print_age(double seconds, char buf[24]);

@@ -106,11 +106,12 @@ static int finish(const struct msg *msg)
 static int receive(const struct talk *talk, int sock)
 {
 	struct pollfd wait = {.fd = sock, .events = POLLIN};
+	int patience = talk->patience > 0 ? talk->patience : TALK_SECONDS;
 	bool nothing = true;
 	struct msg msg;
 
 	for (;;) {
-		int ready = poll(&wait, 1, talk->follows ? -1 : TALK_SECONDS * 1000);
+		int ready = poll(&wait, 1, talk->follows ? -1 : patience * 1000);
 
 		if (ready < 0 && errno == EINTR)
 			continue;

@@ -20,6 +20,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_SILENT = 3 };
 struct talk {
 	const char *socket;
 	bool follows;	 /* the answer may pause for long */
+	int patience;	 /* seconds of silence; 0: TALK_SECONDS */
 	bool repeatable; /* asking twice does no harm: a process that was replaced just then is no
 			    reason to fail */
 	/* One piece of the answer, not terminated. False stops the talk (exit code EXIT_REFUSED).

@@ -77,7 +77,7 @@ def writable_parent(home):
 def symbolic_link(home):
     real = home.path.with_suffix(".real")
     copy_of(TESTING, real)
-    home.path.unlink()
+    home.path.unlink(missing_ok=True)
     home.path.symlink_to(real)
 
 
@@ -101,6 +101,7 @@ WAYS = [  # what is put there, what the operator is told
     (failing_at("wrong-schema"), "schema"),
     (failing_at("wrong-fd-count"), "descriptors are open"),
     (failing_at("wrong-fd-count-after-exec"), "descriptors are open"),
+    (failing_at("swapped-fd"), "is something else by now"),
     (failing_at("crash-after-exec"), "crashed (signal 6)"),
     (failing_at("exit-after-exec"), "it ended"),
     (failing_at("hang-after-exec"), "took too long"),
