@@ -107,7 +107,7 @@ WAYS = [  # what is put there, what the operator is told
     (failing_at("hang-after-exec"), "took too long"),
     (failing_at("exit-before-ready"), "made to fail"),
     (failing_at("never-ready"), "took too long"),
-    (failing_at("crash-at-go"), "ysf.0 of the new build died"),
+    (failing_at("crash-at-go"), "of the new build died"),
     (failing_at("crash-before-commit"), "crashed (signal 6)"),
 ]
 
