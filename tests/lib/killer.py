@@ -5,19 +5,26 @@
 # OWNER     flow, fault and soak tests
 # CONTRACT  killer = Killer(daemon, rate): killer.tick() often; it kills when the time has come. Kills
 #           nothing but ysf workers of the daemon that it is given.
-# LIMITS    a kill is due only while some worker lives that was not killed yet
+#           With AT_WORK the victim dies while its page says that it is not idle.
+# LIMITS    a kill is due only while some worker lives that was not killed yet; a victim at work is
+#           waited for a few milliseconds, then any moment will do
 
 import os
 import random
 import signal
 import time
 
-from lib.holder import slots_of
+from lib.holder import STATE_AT, slots_of, state_words
+
+IDLE = 3  # enum page_state
+LOOKS = 20000
 
 
 class Killer:
-    def __init__(self, daemon, rate, seed=20261121, only=None):
+    def __init__(self, daemon, rate, seed=20261121, only=None, at_work=False):
         self.daemon, self.rate, self.only = daemon, rate, only
+        self.pages = state_words(daemon) if at_work else {}
+        self.at_work = 0
         self.rng = random.Random(seed)
         self.last, self.killed, self.of = {}, 0, {}
         self.due = time.monotonic()
@@ -33,6 +40,7 @@ class Killer:
         if not fresh:
             return None
         slot = self.rng.choice(fresh)
+        self.await_work(slot)
         try:
             os.kill(slots[slot], signal.SIGKILL)
         except ProcessLookupError:
@@ -40,8 +48,16 @@ class Killer:
         self.last[slot] = slots[slot]
         self.of[slot] = self.of.get(slot, 0) + 1
         self.killed += 1
-        self.due = max(self.due, now - 1) + self.rng.random() * 2 / self.rate
+        # no catching up: a worker that comes late would die before it has done anything
+        self.due = now + self.rng.random() * 2 / self.rate
         return slot
+
+    def await_work(self, slot):
+        page = self.pages.get(slot)
+        for _ in range(LOOKS if page else 0):
+            if page[STATE_AT] > IDLE:
+                self.at_work += 1
+                return
 
     def run(self, count, go_on=lambda: True, meanwhile=None):
         """COUNT more kills, as long as GO_ON; MEANWHILE is called between them."""
