@@ -190,18 +190,20 @@ def test_an_adopter_that_dies_is_replaced():
     with Daemon("workers.ysf=3", "server.respawn_tokens=4/m", *OPTIONS, listen="127.0.0.1:0") as daemon:
         now = park(daemon, "ysf.2")
         seen = set()
-        for _ in range(4):
-            adopter = now["adopted_by"]
-            seen.add(adopter)
-            hit(daemon, adopter, signal.SIGKILL)
-            now = eventually(lambda: (now := daemon.workers()["ysf.2"])["adopted_by"] and now, 2,
-                             "another adopter")
-            assert now["state"] == "waiting", now
-        assert seen == {"ysf.0", "ysf.1"}, seen
-        with Simulator(daemon, "--gateways", 100, "--rooms", "1-10:10", "--talkers", 10, "--frames",
-                       20, "--pause", 0) as sim:
-            assert_all_arrived(sim.report())
+        with Simulator(daemon, *TALK) as sim:
+            sim.wait("talking")
+            for _ in range(6):
+                adopter = now["adopted_by"]
+                seen.add(adopter)
+                hit(daemon, adopter, signal.SIGKILL)
+                now = eventually(lambda: (now := daemon.workers()["ysf.2"])["adopted_by"] and now, 2,
+                                 "another adopter")
+                assert now["state"] == "waiting", now
+            sim.finish()
+            report = sim.report()
         assert daemon.workers()["ysf.2"]["state"] == "waiting", "the test took too long"
+        assert seen == {"ysf.0", "ysf.1"}, seen
+        assert_all_arrived(report)
 
 
 def test_an_adopter_that_hangs_does_not_keep_the_sockets():
