@@ -58,9 +58,14 @@ static size_t farewells_at(uint32_t clients)
 	return polls_at(clients) + align_up(2 * (size_t)clients * sizeof(struct ring_poll));
 }
 
-static size_t ring_bytes(uint32_t clients, uint32_t streams)
+static size_t calls_at(uint32_t clients, uint32_t streams)
 {
 	return farewells_at(clients) + align_up(streams * sizeof(struct ring_farewell));
+}
+
+static size_t ring_bytes(uint32_t clients, uint32_t streams)
+{
+	return calls_at(clients, streams) + align_up(streams * sizeof(struct ring_call));
 }
 
 static int close_failed(int fd)
@@ -147,6 +152,7 @@ struct ring *ring_map(int fd, uint32_t clients, uint32_t streams)
 				i * (size_t)clients;
 	}
 	ring->farewell = (struct ring_farewell *)(void *)(memory + farewells_at(clients));
+	ring->call = (struct ring_call *)(void *)(memory + calls_at(clients, streams));
 	places_clear(&ring->held);
 	places_clear(&ring->owed);
 	return ring;
@@ -189,8 +195,11 @@ static void wipe(struct ring *ring)
 		ring_set(&memory->entry[i], RING_DONE);
 	for (unsigned i = 0; i < RING_HOLD; i++)
 		ring_set(&memory->hold[i], RING_DONE);
-	for (uint32_t i = 0; i < ring->streams; i++)
+	store(&memory->followed, 0);
+	for (uint32_t i = 0; i < ring->streams; i++) {
 		store(&ring->farewell[i].seq, 0);
+		atomic_store(&ring->call[i].stream, 0);
+	}
 	memory->head.version = RING_VERSION;
 	memory->head.clients = ring->clients;
 	memory->head.streams = ring->streams;
@@ -669,6 +678,57 @@ void ring_farewell_done(struct ring *ring, struct ring_farewell *farewell)
 	if (kept < owed->count)
 		owed->vacant[owed->vacants++] = place;
 	owed->count = kept;
+}
+
+/* ---- calls that are carried ---- */
+
+void ring_call_note(struct ring *ring, uint32_t lane, uint32_t stream, uint8_t dgid, uint8_t flags,
+		    const void *owner_key, const void *header)
+{
+	if (lane >= ring->streams)
+		return;
+	struct ring_call *call = &ring->call[lane];
+	atomic_store_explicit(&call->stream, 0, memory_order_release);
+	call->dgid = dgid;
+	call->flags = flags;
+	memcpy(call->owner_key, owner_key, RING_KEY);
+	memcpy(call->header, header, RING_FRAME);
+	atomic_store_explicit(&call->stream, stream, memory_order_release);
+}
+
+void ring_call_forget(struct ring *ring, uint32_t lane, uint32_t stream)
+{
+	if (lane < ring->streams && atomic_load(&ring->call[lane].stream) == stream)
+		atomic_store(&ring->call[lane].stream, 0);
+}
+
+const struct ring_call *ring_call_find(const struct ring *ring, uint32_t stream, uint32_t *lane_r)
+{
+	for (uint32_t lane = 0; stream != 0 && lane < ring->streams; lane++) {
+		const struct ring_call *call = &ring->call[lane];
+
+		if (atomic_load(&call->stream) != stream || call->dgid >= RING_DGIDS)
+			continue;
+		*lane_r = lane;
+		return call;
+	}
+	return NULL;
+}
+
+void ring_follow(struct ring *ring, uint64_t identity, uint64_t number)
+{
+	struct ring_memory *memory = ring->memory;
+
+	if (memory->store != identity) {
+		store(&memory->followed, 0);
+		memory->store = identity;
+	}
+	store(&memory->followed, number);
+}
+
+uint64_t ring_followed(const struct ring *ring, uint64_t identity)
+{
+	return ring->memory->store == identity ? load(&ring->memory->followed) : 0;
 }
 
 /* ---- polls that are not written ---- */

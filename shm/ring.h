@@ -94,6 +94,16 @@ struct ring_farewell {
 	uint8_t frame[RING_FRAME];
 };
 
+/* What makes the terminator of a call that this slot carries, should it be cut while nobody holds the
+ * slot: the store forgets a call with its end. One for each lane. */
+struct ring_call {
+	_Atomic uint32_t stream; /* 0: none */
+	uint8_t dgid;
+	uint8_t flags;
+	uint8_t owner_key[RING_KEY];
+	uint8_t header[RING_FRAME];
+};
+
 /* A poll whose time is not yet in the store. */
 struct ring_poll {
 	uint64_t polled; /* clock_mono */
@@ -115,7 +125,8 @@ struct ring_head {
 	char slot[16];
 };
 
-/* The shared memory; behind it lie ids[2][clients], poll[2][clients] and farewell[streams]. */
+/* The shared memory; behind it lie ids[2][clients], poll[2][clients], farewell[streams] and
+ * call[streams]. */
 struct ring_memory {
 	struct ring_head head;
 	_Atomic uint64_t next_seq;
@@ -124,6 +135,8 @@ struct ring_memory {
 	_Atomic uint64_t batch;	      /* phase << 32 | listener << 16 | count */
 	uint64_t first;		      /* number of the batch's first entry */
 	_Atomic uint64_t polls;	      /* half << 32 | count */
+	_Atomic uint64_t followed;    /* the last event that a holder knows; 0: none */
+	uint64_t store;		      /* ... of the store of this identity */
 	uint32_t ids_count[2];
 	struct ring_relay relay;
 	struct ring_io io;
@@ -155,6 +168,7 @@ struct ring {
 	uint32_t *ids[2];
 	struct ring_poll *poll[2];
 	struct ring_farewell *farewell;
+	struct ring_call *call;
 	struct ring_places held, owed;
 	struct ring_copy window[RING_WINDOWS], list[2];
 	unsigned next_window;
@@ -278,6 +292,20 @@ struct ring_farewell *ring_farewell_first(struct ring *ring);
 struct ring_farewell *ring_farewell_find(struct ring *ring, uint64_t seq);
 /* It is said. */
 void ring_farewell_done(struct ring *ring, struct ring_farewell *farewell);
+
+/* ---- calls that are carried ---- */
+
+void ring_call_note(struct ring *ring, uint32_t lane, uint32_t stream, uint8_t dgid, uint8_t flags,
+		    const void *owner_key, const void *header);
+/* It ended, and all that follows from that is noted. */
+void ring_call_forget(struct ring *ring, uint32_t lane, uint32_t stream);
+/* The call that STREAM is, and its lane; NULL: not carried here. */
+const struct ring_call *ring_call_find(const struct ring *ring, uint32_t stream, uint32_t *lane_r);
+
+/* All up to event NUMBER of STORE has been followed. */
+void ring_follow(struct ring *ring, uint64_t store, uint64_t number);
+/* What was followed last in STORE; 0: nothing. */
+uint64_t ring_followed(const struct ring *ring, uint64_t store);
 
 /* ---- polls that are not written ---- */
 

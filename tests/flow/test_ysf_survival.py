@@ -155,6 +155,26 @@ def killed_in_mid_call(workers):
         listener.expect(*talker.call())  # no new poll was needed
 
 
+def test_a_call_cut_while_its_worker_dies_gets_its_terminator():
+    """The end is committed by keeper; the worker that carried the call never learns of it."""
+    with Fresh("workers.ysf=2", "ysf.watchdog=60s", "server.watchdog=10s") as box:
+        one, two = box.on_each_slot("G")
+        third = box.gateway("THIRD")
+        for listener in (two, third):
+            listener.drain()
+        sent = [one.header(), one.voice()]
+        for listener in (two, third):
+            listener.expect(*sent)
+        pid = box.pids()["ysf.0"]  # on_each_slot gives them in the order of the slots
+        os.kill(pid, signal.SIGSTOP)
+        box.daemon.ctl("kick", box.client(one)["id"])
+        eventually(lambda: not streams(box.daemon), what="the end of the call")
+        os.kill(pid, signal.SIGKILL)
+        for listener in (two, third):
+            listener.expect(one.farewell())
+            listener.silent()
+
+
 def test_call_goes_on_when_its_only_worker_is_killed():
     killed_in_mid_call(1)
 

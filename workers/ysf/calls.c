@@ -42,6 +42,10 @@ void calls_touch(struct ysf *ysf, struct call *call, uint8_t counter)
 	uint32_t step = (uint32_t)(counter - call->counter) & COUNTER_MASK;
 	uint32_t missing = call->counted && step > 1 && step < LOSS_MAX ? step - 1 : 0;
 
+	if (!call->counted)
+		ring_call_note(ysf->ring, call->lane, call->id, call->dgid, call->flags,
+			       &call->owner_key, call->header);
+
 	call->counter = counter;
 	call->counted = true;
 	page_lane_touch(ysf->page, call->lane, call->id, ysf->now, counter, missing);
@@ -114,12 +118,28 @@ static void conclude(struct ysf *ysf, struct call *call, enum event_reason reaso
 	bool ours;
 
 	calls_totals(ysf, call, &totals, &call->counter, &ours);
-	if (!ours || reason == REASON_NONE)
+	if (reason == REASON_NONE)
 		return;
-	page_count(ysf->page, end_counter(reason));
-	if (reason != REASON_TERMINATOR && reason != REASON_WATCHDOG &&
+	if (ours)
+		page_count(ysf->page, end_counter(reason));
+	if (ours && reason != REASON_TERMINATOR && reason != REASON_WATCHDOG &&
 	    (call->flags & (STREAM_MUTED | STREAM_LOCAL)) == 0)
 		relay_add_farewell(ysf, call);
+	ring_call_forget(ysf->ring, call->lane, call->id);
+}
+
+void calls_missed(struct ysf *ysf, uint32_t stream, enum event_reason reason)
+{
+	struct call call = {.id = stream};
+	const struct ring_call *carried = ring_call_find(ysf->ring, stream, &call.lane);
+
+	if (carried == NULL)
+		return;
+	call.dgid = carried->dgid;
+	call.flags = carried->flags;
+	memcpy(&call.owner_key, carried->owner_key, sizeof(call.owner_key));
+	memcpy(call.header, carried->header, sizeof(call.header));
+	conclude(ysf, &call, reason);
 }
 
 static void install(struct ysf *ysf, const struct stream_record *record)

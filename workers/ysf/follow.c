@@ -258,6 +258,31 @@ void follow_forget_pages(struct ysf *ysf)
 	store_forget_pages(ysf->voice);
 }
 
+static void on_missed(uint64_t number, const struct event_record *event, void *arg)
+{
+	struct following *f = arg;
+
+	(void)number;
+	if (event->type == EVENT_STREAM_END)
+		calls_missed(f->ysf, event->stream, event->reason);
+}
+
+void follow_missed(struct ysf *ysf, uint64_t since)
+{
+	struct store_txn txn;
+	struct following f = {ysf, &txn};
+	bool lapped = false;
+	unsigned read = since != 0;
+
+	store_read(ysf->voice, &txn);
+	while (!lapped && since < ysf->cursor && read > 0)
+		read = events_follow(&txn, &since, FOLLOW_SLICE, &lapped, on_missed, &f);
+	enum store_error error = store_end(&txn);
+	if (error != STORE_OK)
+		ysf_store_failed(ysf, error, "reading what was missed");
+	ring_follow(ysf->ring, store_id(ysf->voice), ysf->cursor);
+}
+
 void follow(struct ysf *ysf)
 {
 	struct store_generations generations;
@@ -282,6 +307,8 @@ void follow(struct ysf *ysf)
 		error = follow_rebuild(ysf);
 	if (error != STORE_OK)
 		ysf_store_failed(ysf, error, "following the event log");
+	if (!ysf->recovering)
+		ring_follow(ysf->ring, store_id(ysf->voice), ysf->cursor);
 	page_gauge(ysf->page, GAUGE_CLIENTS, ysf->gateways.count);
 	page_gauge(ysf->page, GAUGE_STREAMS, ysf->calls);
 	relay_farewells(ysf);

@@ -2,8 +2,8 @@
  *
  * NAME      recover - what a predecessor left in the ring
  * PURPOSE   Whoever held the slot before may have died between any two instructions. Its fan-out is
- *           finished, its datagrams are worked off, its unwritten polls are written, before
- *           anything new is read.
+ *           finished, its datagrams are worked off, its unwritten polls are written, and who was
+ *           listening to a call that was cut meanwhile gets its end, before anything new is read.
  * OWNER     ysf workers
  * CONTRACT  can itself be killed anywhere: a successor's successor comes to the same result. What
  *           was left is worked off one by one (careful), so that a second death accuses exactly the
@@ -94,6 +94,7 @@ void recover(struct ysf *ysf)
 	ysf->clock_offset = (int64_t)(clock_real() - ysf->now);
 	ring_recover(ysf->ring, faults, &left);
 	uint64_t current = ring_handled(ysf->ring);
+	uint64_t followed = ring_followed(ysf->ring, store_id(ysf->voice));
 	ysf->recovering = true; /* a farewell would begin where a fan-out is to be finished */
 	if (left.filled)
 		receive_take(ysf, left.count, left.listener);
@@ -101,6 +102,7 @@ void recover(struct ysf *ysf)
 	ysf->count = left.count;
 	ysf->next = 0;
 	follow(ysf);
+	follow_missed(ysf, followed);
 	register_recover(ysf);
 	drop_farewells(ysf);
 	unsigned taken = take_up_all(ysf, left.count, current);

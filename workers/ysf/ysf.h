@@ -272,6 +272,8 @@ void calls_tick(struct ysf *ysf);
 /* What all slots together know of CALL. */
 void calls_totals(const struct ysf *ysf, const struct call *call, struct stream_totals *totals_r,
 		  uint8_t *counter_r, bool *ours_r);
+/* STREAM ended while nobody held the slot: what its carrier owes. */
+void calls_missed(struct ysf *ysf, uint32_t stream, enum event_reason reason);
 /* Mirror: the stream under KEY is RECORD (NULL: there is none, it ended for REASON). */
 void calls_mirror(struct ysf *ysf, uint32_t key, const struct stream_record *record,
 		  enum event_reason reason);
@@ -279,6 +281,8 @@ void calls_mirror(struct ysf *ysf, uint32_t key, const struct stream_record *rec
 /* ---- follow.c: what others committed ---- */
 /* Reads everything anew. */
 enum store_error follow_rebuild(struct ysf *ysf);
+/* Ends of calls after event SINCE that no holder of the slot has seen. */
+void follow_missed(struct ysf *ysf, uint64_t since);
 /* Catches up with the event log; cheap when nothing was committed. */
 void follow(struct ysf *ysf);
 /* Every tick: gives the store's pages that following a crowd has touched back, so that the memory

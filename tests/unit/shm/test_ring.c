@@ -490,6 +490,35 @@ static void test_polls_outlive_their_holder(void **state)
 	lab_end(&lab);
 }
 
+static void test_calls_and_what_was_followed(void **state)
+{
+	struct lab lab = lab_make();
+	uint32_t lane = 99;
+
+	(void)state;
+	assert_null(ring_call_find(lab.ring, 0, &lane));
+	ring_call_note(lab.ring, 4, 1001, 22, 0, key, frame);
+	ring_call_note(lab.ring, 5, 1002, 9, 1, key, frame);
+	ring_call_note(lab.ring, STREAMS, 1003, 9, 1, key, frame); /* no such lane */
+	ring_follow(lab.ring, 77, 500);
+	successor(&lab, 0);
+	const struct ring_call *call = ring_call_find(lab.ring, 1002, &lane);
+	assert_non_null(call);
+	assert_int_equal(lane, 5);
+	assert_int_equal(call->dgid, 9);
+	assert_memory_equal(call->header, frame, RING_FRAME);
+	ring_call_forget(lab.ring, 5, 1001); /* that one is in another lane */
+	assert_non_null(ring_call_find(lab.ring, 1002, &lane));
+	ring_call_forget(lab.ring, 5, 1002);
+	assert_null(ring_call_find(lab.ring, 1002, &lane));
+	assert_null(ring_call_find(lab.ring, 1003, &lane));
+	assert_int_equal(ring_followed(lab.ring, 77), 500);
+	assert_int_equal(ring_followed(lab.ring, 78), 0); /* of another store */
+	ring_follow(lab.ring, 78, 3);
+	assert_int_equal(ring_followed(lab.ring, 78), 3);
+	lab_end(&lab);
+}
+
 /* ---- deaths that accuse ---- */
 
 static void test_a_death_accuses_what_was_handled(void **state)
@@ -605,6 +634,11 @@ static void use(struct lab *lab)
 	assert_true(count <= CLIENTS);
 	for (uint32_t i = 0; i < count; i++)
 		list[i] = polls[i].proven;
+	for (uint32_t i = 0; i < STREAMS; i++) {
+		const struct ring_call *call = ring_call_find(ring, ring->call[i].stream, &count);
+
+		assert_true(call == NULL || (call->dgid < RING_DGIDS && count < STREAMS));
+	}
 	while (ring_farewell_first(ring) != NULL) {
 		assert_true(ring_farewell_first(ring)->dgid < RING_DGIDS);
 		ring_farewell_done(ring, ring_farewell_first(ring));
@@ -688,6 +722,7 @@ int main(void)
 		cmocka_unit_test(test_fan_out_is_over_with_its_entry),
 		cmocka_unit_test(test_farewells_wait_in_their_order),
 		cmocka_unit_test(test_polls_outlive_their_holder),
+		cmocka_unit_test(test_calls_and_what_was_followed),
 		cmocka_unit_test(test_a_death_accuses_what_was_handled),
 		cmocka_unit_test(test_what_waits_and_farewells_can_be_accused),
 		cmocka_unit_test(test_foreign_memory_is_emptied),
