@@ -191,6 +191,7 @@ static void wipe(struct ring *ring)
 	store(&memory->polls, 0);
 	store(&memory->current, 0);
 	store(&memory->relay.seq, 0);
+	store(&memory->replies.count, 0);
 	for (unsigned i = 0; i < RING_BATCH; i++)
 		ring_set(&memory->entry[i], RING_DONE);
 	for (unsigned i = 0; i < RING_HOLD; i++)
@@ -346,6 +347,25 @@ struct ring_entry *ring_find(struct ring *ring, uint64_t seq)
 	return NULL;
 }
 
+/* Who has his answer does not get another. */
+static void check_replies(struct ring *ring, struct ring_left *left)
+{
+	struct ring_replies *replies = &ring->memory->replies;
+	uint64_t count = load(&replies->count);
+
+	if (count > RING_REPLIES) {
+		left->bad++;
+		count = 0;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		struct ring_entry *entry = ring_find(ring, replies->seq[i]);
+
+		if (entry != NULL && replies->message[i].msg_len != 0)
+			ring_set(entry, RING_DONE);
+	}
+	store(&replies->count, 0);
+}
+
 /* A fan-out belongs to something that is not done; else it was over when its holder died. */
 static void check_relay(struct ring *ring, struct ring_left *left)
 {
@@ -434,6 +454,7 @@ void ring_recover(struct ring *ring, uint64_t faults, struct ring_left *left_r)
 	check_hold(ring, left);
 	check_farewells(ring, left);
 	drop_doubles(ring, left);
+	check_replies(ring, left);
 	accuse(ring, faults, left);
 	check_relay(ring, left);
 	check_polls(ring, left);
@@ -638,6 +659,27 @@ bool ring_relay_left(struct ring *ring, struct ring_left_relay *relay_r, uint32_
 		if (memory->window[window][base % RING_WINDOW + i].msg_len != 0)
 			served[relay_r->served++] = ring->ids[list][base + i];
 	return true;
+}
+
+/* ---- answers ---- */
+
+struct mmsghdr *ring_replies_offer(struct ring *ring, const struct mmsghdr *message,
+				   const uint64_t *seq, unsigned count)
+{
+	struct ring_replies *replies = &ring->memory->replies;
+
+	store(&replies->count, 0);
+	memcpy(replies->seq, seq, count * sizeof(*seq));
+	memcpy(replies->message, message, count * sizeof(*message));
+	for (unsigned i = 0; i < count; i++)
+		replies->message[i].msg_len = 0;
+	store(&replies->count, count);
+	return replies->message;
+}
+
+void ring_replies_end(struct ring *ring)
+{
+	store(&ring->memory->replies.count, 0);
 }
 
 /* ---- farewells ---- */

@@ -32,6 +32,7 @@
 #define RING_CONTROL  128  /* ancillary data of one */
 #define RING_WINDOW   1024 /* messages a sendmmsg takes at most (the kernel's own bound) */
 #define RING_WINDOWS  16
+#define RING_REPLIES  128  /* answers given to one sendmmsg */
 #define RING_KEY      20   /* a gateway's key */
 #define RING_FRAME    155
 #define RING_LISTENERS 64
@@ -83,6 +84,13 @@ struct ring_relay {
 	uint8_t dgid;
 	uint8_t then; /* state of the entry when all have it */
 	uint8_t frame[RING_FRAME];
+};
+
+/* Answers that are being sent: who has his is done. */
+struct ring_replies {
+	_Atomic uint64_t count;
+	uint64_t seq[RING_REPLIES]; /* of what is answered */
+	struct mmsghdr message[RING_REPLIES];
 };
 
 /* A terminator that is owed to the listeners of a call that was cut. */
@@ -139,6 +147,7 @@ struct ring_memory {
 	uint64_t store;		      /* ... of the store of this identity */
 	uint32_t ids_count[2];
 	struct ring_relay relay;
+	struct ring_replies replies;
 	struct ring_io io;
 	struct ring_entry entry[RING_BATCH];
 	struct ring_entry hold[RING_HOLD];
@@ -281,6 +290,15 @@ struct ring_left_relay {
 	uint32_t served;
 };
 bool ring_relay_left(struct ring *ring, struct ring_left_relay *relay_r, uint32_t *served);
+
+/* ---- answers ---- */
+
+/* Offers COUNT (at most RING_REPLIES) answers, to the datagrams SEQ, to sendmmsg. Returns the messages
+ * to pass. */
+struct mmsghdr *ring_replies_offer(struct ring *ring, const struct mmsghdr *message,
+				   const uint64_t *seq, unsigned count);
+/* What was answered of them is marked done. */
+void ring_replies_end(struct ring *ring);
 
 /* ---- farewells ---- */
 

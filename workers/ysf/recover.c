@@ -8,7 +8,7 @@
  * CONTRACT  can itself be killed anywhere: a successor's successor comes to the same result. What
  *           was left is worked off one by one (careful), so that a second death accuses exactly the
  *           datagram that causes it.
- * LIMITS    the answer to a poll or query may be sent twice
+ * LIMITS    none known
  */
 #include <string.h>
 

@@ -5,6 +5,7 @@
  *           socket and the address that was asked.
  * OWNER     ysf workers
  * CONTRACT  an answer that does not fit the send buffer is dropped and counted: who asked asks again
+ *           The messages go by way of the ring, so that nobody is answered twice after a kill
  * LIMITS    REPLIES_MAX answers at a time, REPLY_SIZE bytes each
  */
 #include <errno.h>
@@ -13,7 +14,7 @@
 
 #include "workers/ysf/ysf.h"
 
-#define REPLIES_MAX 128
+#define REPLIES_MAX RING_REPLIES
 #define REPLY_SIZE  64
 
 struct reply {
@@ -22,11 +23,13 @@ struct reply {
 	uint8_t data[REPLY_SIZE];
 	uint16_t listener;
 	union fanout_source source;
+	struct ring_entry *to_what; /* done when it is answered */
 };
 
 struct replies {
 	struct reply reply[REPLIES_MAX];
 	struct mmsghdr message[REPLIES_MAX];
+	uint64_t seq[REPLIES_MAX];
 	unsigned count;
 };
 
@@ -62,7 +65,8 @@ void replies_add(struct ysf *ysf, struct replies *replies, struct ring_entry *in
 	}
 	struct reply *reply = &replies->reply[replies->count];
 	struct msghdr *head = &replies->message[replies->count].msg_hdr;
-	replies->count++;
+	replies->seq[replies->count++] = in->seq;
+	reply->to_what = in;
 	in->owing = true;
 	memcpy(reply->data, data, length);
 	reply->listener = in->listener;
@@ -84,27 +88,33 @@ static void send_run(struct ysf *ysf, struct replies *replies, unsigned at, unsi
 	int fd = ysf->listener[replies->reply[at].listener].fd; /* a gap: unreachable */
 
 	while (at < end) {
-		int sent = sendmmsg(fd, &replies->message[at], end - at, MSG_DONTWAIT);
+		struct mmsghdr *offer = ring_replies_offer(ysf->ring, &replies->message[at],
+							   &replies->seq[at], end - at);
+		int sent = sendmmsg(fd, offer, end - at, MSG_DONTWAIT);
 
 		if (sent > 0) {
 			page_count_by(ysf->page, COUNT_YSF_REPLIES, (uint64_t)sent);
-			at += (unsigned)sent;
+			for (unsigned last = at + (unsigned)sent; at < last; at++)
+				ring_set(replies->reply[at].to_what, RING_DONE);
 		} else if (errno != EINTR) {
 			page_count(ysf->page, errno == EAGAIN || errno == ENOBUFS
 						      ? COUNT_YSF_SEND_NOBUFS
 						      : COUNT_YSF_SEND_UNREACH);
-			at++;
+			ring_set(replies->reply[at++].to_what, RING_DONE);
 		}
 	}
 }
 
 void replies_send(struct ysf *ysf, struct replies *replies)
 {
+	if (replies->count == 0)
+		return;
 	for (unsigned at = 0, end; at < replies->count; at = end) {
 		for (end = at + 1; end < replies->count; end++)
 			if (replies->reply[end].listener != replies->reply[at].listener)
 				break;
 		send_run(ysf, replies, at, end);
 	}
+	ring_replies_end(ysf->ring);
 	replies->count = 0;
 }
