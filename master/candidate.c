@@ -85,8 +85,7 @@ static bool walk(struct candidate *candidate, char *path)
 
 		if (slash != NULL)
 			*slash = '\0';
-		next = openat(candidate->folder, at,
-			      O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		next = openat(candidate->folder, at, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (next < 0)
 			return refuse_path(candidate, path, strerror(errno));
 		close(candidate->folder);

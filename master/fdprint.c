@@ -89,8 +89,7 @@ static bool is_bound(const struct handover_fd *item)
 
 	return getsockname(item->fd, &sock.sa, &length) == 0 &&
 	       addr_from_sock(&sock.sa, length, &addr) == 0 &&
-	       memcmp(addr.ip, item->addr.ip, sizeof(addr.ip)) == 0 &&
-	       addr.port == item->addr.port;
+	       memcmp(addr.ip, item->addr.ip, sizeof(addr.ip)) == 0 && addr.port == item->addr.port;
 }
 
 static bool fits(const struct handover_fd *item)
@@ -143,8 +142,8 @@ bool fdprint_check(const struct handover_fd *item, char why_r[160])
 		what = "is not of the sort that it should be";
 	if (what == NULL)
 		return true;
-	snprintf(why_r, 160, "descriptor %d (%s %.15s %u) %s", item->fd,
-		 name != NULL ? name : "?", item->slot, item->index, what);
+	snprintf(why_r, 160, "descriptor %d (%s %.15s %u) %s", item->fd, name != NULL ? name : "?",
+		 item->slot, item->index, what);
 	return false;
 }
 

@@ -53,8 +53,8 @@ void handover_begin(struct handover *handover_r, void *data, size_t room)
 	handover_r->full = room < handover_r->used;
 }
 
-void handover_put(struct handover *handover, enum handover_tag tag, const void *body,
-		  size_t length, const void *more, size_t more_length)
+void handover_put(struct handover *handover, enum handover_tag tag, const void *body, size_t length,
+		  const void *more, size_t more_length)
 {
 	struct entry entry = {(uint32_t)tag, (uint32_t)(length + more_length)};
 	size_t need = sizeof(entry) + align(length + more_length);
@@ -125,8 +125,7 @@ bool handover_next(const void *data, size_t size, size_t *at, struct handover_it
 	if (*at >= size || size - *at < sizeof(entry))
 		return false;
 	memcpy(&entry, (const uint8_t *)data + *at, sizeof(entry));
-	if (entry.length > HANDOVER_BODY_MAX ||
-	    align(entry.length) > size - *at - sizeof(entry))
+	if (entry.length > HANDOVER_BODY_MAX || align(entry.length) > size - *at - sizeof(entry))
 		return false;
 	item_r->tag = entry.tag;
 	item_r->length = entry.length;
@@ -200,17 +199,28 @@ int handover_check(const void *data, size_t size, struct handover_info *info_r, 
 const char *handover_role_name(unsigned role)
 {
 	static const char *const names[] = {
-		[ROLE_EXECUTABLE] = "executable", [ROLE_NULL] = "null device",
-		[ROLE_CONF] = "configuration",	  [ROLE_LOG_READ] = "log queue (reading)",
-		[ROLE_LOG_WRITE] = "log queue",	  [ROLE_LOG_ERR] = "standard error",
-		[ROLE_GATE] = "gate",		  [ROLE_PIDFILE] = "pid file",
-		[ROLE_LOCK] = "directory",	  [ROLE_CONTROL] = "control socket",
-		[ROLE_ASKER] = "control connection", [ROLE_CALLER] = "control connection",
-		[ROLE_PROGRESS] = "progress",	  [ROLE_PAGE] = "page",
-		[ROLE_BELL] = "doorbell",	  [ROLE_RING] = "ring",
-		[ROLE_TABLE] = "table",		  [ROLE_HOLDER] = "worker's control socket",
-		[ROLE_PIDFD] = "worker's pidfd",  [ROLE_UDP] = "UDP socket",
-		[ROLE_ACCEPT] = "TCP listener",	  [ROLE_TCP] = "TCP connection",
+		[ROLE_EXECUTABLE] = "executable",
+		[ROLE_NULL] = "null device",
+		[ROLE_CONF] = "configuration",
+		[ROLE_LOG_READ] = "log queue (reading)",
+		[ROLE_LOG_WRITE] = "log queue",
+		[ROLE_LOG_ERR] = "standard error",
+		[ROLE_GATE] = "gate",
+		[ROLE_PIDFILE] = "pid file",
+		[ROLE_LOCK] = "directory",
+		[ROLE_CONTROL] = "control socket",
+		[ROLE_ASKER] = "control connection",
+		[ROLE_CALLER] = "control connection",
+		[ROLE_PROGRESS] = "progress",
+		[ROLE_PAGE] = "page",
+		[ROLE_BELL] = "doorbell",
+		[ROLE_RING] = "ring",
+		[ROLE_TABLE] = "table",
+		[ROLE_HOLDER] = "worker's control socket",
+		[ROLE_PIDFD] = "worker's pidfd",
+		[ROLE_UDP] = "UDP socket",
+		[ROLE_ACCEPT] = "TCP listener",
+		[ROLE_TCP] = "TCP connection",
 	};
 
 	if (role >= sizeof(names) / sizeof(names[0]) || names[role] == NULL)

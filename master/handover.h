@@ -43,7 +43,7 @@ struct handover_master {
 	uint64_t sessions_refused, sessions_refused_per_ip, accept_failed;
 	uint64_t next_session;
 	uint64_t check_serial;
-	uint64_t asked; /* clock_mono of the request */
+	uint64_t asked;	  /* clock_mono of the request */
 	uint32_t foreign; /* descriptors that stay open over the exec and are not in the record */
 	uint32_t slots;
 	uint32_t foreground;
@@ -106,7 +106,7 @@ enum handover_role {
 	ROLE_PROGRESS, /* shared memory in which the next image says how far it has got */
 	ROLE_PAGE = 32,
 	ROLE_BELL,
-	ROLE_RING,  /* in-flight ring */
+	ROLE_RING, /* in-flight ring */
 	ROLE_TABLE,
 	ROLE_HOLDER, /* control socket of the present holder */
 	ROLE_PIDFD,  /* of the present holder */
@@ -118,8 +118,8 @@ enum handover_role {
 /* What tells a descriptor from any other: two of the same file are alike. */
 struct handover_print {
 	uint64_t device, inode;
-	uint64_t extra; /* sockets: cookie; eventfd: its id; pidfd: the pid */
-	uint32_t type;	/* file type bits of st_mode */
+	uint64_t extra;	 /* sockets: cookie; eventfd: its id; pidfd: the pid */
+	uint32_t type;	 /* file type bits of st_mode */
 	uint32_t access; /* open mode bits */
 };
 
@@ -145,8 +145,8 @@ struct handover {
 /* DATA of ROOM bytes stays the caller's. */
 void handover_begin(struct handover *handover_r, void *data, size_t room);
 /* An entry of two parts, the second one may be NULL. */
-void handover_put(struct handover *handover, enum handover_tag tag, const void *body,
-		  size_t length, const void *more, size_t more_length);
+void handover_put(struct handover *handover, enum handover_tag tag, const void *body, size_t length,
+		  const void *more, size_t more_length);
 /* Header and checksum. Returns the size of the record, 0 when it did not fit. */
 size_t handover_end(struct handover *handover);
 
@@ -163,8 +163,8 @@ struct handover_info {
 	uint8_t sum[HANDOVER_SUM];
 };
 
-/* Checks a whole record: magic, version, size, checksum, every entry inside, known tags, sizes. 0, or
- * -1 with a sentence in WHY. */
+/* Checks a whole record: magic, version, size, checksum, every entry inside, known tags, sizes. 0,
+ * or -1 with a sentence in WHY. */
 int handover_check(const void *data, size_t size, struct handover_info *info_r, char why_r[160]);
 
 /* The next entry of a checked record; *AT is 0 at first. False at the end. */

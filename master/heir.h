@@ -16,8 +16,8 @@
  * then, heir.failed says why). False with errno when no process can be made. */
 bool heir_spawn(struct slot *slot, void (*tell)(struct slot *slot, enum heir_news news));
 
-/* The holder is gone: the heir takes its place and gets GO; if it isn't READY yet, it does so when it
- * is. False when there is none. */
+/* The holder is gone: the heir takes its place and gets GO; if it isn't READY yet, it does so when
+ * it is. False when there is none. */
 bool heir_inherit(struct slot *slot);
 
 static inline bool heir_there(const struct slot *slot)

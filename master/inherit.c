@@ -366,8 +366,7 @@ static bool take_fd(struct inheriting *in, const struct handover_item *item)
 		return true;
 	}
 	if (fd.role == ROLE_ACCEPT) {
-		if (!find_kind(fd.slot, &kind) ||
-		    !accept_adopt(in->master, kind, fd.fd, &fd.addr))
+		if (!find_kind(fd.slot, &kind) || !accept_adopt(in->master, kind, fd.fd, &fd.addr))
 			return fail(in, "a listener of %s can't be taken over", fd.slot);
 		return true;
 	}
@@ -397,8 +396,10 @@ static bool take_session(struct inheriting *in, const struct handover_item *item
 	};
 	if (slot != NULL && vault_adopt(slot, &entry))
 		return true;
-	if (in->mode == RECORD_RESUME)
-		return true; /* over since; the descriptor is closed with the rest */
+	if (in->mode == RECORD_RESUME) {
+		close(fd.fd); /* over since, if it is there at all */
+		return true;
+	}
 	return fail(in, "TCP connection %u of %s can't be taken over: %s", fd.index, fd.slot,
 		    strerror(errno));
 }
@@ -434,8 +435,8 @@ static bool map_gates(struct inheriting *in)
 	return true;
 }
 
-/* A ring of another layout is nothing to go on with: the slot gets a new one. Its holder finishes what
- * it has in hand before it goes, and the former build finds its own ring in the record. */
+/* A ring of another layout is nothing to go on with: the slot gets a new one. Its holder finishes
+ * what it has in hand before it goes, and the former build finds its own ring in the record. */
 static void judge_ring(struct slot *slot)
 {
 	const struct config *config = slot->master->config;
@@ -456,7 +457,8 @@ static bool furnish(struct inheriting *in)
 		judge_ring(slot);
 		if (slot->page_fd < 0 || slot->bell < 0 ||
 		    (kind_vaulted(slot->kind) && slot->table_fd < 0))
-			return fail(in, "the handover record lacks a good descriptor of %s", slot->name);
+			return fail(in, "the handover record lacks a good descriptor of %s",
+				    slot->name);
 		if (slot->pidfd < 0 || slot->control < 0) {
 			if (slot->pid != 0 && in->mode != RECORD_RESUME)
 				return fail(in, "the record lacks the holder of %s", slot->name);

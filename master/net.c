@@ -204,10 +204,15 @@ void net_stage(const char *stage)
 		snprintf(net.progress->stage, sizeof(net.progress->stage), "%s", stage);
 }
 
-void net_spawned(void)
+void net_spawned(pid_t pid)
 {
-	if (net.armed && net.progress != NULL)
-		net.progress->spawned++;
+	struct net_progress *progress = net.progress;
+
+	if (!net.armed || progress == NULL)
+		return;
+	if (progress->spawned < NET_CHILDREN)
+		progress->child[progress->spawned] = pid;
+	progress->spawned++;
 }
 
 void net_fail(const char *format, ...)

@@ -15,22 +15,24 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define NET_SECONDS 8
-#define NET_WHY_MAX 256
+#define NET_SECONDS  8
+#define NET_WHY_MAX  256
+#define NET_CHILDREN 256
 
-/* argv: { "shackd", NET_ADOPT or NET_RESUME, "RECORD:EXECUTABLE:PROGRESS", what the daemon was started
- * with... }: three descriptors; EXECUTABLE is the way back. */
+/* argv: { "shackd", NET_ADOPT or NET_RESUME, "RECORD:EXECUTABLE:PROGRESS", what the daemon was
+ * started with... }: three descriptors; EXECUTABLE is the way back. */
 #define NET_ADOPT  "--adopt"
 #define NET_RESUME "--resume"
 
 /* Shared by the images over the exec, in a memfd of the record. */
 struct net_progress {
 	uint32_t magic;
-	int32_t signal;	   /* that ended the attempt; 0: none */
-	uint64_t failed;   /* clock_mono of the failure; 0: none */
-	uint32_t spawned;  /* processes that the new image started */
-	uint32_t attempts; /* 1: the new image runs */
-	char stage[64];	   /* what it was doing */
+	int32_t signal;		     /* that ended the attempt; 0: none */
+	uint64_t failed;	     /* clock_mono of the failure; 0: none */
+	uint32_t spawned;	     /* processes that the new image started */
+	int32_t child[NET_CHILDREN]; /* the first of them */
+	uint32_t attempts;	     /* 1: the new image runs */
+	char stage[64];		     /* what it was doing */
 	char why[NET_WHY_MAX];
 };
 
@@ -53,8 +55,9 @@ void net_exec(int executable, const struct net_way *way);
 void net_arm(const struct net_way *way);
 /* For who failed to say what was being done. */
 void net_stage(const char *stage);
-/* Every process that is started, so that the old image gives later generations other numbers. */
-void net_spawned(void);
+/* Every process that is started: the image before has to end it, and to give later generations
+ * other numbers. */
+void net_spawned(pid_t pid);
 /* Goes back. */
 void net_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 bool net_armed(void);

@@ -21,6 +21,7 @@
 #include "master/control.h"
 #include "master/dump.h"
 #include "master/fdprint.h"
+#include "master/reload.h"
 #include "master/slot.h"
 #include "master/vault.h"
 #include "master/version.h"
@@ -92,9 +93,8 @@ static void put_acceptors(struct writing *writing, const struct master *master)
 	const struct acceptor *acceptor = accept_list(master, &count);
 
 	for (unsigned i = 0; i < count; i++) {
-		struct handover_fd item =
-			describe(writing, ROLE_ACCEPT, i, kind_table[acceptor[i].kind].name,
-				 acceptor[i].fd);
+		struct handover_fd item = describe(
+			writing, ROLE_ACCEPT, i, kind_table[acceptor[i].kind].name, acceptor[i].fd);
 
 		item.addr = acceptor[i].addr;
 		handover_put(&writing->handover, HANDOVER_FD, &item, sizeof(item), NULL, 0);
@@ -104,8 +104,7 @@ static void put_acceptors(struct writing *writing, const struct master *master)
 static void put_session(void *arg, const struct slot *slot, const struct vault_entry *entry)
 {
 	struct writing *writing = arg;
-	struct handover_fd item =
-		describe(writing, ROLE_TCP, entry->index, slot->name, entry->fd);
+	struct handover_fd item = describe(writing, ROLE_TCP, entry->index, slot->name, entry->fd);
 
 	item.addr = entry->addr;
 	item.session = entry->session;
@@ -188,6 +187,9 @@ static void put_words(struct writing *writing, const struct master *master)
 	put_word(writing, WORD_SOCKET, master->socket_path);
 	put_word(writing, WORD_PROGRAM, master->program);
 	put_word(writing, WORD_VERSION, version_text());
+	text = json_dumps(master->own_reload->last, JSON_COMPACT);
+	put_word(writing, WORD_REPORT, text);
+	free(text);
 }
 
 static void put_master(struct writing *writing, const struct master *master)

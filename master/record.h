@@ -3,9 +3,8 @@
  * NAME      record - the handover record of this master, written and read
  * PURPOSE   What of the master goes into the record, and how a master is made of it.
  * OWNER     master
- * CONTRACT  whatever the master holds for life is in it; record_inherit believes nothing that it has
- *           not checked
- * LIMITS    see master/handover.h
+ * CONTRACT  whatever the master holds for life is in it; record_inherit believes nothing that it
+ * has not checked LIMITS    see master/handover.h
  */
 #ifndef SHACKD_MASTER_RECORD_H
 #define SHACKD_MASTER_RECORD_H
@@ -22,7 +21,8 @@ struct record {
 	struct handover_master master;
 };
 
-/* Writes it into a sealed memfd, with PROGRESS (net.h) among the descriptors. -1 with a sentence. */
+/* Writes it into a sealed memfd, with PROGRESS (net.h) among the descriptors. -1 with a sentence.
+ */
 int record_write(const struct master *master, int progress, char why_r[160]);
 
 /* Maps and checks the record FD. False with a sentence. */
@@ -32,11 +32,11 @@ void record_close(struct record *record);
 enum record_mode {
 	RECORD_REHEARSE, /* in a child of the writer: look, keep nothing */
 	RECORD_ADOPT,	 /* the next image: everything has to be there */
-	RECORD_RESUME,	 /* the writer's own build, after the next one failed: what closed is gone */
+	RECORD_RESUME, /* the writer's own build, after the next one failed: what closed is gone */
 };
 
-/* Makes the MASTER (zeroed but for its descriptors, -1, and mode of start) of the record. False with
- * a sentence. The holders are followed later, by takeover. */
+/* Makes the MASTER (zeroed but for its descriptors, -1, and mode of start) of the record. False
+ * with a sentence. The holders are followed later, by takeover. */
 bool record_inherit(struct master *master, const struct record *record, enum record_mode mode,
 		    char why_r[256]);
 

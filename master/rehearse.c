@@ -237,7 +237,8 @@ struct rehearsal *rehearse_start(struct master *master, int candidate, const str
 	rehearsal->master = master;
 	rehearsal->done = done;
 	rehearsal->info = record->info;
-	if (pipe2(proof, O_CLOEXEC | O_NONBLOCK) != 0 || pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0 ||
+	if (pipe2(proof, O_CLOEXEC | O_NONBLOCK) != 0 ||
+	    pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0 ||
 	    !run(rehearsal, candidate, record, proof, words)) {
 		close_pair(proof);
 		close_pair(words);

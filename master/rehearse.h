@@ -27,8 +27,8 @@ struct rehearsal_result {
 struct rehearsal;
 typedef void rehearsal_done(struct master *master, const struct rehearsal_result *result);
 
-/* Starts CANDIDATE with RECORD, which is closed at the end. Both must stay. NULL with errno. DONE is
- * called once, later. */
+/* Starts CANDIDATE with RECORD, which is closed at the end. Both must stay. NULL with errno. DONE
+ * is called once, later. */
 struct rehearsal *rehearse_start(struct master *master, int candidate, const struct record *record,
 				 rehearsal_done *done);
 

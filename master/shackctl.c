@@ -8,8 +8,8 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <jansson.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,9 +25,9 @@
 #include "master/version.h"
 #include "shm/text.h"
 
-#define SOCKET_DEFAULT "/run/shackd/control.sock"
-#define WORDS_MAX      8
-#define STOP_SECONDS   60
+#define SOCKET_DEFAULT	"/run/shackd/control.sock"
+#define WORDS_MAX	8
+#define STOP_SECONDS	60
 #define UPGRADE_SECONDS 120 /* rehearsal, a change of the stores' edition, and a way back */
 
 struct command {
@@ -67,7 +67,7 @@ struct ctl {
 	char socket[CONF_TEXT_MAX + 32];
 	bool json;
 	int patience; /* seconds of silence, 0: the usual */
-	char *text; /* of the answer, collected for printing */
+	char *text;   /* of the answer, collected for printing */
 	size_t length, room;
 };
 

@@ -497,9 +497,9 @@ pid_t slot_fork(const struct slot *slot, int *pidfd_r, int *control_r)
 	*pidfd_r = *control_r = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 		return 0;
-	net_spawned();
 	pid = spawn_fork(slot, pair[1]);
 	saved = errno;
+	net_spawned(pid);
 	close(pair[1]);
 	if (pid > 0) {
 		*pidfd_r = pidfd_open(pid, 0);

@@ -9,18 +9,20 @@
 #include "master/takeover.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "master/accept.h"
 #include "master/control.h"
 #include "master/heir.h"
 #include "master/net.h"
-#include "master/orphans.h"
 #include "master/reap.h"
+#include "master/reload.h"
 #include "master/slot.h"
 #include "master/snapshot.h"
 #include "master/upgrade.h"
@@ -28,6 +30,7 @@
 #include "shm/log.h"
 
 #define LOOK_SECONDS 0.005
+#define HURRY_NS     NS_PER_SEC
 #define PROOF_TURNS  2 /* of its loop: a worker that has them serves */
 
 /* One image takes over once. */
@@ -36,9 +39,11 @@ static struct {
 	struct net_way way;
 	struct record record;
 	struct net_progress *progress;
-	struct slot *current; /* is being replaced */
-	uint64_t turns[MASTER_SLOTS_MAX]; /* of the new holders at GO */
-	bool replaced[MASTER_SLOTS_MAX];
+	struct slot *current;	       /* is being replaced */
+	uint64_t stopping;	       /* clock_mono when its holder was asked to end */
+	bool served[MASTER_SLOTS_MAX]; /* by the image before */
+	uint64_t seen[MASTER_SLOTS_MAX],
+		turns[MASTER_SLOTS_MAX]; /* generation at work, since when */
 	ev_timer timer;
 	ev_prepare prepare;
 } take;
@@ -169,12 +174,18 @@ static void commit(struct master *master)
 
 /* ---- worker by worker ---- */
 
+static void stop_holder(struct slot *slot)
+{
+	take.stopping = clock_mono();
+	slot->planned = true;
+	slot_stop(slot);
+}
+
 static void on_heir(struct slot *slot, enum heir_news news)
 {
 	if (news == HEIR_DIED)
 		net_fail("%s of the new build: %s", slot->name, slot->heir.failed);
-	slot->planned = true;
-	slot_stop(slot);
+	stop_holder(slot);
 }
 
 static void begin_slot(struct slot *slot)
@@ -184,14 +195,12 @@ static void begin_slot(struct slot *slot)
 	snprintf(stage, sizeof(stage), "replacing %s", slot->name);
 	net_stage(stage);
 	take.current = slot;
+	take.stopping = 0;
 	/* log and keeper have no heir beside them: what they write has one writer */
-	if (kind_serves(slot->kind)) {
-		if (!heir_spawn(slot, on_heir))
-			net_fail("no process for %s: %s", slot->name, strerror(errno));
-		return;
-	}
-	slot->planned = true;
-	slot_stop(slot);
+	if (!kind_serves(slot->kind))
+		stop_holder(slot);
+	else if (!heir_spawn(slot, on_heir))
+		net_fail("no process for %s: %s", slot->name, strerror(errno));
 }
 
 static bool is_new(const struct slot *slot)
@@ -199,44 +208,55 @@ static bool is_new(const struct slot *slot)
 	return slot->state == SLOT_SERVING && !slot->former;
 }
 
-/* Its loop has turned since it got GO. */
+/* A holder that hangs must not keep its successor from the work. */
+static void hurry(struct slot *slot)
+{
+	if (slot->state != SLOT_STOPPING || take.stopping == 0 ||
+	    clock_age(clock_mono(), take.stopping) < HURRY_NS)
+		return;
+	log_warning("%s (pid %d) does not end: sending KILL", slot->name, (int)slot->pid);
+	slot_signal(slot, SIGKILL);
+	take.stopping = 0;
+}
+
+/* Has its loop turned since it got GO? */
 static bool proves_itself(const struct slot *slot)
 {
 	unsigned i = (unsigned)(slot - slot->master->slot);
+	uint64_t turns = atomic_load(&slot->page->turns);
 
-	return is_new(slot) && atomic_load(&slot->page->pid) == slot->pid &&
-	       atomic_load(&slot->page->turns) - take.turns[i] >= PROOF_TURNS;
-}
-
-static void note_replaced(const struct slot *slot)
-{
-	unsigned i = (unsigned)(slot - slot->master->slot);
-
-	take.turns[i] = atomic_load(&slot->page->turns);
-	take.replaced[i] = true;
+	if (!is_new(slot))
+		return false;
+	if (take.seen[i] != slot->generation) {
+		take.seen[i] = slot->generation;
+		take.turns[i] = turns;
+	}
+	return atomic_load(&slot->page->pid) == slot->pid && turns - take.turns[i] >= PROOF_TURNS;
 }
 
 /* Does one step, if there is one to do now. */
 static void advance(struct master *master)
 {
-	if (take.current != NULL && !is_new(take.current))
+	unsigned proved = 0, served = 0;
+
+	if (take.current != NULL && !is_new(take.current)) {
+		hurry(take.current);
 		return;
-	if (take.current != NULL)
-		note_replaced(take.current);
+	}
 	take.current = NULL;
 	for (unsigned i = 0; i < master->slots; i++) {
-		struct slot *slot = &master->slot[i];
-
-		if (slot->former && slot_alive(slot)) {
-			begin_slot(slot);
-			return;
-		}
+		if (!master->slot[i].former || !slot_alive(&master->slot[i]))
+			continue;
+		begin_slot(&master->slot[i]);
+		return;
 	}
 	net_stage("waiting for the new workers to serve");
-	for (unsigned i = 0; i < master->slots; i++)
-		if (take.replaced[i] && !proves_itself(&master->slot[i]))
-			return;
-	commit(master);
+	for (unsigned i = 0; i < master->slots; i++) {
+		served += take.served[i];
+		proved += take.served[i] && proves_itself(&master->slot[i]);
+	}
+	if (proved == served)
+		commit(master);
 }
 
 static void on_prepare(struct ev_loop *loop, ev_prepare *watch, int events)
@@ -256,6 +276,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 
 static void replace_all(struct master *master)
 {
+	for (unsigned i = 0; i < master->slots; i++)
+		take.served[i] = slot_alive(&master->slot[i]);
 	master->busy = MASTER_UPGRADING;
 	ev_prepare_init(&take.prepare, on_prepare);
 	take.prepare.data = master;
@@ -284,14 +306,12 @@ static void explain(char why_r[NET_WHY_MAX + 128])
 	if (progress->attempts == 0)
 		snprintf(why_r, NET_WHY_MAX + 128, "the new build failed before its first act");
 	else if (progress->signal == SIGALRM)
-		snprintf(why_r, NET_WHY_MAX + 128, "the new build took too long while %s",
-			 stage);
+		snprintf(why_r, NET_WHY_MAX + 128, "the new build took too long while %s", stage);
 	else if (progress->signal != 0)
 		snprintf(why_r, NET_WHY_MAX + 128, "the new build crashed (signal %d) while %s",
 			 progress->signal, stage);
 	else
-		snprintf(why_r, NET_WHY_MAX + 128, "%s (while %s)", why,
-			 stage);
+		snprintf(why_r, NET_WHY_MAX + 128, "%s (while %s)", why, stage);
 }
 
 static void resume(struct master *master)
@@ -311,6 +331,31 @@ static void resume(struct master *master)
 	free(from);
 }
 
+static bool holds_slot(const struct master *master, pid_t pid)
+{
+	for (unsigned i = 0; i < master->slots; i++)
+		if (master->slot[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* Processes of the build that failed. Who is not our child any more has been reaped by it. */
+static void end_orphans(const struct master *master)
+{
+	uint32_t count = take.progress->spawned;
+
+	for (uint32_t i = 0; i < count && i < NET_CHILDREN; i++) {
+		pid_t pid = take.progress->child[i];
+		siginfo_t info;
+
+		if (pid <= 0 || holds_slot(master, pid) ||
+		    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+			continue;
+		kill(pid, SIGKILL);
+		reap_orphan(pid);
+	}
+}
+
 /* Generations that the image before gave must not come again. */
 static void skip_generations(struct master *master)
 {
@@ -318,10 +363,21 @@ static void skip_generations(struct master *master)
 		master->slot[i].generation += take.progress->spawned;
 }
 
+/* What people are told of the last reload. */
+static void take_report(struct master *master)
+{
+	char *text = record_word(&take.record, WORD_REPORT, 0);
+
+	if (text != NULL)
+		master->own_reload->last = json_loads(text, 0, NULL);
+	free(text);
+}
+
 void takeover_start(struct master *master)
 {
+	take_report(master);
 	if (!take.adopting) {
-		orphans_end(master);
+		end_orphans(master);
 		skip_generations(master);
 	}
 	for (unsigned i = 0; i < master->slots; i++)

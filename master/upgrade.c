@@ -45,7 +45,7 @@ struct upgrade {
 	ev_timer timer;
 	uint64_t settling; /* clock_mono when it began; 0: not yet */
 
-	struct { /* of the last one */
+	struct {	       /* of the last one */
 		uint64_t when; /* clock_real; 0: there was none */
 		uint64_t took; /* ns */
 		bool ok;
@@ -66,12 +66,6 @@ bool upgrade_open(struct master *master)
 	return true;
 }
 
-void upgrade_free(struct master *master)
-{
-	free(master->own_upgrade);
-	master->own_upgrade = NULL;
-}
-
 /* ---- the end of it ---- */
 
 static void answer(struct master *master, const char *from, const char *why)
@@ -88,6 +82,8 @@ void upgrade_tell(struct master *master, const char *from, const char *why, uint
 {
 	struct upgrade *upgrade = master->own_upgrade;
 
+	master->busy = MASTER_IDLE;
+	upgrade_settle_stores(master); /* first, for there may be no such event in them yet */
 	if (why == NULL) {
 		log_info("upgraded from %s to %s", from, version_text());
 		slot_note(master, MSG_NOTE_UPGRADE, false, "%s to %s", from, version_text());
@@ -101,9 +97,7 @@ void upgrade_tell(struct master *master, const char *from, const char *why, uint
 	text_copy(upgrade->last.from, sizeof(upgrade->last.from), from);
 	text_copy(upgrade->last.to, sizeof(upgrade->last.to), version_text());
 	text_copy(upgrade->last.why, sizeof(upgrade->last.why), why != NULL ? why : "");
-	master->busy = MASTER_IDLE;
 	answer(master, from, why);
-	upgrade_settle_stores(master);
 	reload_serving(master); /* HUP may have come meanwhile */
 }
 
@@ -131,6 +125,16 @@ static void forget_record(struct upgrade *upgrade)
 	record_close(&upgrade->record);
 	close_fd(&upgrade->record.fd);
 	close_fd(&upgrade->progress);
+}
+
+void upgrade_free(struct master *master)
+{
+	if (master->own_upgrade == NULL)
+		return;
+	forget_record(master->own_upgrade);
+	close_fd(&master->own_upgrade->candidate);
+	free(master->own_upgrade);
+	master->own_upgrade = NULL;
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -204,8 +208,7 @@ static void execute(struct upgrade *upgrade)
 static bool is_settled(const struct slot *slot)
 {
 	if (slot->state == SLOT_SERVING)
-		return !ev_is_active(&slot->timer) &&
-		       (slot->control_watch.events & EV_WRITE) == 0;
+		return !ev_is_active(&slot->timer) && (slot->control_watch.events & EV_WRITE) == 0;
 	return !slot_alive(slot);
 }
 
@@ -216,6 +219,10 @@ static void on_settle(struct ev_loop *loop, ev_timer *timer, int events)
 	bool patient = clock_age(clock_mono(), upgrade->settling) < SETTLE_SECONDS * NS_PER_SEC;
 
 	(void)events;
+	if (master->phase != PHASE_SERVING) {
+		fail(upgrade, "the daemon is stopping");
+		return;
+	}
 	for (unsigned i = 0; i < master->slots; i++) {
 		if (is_settled(&master->slot[i]))
 			continue;
@@ -289,7 +296,8 @@ static void on_stores_late(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	fail(upgrade, "keeper did not bring the stores to edition %u in time", upgrade->stepping_to);
+	fail(upgrade, "keeper did not bring the stores to edition %u in time",
+	     upgrade->stepping_to);
 }
 
 /* The stores are newer than what the candidate serves. */

@@ -29,8 +29,8 @@ bool upgrade_may(const struct master *master, const char **why_r);
  * (control_conclude), from this image or the next one, perhaps before this returns. */
 void upgrade_begin(struct master *master, const char *path);
 
-/* The end of one, whichever image tells it: logs, tells keeper, remembers, answers. NULL WHY: FROM was
- * replaced by this build. Else FROM serves on. */
+/* The end of one, whichever image tells it: logs, tells keeper, remembers, answers. NULL WHY: FROM
+ * was replaced by this build. Else FROM serves on. */
 void upgrade_tell(struct master *master, const char *from, const char *why, uint64_t asked);
 
 /* Asks keeper for the edition of the stores that this build makes, unless they have it. */

@@ -187,7 +187,9 @@ def test_configuration_and_options_are_kept():
         home.upgrade()
         expect(daemon.ask("reload")[0] == 0, "the reload failed")
         eventually(lambda: daemon.status()["config_generation"] == 2, 5, "the new configuration")
-        expect(daemon.status()["last_reload"]["ok"], f"{daemon.status()['last_reload']}")
+        last = daemon.status()["last_reload"]
+        expect(last["ok"] and not last["restart"], f"{last}")
+        expect(last["changed"] == ["ysf.name"], f"what -o said counts no more: {last['changed']}")
 
 
 def test_other_path_and_other_directory():
@@ -227,6 +229,11 @@ def test_tcp_sessions_live_on():
                 client.close()
 
 
+def newer_events(daemon):
+    return [event["type"] for event in daemon.ctl_lines("events", "100000")
+            if event["type"] in ("upgrade", "config.reload")]
+
+
 def test_stores_step_up_and_down():
     """From the edition before to ours and back, with gateways and calls going on."""
     with Home(("workers.ysf=2", *VOICE), program=SCHEMA1, listen="127.0.0.1:0") as home:
@@ -238,13 +245,16 @@ def test_stores_step_up_and_down():
             for _ in range(2):
                 home.put(SHACKD)
                 home.upgrade()
-                eventually(lambda: [e for e in daemon.ctl_lines("events", "100")
-                                    if e["type"] in ("upgrade", "config.reload")] or
-                           (daemon.ask("reload") and None), 5, "an event of the new edition")
+                eventually(lambda: "upgrade" in newer_events(daemon), 5, "the event of the upgrade")
+                # those of an earlier time with this edition must not come back
+                expect(newer_events(daemon) == ["upgrade"], f"{newer_events(daemon)}")
+                expect(daemon.ask("reload")[0] == 0, "the reload failed")
+                eventually(lambda: "config.reload" in newer_events(daemon), 5, "the reload's event")
                 home.put(SCHEMA1)
                 home.upgrade()
-                types = {e["type"] for e in daemon.ctl_lines("events", "100000")}
-                expect(types and not types & {"upgrade", "config.reload"}, f"{types}")
+                expect(not newer_events(daemon), f"{newer_events(daemon)}")
+            last = daemon.status()["last_reload"]
+            expect(last is not None and last["ok"], f"{last}")
             after = ids(daemon)
             sim.finish()
             report = sim.report()

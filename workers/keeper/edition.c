@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      edition - the stores change their edition
- * PURPOSE   Up, when a newer build has taken over for good; down, before an older one is tried: then
- *           what that one has never heard of is taken out first.
- * OWNER     keeper, who alone writes what newer editions have more than older ones
- * CONTRACT  in slices, each of which leaves a store that its edition describes; the numbers change
- *           last. Interrupted, it is asked for again.
- * LIMITS    editions 1 and 2 differ in their event types alone
+ * PURPOSE   Up, when a newer build has taken over for good; down, before an older one is tried:
+ * then what that one has never heard of is taken out first. OWNER     keeper, who alone writes what
+ * newer editions have more than older ones CONTRACT  in slices, each of which leaves a store that
+ * its edition describes; the numbers change last. Interrupted, it is asked for again. LIMITS
+ * editions 1 and 2 differ in their event types alone
  */
 #include <stdio.h>
 #include <string.h>
@@ -90,8 +89,8 @@ static enum store_error set_edition(struct keeper *keeper, struct store *store)
 	return error;
 }
 
-/* The durable store first: what is left half done has the volatile one at the old number, and that is
- * where the events are. */
+/* The durable store first: what is left half done has the volatile one at the old number, and that
+ * is where the events are. */
 static enum store_error set_both(struct keeper *keeper)
 {
 	enum store_error error = set_edition(keeper, keeper->worker->state);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      test_handover - the record that one image leaves to the next
- * PURPOSE   What is written is read again; what was damaged, cut or made up is refused, wherever the
- *           damage is; what only grew is understood. And the prints of descriptors, and the proof.
- * OWNER     make check
- * CONTRACT  cmocka; exit status 0 when all pass
- * LIMITS    a whole master made of a record is the business of the flow tests
+ * PURPOSE   What is written is read again; what was damaged, cut or made up is refused, wherever
+ * the damage is; what only grew is understood. And the prints of descriptors, and the proof. OWNER
+ * make check CONTRACT  cmocka; exit status 0 when all pass LIMITS    a whole master made of a
+ * record is the business of the flow tests
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -142,8 +141,9 @@ static void every_cut_is_noticed(void **state)
 /* Wrong in itself, however well signed. */
 static void hostile_records_are_refused(void **state)
 {
-	static const uint32_t lengths[] = {0, 1, 7, sizeof(a_master) - 1, 4096, 0x40000, 0x40001,
-					   0x7fffffff, 0xfffffff8, 0xffffffff};
+	static const uint32_t lengths[] = {0,	       1,	  7,	   sizeof(a_master) - 1,
+					   4096,       0x40000,	  0x40001, 0x7fffffff,
+					   0xfffffff8, 0xffffffff};
 	struct record record;
 	uint32_t word;
 
@@ -347,8 +347,9 @@ static void a_proof_is_of_one_record(void **state)
 
 static void ways_are_three_descriptors(void **state)
 {
-	static const char *const wrong[] = {"",	      "7",	"7:8",	    "7:8:",	"7:8:2",
-					    "a:8:9", "7:8:9:", "7:8:9 ", "-7:8:9", "7:8:99999999999"};
+	static const char *const wrong[] = {
+		"",	 "7",	   "7:8",    "7:8:",   "7:8:2",
+		"a:8:9", "7:8:9:", "7:8:9 ", "-7:8:9", "7:8:99999999999"};
 	struct net_way way;
 
 	(void)state;
