@@ -248,7 +248,6 @@ void boot_slot_ready(struct slot *slot)
 		return;
 	if (!kind_serves(slot->kind) || master->phase == PHASE_SERVING)
 		slot_go(slot);
-	reload_slot_serves(slot);
 	if (slot == master->keeper) {
 		control_keeper_serves(master);
 		if (master->announced)

@@ -248,14 +248,17 @@ static void obey_upgrade(struct connection *c, const char *path)
 	upgrade_begin(master, path);
 }
 
-static bool is_later(const char *verb)
+static void obey_drain(struct connection *c)
 {
-	static const char *const later[] = {"drain"};
+	struct master *master = c->control->master;
 
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-		if (strcmp(verb, later[i]) == 0)
-			return true;
-	return false;
+	if (master->phase != PHASE_SERVING || master->busy == MASTER_UPGRADING) {
+		refuse(c, "the daemon is busy, try again");
+		return;
+	}
+	log_info("uid %u asks for a drain", c->uid);
+	drain_begin(master);
+	answer(c, NULL, 0, "");
 }
 
 static void obey(struct connection *c, const struct msg *msg)
@@ -285,8 +288,8 @@ static void obey(struct connection *c, const struct msg *msg)
 		answer(c, NULL, 0, "");
 	} else if (strcmp(words[0], "upgrade") == 0) {
 		obey_upgrade(c, words[1]);
-	} else if (is_later(words[0])) {
-		refuse(c, "not available in this version");
+	} else if (strcmp(words[0], "drain") == 0) {
+		obey_drain(c);
 	} else {
 		forward_or_wait(c, msg);
 	}

@@ -216,6 +216,9 @@ struct master {
 	int signal_fd;
 	ev_timer watchdog, stop_timer, reap_timer;
 	uint64_t watchdog_ns, tick_ns;
+	bool draining;
+	unsigned drain_quiet; /* looks without a call */
+	ev_timer drain_timer;
 	bool stop_log; /* everybody else is gone, log was told */
 	bool announced;
 
@@ -250,6 +253,10 @@ void boot_slot_died(struct slot *slot);
 enum stop_mode { STOP_GRACEFUL, STOP_NOW };
 void stop_begin(struct master *master, enum stop_mode mode);
 void stop_advance(struct master *master);
+
+/* drain.c: no more calls, and the end when the last one is over; a slot serves meanwhile. */
+void drain_begin(struct master *master);
+void drain_slot_serves(struct slot *slot);
 
 /* signals.c: blocks them for good and reads them as events. */
 bool signals_block(struct master *master);

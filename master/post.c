@@ -50,8 +50,13 @@ bool slot_send_posts(struct slot *slot)
 		const struct post *post = slot->post;
 
 		if (msg_send(slot->control, post->type, slot->generation, post->body, post->length,
-			     post->fd) != 0)
-			return false;
+			     post->fd) != 0) {
+			if (errno != EMSGSIZE)
+				return false;
+			/* breaks the rule of its type: it would hold up all others for ever */
+			log_error("message %s for %s is none", msg_type_name(post->type),
+				  slot->name);
+		}
 		drop_first(slot);
 	}
 	return true;

@@ -585,6 +585,18 @@ static bool is_overdue(const struct reload *reload, double seconds)
 	return clock_age(clock_mono(), reload->began) > (uint64_t)(seconds * 1e9);
 }
 
+static void stage_look(struct reload *reload)
+{
+	bool agreed = reload->failure[0] == '\0' && all_agree(reload);
+
+	if (is_overdue(reload, RELOAD_SECONDS))
+		fail(reload, "not everybody has agreed within %.0f s", RELOAD_SECONDS);
+	if (reload->failure[0] != '\0')
+		undo_begin(reload);
+	else if (agreed)
+		commit(reload);
+}
+
 static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct reload *reload = timer->data;
@@ -595,12 +607,7 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 	case RELOAD_NONE:
 		break;
 	case RELOAD_STAGING:
-		if (is_overdue(reload, RELOAD_SECONDS))
-			fail(reload, "not everybody has agreed within %.0f s", RELOAD_SECONDS);
-		if (all_agree(reload) && reload->failure[0] == '\0')
-			commit(reload);
-		else if (reload->failure[0] != '\0')
-			undo_begin(reload);
+		stage_look(reload);
 		break;
 	case RELOAD_UNDOING:
 		undo_look(reload);

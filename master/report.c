@@ -137,7 +137,7 @@ static json_t *odd_things(const struct master *master)
 json_t *report_status(const struct master *master)
 {
 	json_t *why = reasons(master);
-	const char *state = master->phase == PHASE_STOPPING  ? "draining"
+	const char *state = master->phase == PHASE_STOPPING || master->draining ? "draining"
 			    : master->phase != PHASE_SERVING ? "starting"
 			    : json_array_size(why) > 0	     ? "degraded"
 							     : "ready";

@@ -53,7 +53,7 @@ static const struct command commands[] = {
 	{"kick",    "ID",             1, 1, false, print_kick,    "unlink the gateway with that id, such as c12"},
 	{"quarantine", "[show|drop ID]", 0, 3, false, print_quarantine, "datagrams that crashed workers; replay FILE ADDRESS:PORT sends one"},
 	{"stop",    "",               0, 0, false, NULL,          "stop the daemon and wait until it is gone"},
-	{"reload",  "",               0, 0, false, NULL,          "read the configuration again"},
+	{"reload",  "",               0, 0, false, print_reload,          "read the configuration again"},
 	{"reopen",  "",               0, 0, false, NULL,          "open the log file anew"},
 	{"upgrade", "[BINARY]",       0, 1, false, print_upgrade, "another build takes over (of the path it was started from)"},
 	{"drain",   "",               0, 0, false, NULL,          "stop when the last call is over"},
@@ -293,8 +293,10 @@ static int run_document(struct ctl *ctl, const char *const words[], int count)
 	};
 	int code = talk(&request, words, count);
 
-	if (code == EXIT_DONE && ctl->length > 0)
-		code = print_document(ctl, ctl->text, ctl->length);
+	/* a refusal may come with a document that tells more */
+	if ((code == EXIT_DONE || code == EXIT_REFUSED) && ctl->length > 0 &&
+	    print_document(ctl, ctl->text, ctl->length) != EXIT_DONE)
+		code = EXIT_REFUSED;
 	return code;
 }
 

@@ -320,6 +320,69 @@ void print_upgrade(FILE *out, const json_t *answer, time_t now)
 		member(answer, "version", version), member(answer, "pid", pid));
 }
 
+/* ---- reload ---- */
+
+static void print_safely(FILE *out, const char *text)
+{
+	for (; *text != '\0'; text++)
+		fputc(*text >= ' ' && *text <= '~' ? *text : '?', out);
+}
+
+/* "TITLE: a, b", or nothing when there is none. */
+static void print_list(FILE *out, const char *title, const json_t *list)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		fprintf(out, "%s%s", i == 0 ? title : "", i == 0 ? ": " : ", ");
+		print_safely(out, json_string_value(item));
+	}
+	if (json_array_size(list) > 0)
+		fputc('\n', out);
+}
+
+void print_reload(FILE *out, const json_t *answer, time_t now)
+{
+	const json_t *problems = json_object_get(answer, "problems");
+	json_t *changed = json_object_get(answer, "changed");
+
+	(void)now;
+	/* the first problem was said already: it is the reason of the refusal */
+	for (size_t i = 1; i < json_array_size(problems); i++) {
+		fputs("shackctl: ", stderr);
+		print_safely(stderr, json_string_value(json_array_get(problems, i)));
+		fputc('\n', stderr);
+	}
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		fputs("shackctl: nothing was changed\n", stderr);
+		return;
+	}
+	if (json_array_size(changed) == 0)
+		fputs("reloaded, nothing has changed\n", out);
+	print_list(out, "reloaded, changed", changed);
+	print_list(out, "keeps its value until a restart", json_object_get(answer, "restart"));
+}
+
+static void print_last_reload(FILE *out, const json_t *last, time_t now)
+{
+	const json_t *problem = json_array_get(json_object_get(last, "problems"), 0);
+	char age[24];
+
+	if (!json_is_object(last))
+		return;
+	print_age((double)now - json_number_value(json_object_get(last, "when")), age);
+	if (json_is_true(json_object_get(last, "ok"))) {
+		fprintf(out, "reloaded %s ago\n", age);
+	} else {
+		fprintf(out, "reload refused %s ago: ", age);
+		print_safely(out, problem != NULL ? json_string_value(problem) : "no reason");
+		fputc('\n', out);
+	}
+	print_list(out, "keeps its value until a restart", json_object_get(last, "restart"));
+}
+
 void print_status(FILE *out, const json_t *answer, time_t now)
 {
 	char version[CELL_SIZE], date[CELL_SIZE], pid[CELL_SIZE], state[CELL_SIZE], age[24];
@@ -327,13 +390,13 @@ void print_status(FILE *out, const json_t *answer, time_t now)
 	json_t *reason;
 	size_t i;
 
-	(void)now;
 	fprintf(out, "shackd %s (%s), pid %s: %s\n", member(answer, "version", version),
 		member(answer, "date", date), member(answer, "pid", pid),
 		member(answer, "state", state));
 	fprintf(out, "up %s, configuration %s\n",
 		print_age(json_number_value(json_object_get(answer, "uptime")), age),
 		member(answer, "config_generation", version));
+	print_last_reload(out, json_object_get(answer, "last_reload"), now);
 	for (void *at = json_object_iter(services); at != NULL;
 	     at = json_object_iter_next(services, at))
 		print_service(out, json_object_iter_key(at), json_object_iter_value(at));

@@ -347,6 +347,8 @@ void slot_go(struct slot *slot)
 	slot->state = SLOT_SERVING;
 	slot->want_go = true;
 	slot_flush(slot);
+	reload_slot_serves(slot);
+	drain_slot_serves(slot);
 	adopt_look(slot->master);
 }
 

@@ -104,10 +104,13 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 	return list.count;
 }
 
-static unsigned slot_count(const struct master *master, enum slot_kind kind)
+static unsigned slot_count(const struct master *master, enum slot_kind kind,
+			   const struct reload_view *view)
 {
 	unsigned count = 0;
 
+	if (kind == SLOT_YSF)
+		return view->ysf_count;
 	for (unsigned i = 0; i < master->slots; i++)
 		count += master->slot[i].kind == kind;
 	return count;
@@ -116,13 +119,15 @@ static unsigned slot_count(const struct master *master, enum slot_kind kind)
 void spawn_start(const struct slot *slot, struct msg_start *start_r)
 {
 	const struct master *master = slot->master;
+	struct reload_view view;
 
+	reload_view(slot, &view);
 	memset(start_r, 0, sizeof(*start_r));
 	text_copy(start_r->slot, sizeof(start_r->slot), slot->name);
 	start_r->generation = slot->generation;
 	start_r->index = (uint16_t)slot->index;
-	start_r->count = (uint16_t)slot_count(master, slot->kind);
-	start_r->listeners = (uint16_t)(slot->kind == SLOT_YSF ? master->listeners : 0);
+	start_r->count = (uint16_t)slot_count(master, slot->kind, &view);
+	start_r->listeners = (uint16_t)(slot->kind == SLOT_YSF ? view.listeners : 0);
 	start_r->uid = master->worker_uid;
 	start_r->gid = master->worker_gid;
 	start_r->master_pid = (int32_t)getpid();

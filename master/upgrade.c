@@ -357,7 +357,7 @@ bool upgrade_may(const struct master *master, const char **why_r)
 		*why_r = "an upgrade is running";
 	else if (master->busy != MASTER_IDLE)
 		*why_r = "a reload is running";
-	else if (master->phase == PHASE_STOPPING)
+	else if (master->phase == PHASE_STOPPING || master->draining)
 		*why_r = "the daemon is stopping";
 	else if (master->phase != PHASE_SERVING)
 		*why_r = "the daemon is starting";

@@ -370,6 +370,8 @@ static bool start(struct worker *worker)
 				     strerror(errno));
 	if (fails_at(worker, "exit-before-ready"))
 		return worker_failed(worker, "this build is made to fail");
+	if (fault_is("fail-start") && worker->index >= 2)
+		return worker_failed(worker, "this build starts two only");
 	if (!worker->kind->open(worker))
 		return false;
 	show(worker, PAGE_READY);

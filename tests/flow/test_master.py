@@ -553,9 +553,6 @@ def test_odd_requests():
             expect(answer(sock)[0] == 1, "a descriptor was accepted")
         counters = daemon.status()["counters"]
         expect(counters["control_refused"] >= len(odd), f"{counters}")
-        for verb in ("drain",):
-            code, _, why = daemon.ask(verb)
-            expect(code == 1 and "not available in this version" in why, f"{verb}: {why}")
 
 
 def test_connections_are_bounded():

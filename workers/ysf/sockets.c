@@ -376,6 +376,8 @@ void sockets_message(struct worker *worker, struct msg *msg)
 		done = on_release(ysf, msg);
 	else if (msg->type == MSG_DRAIN)
 		done = on_drain(ysf, msg);
+	else if (msg->type == MSG_NO_CALLS)
+		done = ysf->no_calls = true;
 	if (!done) {
 		page_count(worker->page, COUNT_MESSAGES_BAD);
 		log_limited(LOG_LEVEL_WARNING, "message %s can't be obeyed",

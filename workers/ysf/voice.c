@@ -219,6 +219,10 @@ static bool open_call(struct ysf *ysf, struct opening *o)
 	struct store_txn txn;
 	struct client_key key = o->gateway->key;
 
+	if (ysf->no_calls) {
+		page_count(ysf->page, COUNT_YSF_DROP_NO_CALLS);
+		return true;
+	}
 	if (store_write(ysf->voice, &txn) == STORE_BUSY)
 		return false;
 	enum store_error error = open_in_store(ysf, &txn, o);

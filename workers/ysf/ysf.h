@@ -133,6 +133,7 @@ struct ysf {
 	uint64_t counted;  /* when the kernel's drops were last read */
 	int64_t clock_offset; /* real - mono, to tell a step of the clock */
 	bool stopping;
+	bool no_calls; /* the daemon waits for its last call */
 
 	struct ring *ring;
 	unsigned count, next; /* of the batch in the ring */
