@@ -34,7 +34,7 @@
 #define ZOMBIE_NS     (300 * NS_PER_MS)
 #define WHERE_MAX     (PATH_MAX + 16)
 
-enum staged { STAGE_NONE, STAGE_ASKED, STAGE_AGREED };
+enum staged { STAGE_NONE, STAGE_ASKED, STAGE_AGREED, STAGE_TOLD };
 
 static bool __attribute__((format(printf, 2, 3)))
 fail(struct reload *reload, const char *format, ...)
@@ -358,6 +358,9 @@ void reload_staged(struct slot *slot, const struct msg_staged *staged)
 	struct reload *reload = slot->master->own_reload;
 	char why[sizeof(staged->why)], text[512];
 
+	ev_feed_event(slot->master->loop, &reload->timer, EV_TIMER);
+	if (slot->staging.state == STAGE_TOLD && staged->ok == 2)
+		slot->staging.state = STAGE_NONE;
 	if (reload->step != RELOAD_STAGING || slot->staging.state != STAGE_ASKED ||
 	    staged->conf_generation != reload->conf_generation)
 		return;
@@ -370,7 +373,6 @@ void reload_staged(struct slot *slot, const struct msg_staged *staged)
 		snprintf(text, sizeof(text), "%s refuses the configuration: %s", slot->name, why);
 		fail(reload, "%s", text);
 	}
-	ev_feed_event(slot->master->loop, &reload->timer, EV_TIMER);
 }
 
 bool reload_slot_ready(struct slot *slot)
@@ -543,10 +545,11 @@ static void tell_slots(struct reload *reload, unsigned old_count)
 	for (unsigned i = 0; i < master->slots; i++) {
 		struct slot *slot = &master->slot[i];
 
-		if (slot->staging.state == STAGE_AGREED &&
-		    !slot_post(slot, MSG_COMMIT, &stage, sizeof(stage), -1))
+		if (slot->staging.state != STAGE_AGREED)
+			continue;
+		slot->staging.state = STAGE_TOLD;
+		if (!slot_post(slot, MSG_COMMIT, &stage, sizeof(stage), -1))
 			slot_signal(slot, SIGKILL); /* its successor begins with the new one */
-		slot->staging.state = STAGE_NONE;
 	}
 	for (unsigned i = old_count; i < master->ysf_count; i++) {
 		slot_event(&master->ysf[i], true, 0, 0);
@@ -597,6 +600,26 @@ static void stage_look(struct reload *reload)
 		commit(reload);
 }
 
+/* Does every holder obey it? Whoever asked for the reload may rely on that. */
+static bool all_obey(const struct master *master)
+{
+	for (unsigned i = 0; i < master->slots; i++)
+		if (slot_alive(&master->slot[i]) && master->slot[i].staging.state == STAGE_TOLD)
+			return false;
+	return true;
+}
+
+static void retire_wait(struct reload *reload)
+{
+	bool overdue = is_overdue(reload, RETIRE_SECONDS);
+	bool gone = retire_look(reload, overdue);
+
+	if (!gone || (!overdue && !all_obey(reload->master)))
+		return;
+	conclude(reload, true);
+	reload_finish(reload);
+}
+
 static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct reload *reload = timer->data;
@@ -613,10 +636,7 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 		undo_look(reload);
 		break;
 	case RELOAD_RETIRING:
-		if (retire_look(reload, is_overdue(reload, RETIRE_SECONDS))) {
-			conclude(reload, true);
-			reload_finish(reload);
-		}
+		retire_wait(reload);
 		break;
 	}
 }
@@ -646,8 +666,10 @@ static void forget_last(struct reload *reload)
 	memset(reload->plan, 0, sizeof(*reload->plan));
 	reload->failure[0] = '\0';
 	reload->grew = false;
-	for (unsigned i = 0; i < reload->master->slots; i++)
+	for (unsigned i = 0; i < reload->master->slots; i++) {
 		reload->master->slot[i].staging.tries = 0;
+		reload->master->slot[i].staging.state = STAGE_NONE;
+	}
 }
 
 void reload_begin(struct master *master)

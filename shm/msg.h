@@ -42,7 +42,7 @@ enum msg_type {
 	MSG_READY = 16,	  /* empty */
 	MSG_FAILED = 17,  /* text: why the worker can't serve */
 	MSG_CHECKED = 18, /* struct msg_check: the readers' table is clean */
-	MSG_STAGED = 19,  /* struct msg_staged: answer to MSG_STAGE */
+	MSG_STAGED = 19,  /* struct msg_staged: answer to MSG_STAGE, and to MSG_COMMIT */
 	MSG_DRAINED = 20, /* struct msg_drain: nothing is left in them */
 	MSG_RELEASED = 21, /* struct msg_release: not read any more, what was read is handled */
 	MSG_SCHEMED = 22,  /* struct msg_schema: done, or `error` says why not (keeper) */
@@ -120,8 +120,8 @@ struct msg_stage {
 
 struct msg_staged {
 	uint64_t conf_generation;
-	uint32_t ok;
-	char why[252]; /* when not */
+	uint32_t ok;   /* 1: could be obeyed; 2: is obeyed; 0: can't be */
+	char why[252]; /* when it can't */
 };
 
 #define MSG_ALL_LISTENERS 0xffff

@@ -92,19 +92,24 @@ static bool judge(struct worker *worker, int fd, uint64_t generation, char why_r
 	return worker->kind->stage == NULL || worker->kind->stage(worker, worker->staged, why_r);
 }
 
+static void answer(struct worker *worker, const struct msg_staged *staged)
+{
+	if (msg_send(worker->control, MSG_STAGED, worker->generation, staged, sizeof(*staged),
+		     -1) != 0)
+		log_error("can't answer to a new configuration: %s", strerror(errno));
+}
+
 static void on_stage(struct worker *worker, const struct msg *msg)
 {
-	struct msg_staged answer = {0};
+	struct msg_staged staged = {0};
 	struct msg_stage stage;
 
 	memcpy(&stage, msg->body, sizeof(stage));
-	answer.conf_generation = stage.conf_generation;
-	answer.ok = judge(worker, msg->fd, stage.conf_generation, answer.why);
-	if (!answer.ok)
+	staged.conf_generation = stage.conf_generation;
+	staged.ok = judge(worker, msg->fd, stage.conf_generation, staged.why);
+	if (!staged.ok)
 		conf_unmap(&worker->staged);
-	if (msg_send(worker->control, MSG_STAGED, worker->generation, &answer, sizeof(answer),
-		     -1) != 0)
-		log_error("can't answer to a new configuration: %s", strerror(errno));
+	answer(worker, &staged);
 }
 
 /* ---- yes, or no ---- */
@@ -128,6 +133,7 @@ static void on_commit(struct worker *worker, const struct msg *msg)
 	if (worker->kind->commit != NULL)
 		worker->kind->commit(worker, before);
 	conf_unmap(&before);
+	answer(worker, &(struct msg_staged){.conf_generation = stage.conf_generation, .ok = 2});
 }
 
 void stage_forget(struct worker *worker)
