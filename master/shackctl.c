@@ -291,10 +291,12 @@ static int run_document(struct ctl *ctl, const char *const words[], int count)
 		.piece = collect,
 		.arg = ctl,
 	};
+	bool refused;
 	int code = talk(&request, words, count);
 
-	/* a refusal may come with a document that tells more */
-	if ((code == EXIT_DONE || code == EXIT_REFUSED) && ctl->length > 0 &&
+	/* a refused reload comes with a document that tells more */
+	refused = code == EXIT_REFUSED && ctl->command->print == print_reload;
+	if ((code == EXIT_DONE || refused) && ctl->length > 0 &&
 	    print_document(ctl, ctl->text, ctl->length) != EXIT_DONE)
 		code = EXIT_REFUSED;
 	return code;
