@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "master/accept.h"
+#include "master/adopt.h"
 #include "master/candidate.h"
 #include "master/net.h"
 #include "master/reap.h"
@@ -151,8 +152,10 @@ fail(struct upgrade *upgrade, const char *format, ...)
 	forget_record(upgrade);
 	close_fd(&upgrade->candidate);
 	upgrade->stepping_to = 0;
-	if (upgrade->settling != 0)
+	if (upgrade->settling != 0) {
 		accept_start(master);
+		adopt_resume(master);
+	}
 	upgrade->settling = 0;
 	upgrade_tell(master, version_text(), why, upgrade->asked);
 }
@@ -221,6 +224,11 @@ static void on_settle(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	if (master->phase != PHASE_SERVING) {
 		fail(upgrade, "the daemon is stopping");
+		return;
+	}
+	if (!adopt_suspend(master)) { /* the record does not tell who reads for whom */
+		if (!patient)
+			fail(upgrade, "the sockets of a parked slot are not given back");
 		return;
 	}
 	for (unsigned i = 0; i < master->slots; i++) {

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
 import ysf  # noqa: E402
+from lib.builds import faulty  # noqa: E402
 from lib.holder import slots_of, state_words  # noqa: E402
 from lib.shackd import SLOW, Daemon, eventually, main, process_state  # noqa: E402
 from lib.sim import Simulator  # noqa: E402
@@ -235,6 +236,35 @@ def test_a_probe_waits_until_its_sockets_are_given_back():
         os.kill(neighbour, signal.SIGCONT)
         wait_for(daemon, "ysf.1", state="ready", adopted_by=None)
         assert daemon.workers()["ysf.0"]["restarts"] == 0
+
+
+def udp_sockets(pid):
+    """Inodes of the UDP sockets that a process has open."""
+    known = {line.split()[9] for table in ("udp", "udp6")
+             for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]}
+    found = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = os.readlink(path)
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            found.add(target[8:-1])
+    return found & known
+
+
+def test_a_failed_upgrade_leaves_no_second_reader():
+    """The image that comes back knows nothing of adoptions: so there must be none at the exec."""
+    with faulty("crash-after-exec") as bad, \
+            Daemon("workers.ysf=2", "server.respawn_tokens=2/m", *OPTIONS) as daemon:
+        park(daemon, "ysf.1")
+        adopter = daemon.workers()["ysf.0"]["pid"]
+        before = len(udp_sockets(adopter))
+        assert daemon.ctl("upgrade", bad, check=False)[0] == 1
+        now = wait_for(daemon, "ysf.1", state="ready", adopted_by=None)
+        assert daemon.workers()["ysf.0"]["pid"] == adopter, "the adopter was to live on"
+        assert len(udp_sockets(adopter)) == before - len(daemon.listeners)
+        assert not udp_sockets(adopter) & udp_sockets(now["pid"])
 
 
 if __name__ == "__main__":
