@@ -22,8 +22,8 @@ struct reply {
 	struct iovec vector;
 	uint8_t data[REPLY_SIZE];
 	uint16_t listener;
-	union fanout_source source;
 	struct ring_entry *to_what; /* done when it is answered */
+	union fanout_source source;
 };
 
 struct replies {
