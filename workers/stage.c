@@ -99,7 +99,7 @@ static void answer(struct worker *worker, const struct msg_staged *staged)
 		log_error("can't answer to a new configuration: %s", strerror(errno));
 }
 
-static void on_stage(struct worker *worker, const struct msg *msg)
+static void on_stage(struct worker *worker, struct msg *msg)
 {
 	struct msg_staged staged = {0};
 	struct msg_stage stage;
@@ -109,6 +109,8 @@ static void on_stage(struct worker *worker, const struct msg *msg)
 	staged.ok = judge(worker, msg->fd, stage.conf_generation, staged.why);
 	if (!staged.ok)
 		conf_unmap(&worker->staged);
+	close(msg->fd);
+	msg->fd = -1;
 	answer(worker, &staged);
 }
 

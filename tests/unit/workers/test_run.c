@@ -6,6 +6,7 @@
  * Children are waited for by their pid. LIMITS    giving up the user needs root and is left out
  * without
  */
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -38,7 +39,15 @@
 
 /* ---- the kind under test: tells by exit codes and by gauges of its page what it saw ---- */
 
-enum seen { SEEN_TICKS, SEEN_RIGHTS, SEEN_STOPS };
+enum seen {
+	SEEN_TICKS,
+	SEEN_RIGHTS,
+	SEEN_STOPS,
+	SEEN_BEFORE,
+	SEEN_CONF,
+	SEEN_PEERS,
+	SEEN_UNSTAGES,
+};
 
 static bool lost_everything(void)
 {
@@ -101,6 +110,38 @@ static bool open_nothing(struct worker *worker)
 	return true;
 }
 
+static bool kind_stages(struct worker *worker, const struct conf *conf, char why_r[252])
+{
+	(void)worker;
+	if (conf_number(conf, CONF_YSF_ID) != 666)
+		return true;
+	snprintf(why_r, 252, "ysf.id: not that one");
+	return false;
+}
+
+/* Both are there: the one that goes and the one that comes. */
+static void kind_commits(struct worker *worker, const struct conf *before)
+{
+	page_gauge(worker->page, (enum page_gauge)SEEN_BEFORE, conf_generation(before));
+	page_gauge(worker->page, (enum page_gauge)SEEN_CONF, conf_generation(worker->conf));
+	page_gauge(worker->page, (enum page_gauge)SEEN_PEERS,
+		   worker->peers + 100 * worker->peer_bells);
+}
+
+static void kind_unstages(struct worker *worker)
+{
+	page_gauge(worker->page, (enum page_gauge)SEEN_UNSTAGES, 1);
+}
+
+static const struct worker_kind staging_kind = {
+	.name = "test",
+	.open = open_nothing,
+	.go = kind_go,
+	.stage = kind_stages,
+	.commit = kind_commits,
+	.unstage = kind_unstages,
+};
+
 static const struct worker_kind still_kind = {.name = "test", .open = open_nothing, .go = kind_go};
 
 static const struct worker_kind bad_kind = {.name = "test", .open = kind_refuses, .go = kind_go};
@@ -113,18 +154,23 @@ struct master {
 	pid_t child;
 };
 
-static int make_conf(void)
+static int make_conf_of(const char *text, uint64_t generation)
 {
 	static struct problems problems;
 	struct config_request request = {.file = "test.ini", .directory = "/"};
 	struct config *config;
 	int fd;
 
-	assert_int_equal(config_parse(&config, &request, "", 0, &problems), 0);
-	fd = snapshot_build(config, 1, NULL);
+	assert_int_equal(config_parse(&config, &request, text, strlen(text), &problems), 0);
+	fd = snapshot_build(config, generation, NULL);
 	config_destroy(&config);
 	assert_true(fd >= 0);
 	return fd;
+}
+
+static int make_conf(void)
+{
+	return make_conf_of("", 1);
 }
 
 static void send_fd(struct master *master, enum msg_fd_role role, int fd)
@@ -290,6 +336,118 @@ static void test_standby_leaves_the_page_alone(void **state)
 	free(before);
 }
 
+/* ---- another configuration ---- */
+
+static void send_stage(struct master *master, const char *text, uint64_t generation)
+{
+	struct msg_stage stage = {generation};
+	int fd = make_conf_of(text, generation);
+
+	assert_int_equal(
+		msg_send(master->control, MSG_STAGE, GENERATION, &stage, sizeof(stage), fd), 0);
+	close(fd);
+}
+
+static void send_word(struct master *master, enum msg_type type, uint64_t generation)
+{
+	struct msg_stage stage = {generation};
+
+	assert_int_equal(msg_send(master->control, type, GENERATION, &stage, sizeof(stage), -1), 0);
+}
+
+static struct msg_staged expect_staged(struct master *master, uint64_t generation, uint32_t ok)
+{
+	struct msg_staged staged;
+	struct msg msg;
+
+	assert_int_equal(next(master, &msg), MSG_STAGED);
+	memcpy(&staged, msg.body, sizeof(staged));
+	assert_int_equal(staged.conf_generation, generation);
+	assert_int_equal(staged.ok, ok);
+	return staged;
+}
+
+static unsigned descriptors_of(const struct master *master)
+{
+	char path[64];
+	unsigned count = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)master->child);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while (readdir(dir) != NULL)
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static void test_stage_then_commit(void **state)
+{
+	struct master master;
+	unsigned before;
+
+	(void)state;
+	begin(&master, &staging_kind, (uint32_t)-1);
+	expect_ready(&master);
+	before = descriptors_of(&master);
+	send_fd(&master, FD_PEER_PAGE, master.page_fd);
+	send_fd(&master, FD_PEER_BELL, master.bell);
+	send_stage(&master, "[ysf]\nid = 7\n", 2);
+	expect_staged(&master, 2, 1);
+	assert_int_equal(seen(&master, SEEN_CONF), 0);
+	send_word(&master, MSG_COMMIT, 2);
+	expect_staged(&master, 2, 2);
+	assert_int_equal(seen(&master, SEEN_BEFORE), 1);
+	assert_int_equal(seen(&master, SEEN_CONF), 2);
+	assert_int_equal(seen(&master, SEEN_PEERS), 101);
+	assert_int_equal(descriptors_of(&master), before + 1); /* the bell */
+	kill(master.child, SIGTERM);
+	assert_int_equal(end_of(&master), 0);
+}
+
+static void test_unstage_leaves_no_trace(void **state)
+{
+	struct master master;
+	unsigned before;
+
+	(void)state;
+	begin(&master, &staging_kind, (uint32_t)-1);
+	expect_ready(&master);
+	before = descriptors_of(&master);
+	for (unsigned i = 0; i < 10; i++) {
+		send_fd(&master, FD_PEER_PAGE, master.page_fd);
+		send_fd(&master, FD_PEER_BELL, master.bell);
+		send_stage(&master, "[ysf]\nid = 7\n", 2);
+		expect_staged(&master, 2, 1);
+		send_word(&master, MSG_UNSTAGE, 2);
+	}
+	send_stage(&master, "[ysf]\nid = 666\n", 2);
+	assert_string_equal(expect_staged(&master, 2, 0).why, "ysf.id: not that one");
+	send_word(&master, MSG_UNSTAGE, 2);
+	send_stage(&master, "", 2); /* by its answer all before it is done */
+	expect_staged(&master, 2, 1);
+	assert_int_equal(seen(&master, SEEN_UNSTAGES), 1);
+	assert_int_equal(seen(&master, SEEN_CONF), 0);
+	assert_int_equal(descriptors_of(&master), before);
+	kill(master.child, SIGTERM);
+	assert_int_equal(end_of(&master), 0);
+}
+
+/* Who would go on with the old one leaves, so that a successor begins with the new one. */
+static void test_commit_of_what_was_not_staged(void **state)
+{
+	struct master master;
+
+	(void)state;
+	begin(&master, &staging_kind, (uint32_t)-1);
+	expect_ready(&master);
+	send_stage(&master, "", 2);
+	expect_staged(&master, 2, 1);
+	send_word(&master, MSG_COMMIT, 3);
+	assert_int_equal(end_of(&master), 1);
+}
+
 static void test_doorbell_ticks(void **state)
 {
 	const uint64_t one = 1;
@@ -422,6 +580,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ready_then_go_then_stop),
 		cmocka_unit_test(test_standby_leaves_the_page_alone),
+		cmocka_unit_test(test_stage_then_commit),
+		cmocka_unit_test(test_unstage_leaves_no_trace),
+		cmocka_unit_test(test_commit_of_what_was_not_staged),
 		cmocka_unit_test(test_doorbell_ticks),
 		cmocka_unit_test(test_term_before_go),
 		cmocka_unit_test(test_other_signals_are_the_masters),
