@@ -5,8 +5,9 @@
 # PURPOSE   Not a byte lost or doubled while workers die under load; what a hostile, slow or leaving
 #           client does to itself and to nobody else; caps, and descriptors that run out.
 # OWNER     make check
-# CONTRACT  SESSIONS=1000 FAULTS=300 test_vault.py under_load: the numbers of the soak; RATE= lines a
-#           second and session. Every session is a descriptor in the master and one in linesim
+# CONTRACT  SESSIONS=1000 FAULTS=300 UPGRADES=20 test_vault.py under_load: the numbers of the soak;
+#           RATE= lines a second and session. Every session is a descriptor in the master, in a worker
+#           and in linesim: `ulimit -n` must allow that
 # LIMITS    needs the test build (make testing): the line service is the vault's least user
 
 import os
@@ -28,6 +29,7 @@ from lib.shackd import SHACKD, SLOW, eventually, main  # noqa: E402
 
 SESSIONS = int(os.environ.get("SESSIONS", "100" if SLOW == 1 else "40"))
 FAULTS = int(os.environ.get("FAULTS", "20"))
+UPGRADES = int(os.environ.get("UPGRADES", "4"))
 RATE = int(os.environ.get("RATE", "20"))
 
 
@@ -75,6 +77,32 @@ def test_kills_while_sessions_come_and_go_lose_no_byte():
         eventually(lambda: service.sessions() == 0, 10, "the vault is empty again")
         assert not wrong(report), wrong(report)
         assert report["connections"] > 60, report["connections"]
+
+
+def test_upgrades_under_load_lose_no_byte():
+    """Good ones, one that falls over after the exec and is rolled back, and kills between them;
+    long sessions, and others that come and go meanwhile."""
+    with faulty("crash-before-commit") as bad, Service("server.log_level=error") as service:
+        with LineSim(service, "--sessions", SESSIONS, "--rate", RATE, "--big", 2000) as sim, \
+                LineSim(service, "--sessions", 10, "--rate", 200, "--lines", 10, "--slow", 0,
+                        "--seed", 2) as comers:
+            sim.wait()
+            comers.wait()
+            for upgrade in range(UPGRADES):
+                refused = upgrade % 3 == 1
+                status, _, why = service.ctl("upgrade", *([bad] if refused else []), check=False)
+                assert (status != 0) == refused, (upgrade, status, why)
+                kill_random_workers(service, 2, sim)
+            reports = sim.finish(), comers.finish()
+        eventually(lambda: service.sessions() == 0, 10, "the vault is empty again")
+        figures("tcp-upgrade", sessions=SESSIONS + 10, upgrades=UPGRADES,
+                bytes=sum(r["bytes_sent"] + r["bytes_received"] for r in reports),
+                lost=sum(r["lost"] for r in reports), doubled=sum(r["doubled"] for r in reports),
+                damaged=sum(r["damaged"] for r in reports),
+                resets=sum(r["resets"] for r in reports),
+                longest_silence_ms=max(r["silence_ms"] for r in reports))
+        assert not any(map(wrong, reports)), [wrong(report) for report in reports]
+        assert reports[1]["connections"] > 20
 
 
 # ---- one client ----
