@@ -17,7 +17,7 @@ import time
 from lib.holder import STATE_AT, slots_of, state_words
 
 IDLE = 3  # enum page_state
-LOOKS = 20000
+LOOKS = 200000
 
 
 class Killer:
