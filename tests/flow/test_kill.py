@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from lib.figures import figures, of_report  # noqa: E402
 from lib.holder import slots_of, stop_inside_a_transaction  # noqa: E402
 from lib.shackd import Daemon, SLOW, eventually, main  # noqa: E402
 from lib.sim import Simulator  # noqa: E402
@@ -98,6 +99,8 @@ def test_kills_lose_no_registration_and_no_stream():
         print(f"# {killed} kills, {report['frames']} frames, {report['expected']} datagrams expected, "
               f"{report['lost']} lost, {report['duplicates']} doubled, "
               f"latency p99.9 {report['latency_us']['p999']} us")
+        figures("kill", kills=killed, registrations_lost=len(before.items() - after.items()),
+                **of_report(report))
         assert killed >= KILLS, f"only {killed} kills"
         assert len(before) == GATEWAYS and before == after, "registrations were lost or made anew"
         assert report["wrong_room"] == 0 and report["echoes"] == 0 and report["alien"] == 0
@@ -125,6 +128,7 @@ def test_kills_do_not_make_polls_forgotten():
             sim.finish()
             report = sim.report()
         print(f"# {killed} kills, {report['lost']} lost, {report['duplicates']} doubled")
+        figures("kill-polls", kills=killed, client_timeout_s=5, **of_report(report))
         assert killed >= KILLS, f"only {killed} kills"
         assert len(before) == GATEWAYS and before == after, \
             f"{len(before.items() - after.items())} registrations were lost or made anew"

@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from lib.builds import NEXT, SCHEMA1, TESTING, copy_of  # noqa: E402
+from lib.figures import figures, of_report  # noqa: E402
 from lib.shackd import (  # noqa: E402
     Daemon, REQUEST, SHACKD, SLOW, alive, answer, eventually, main, packet)
 from lib.sim import Simulator  # noqa: E402
@@ -122,6 +123,9 @@ def test_upgrades_to_and_fro_under_voice():
               f"{report['expected']} datagrams expected, {report['lost']} lost, "
               f"{report['duplicates']} doubled, latency p99.9 {report['latency_us']['p999']} us, "
               f"longest gap {report.get('gap_us')} us")
+        figures("upgrade", upgrades=UPGRADES, longest_upgrade_ms=round(max(took) * 1000, 1),
+                counters_decreased=0, registrations_lost=len(before.items() - after.items()),
+                **of_report(report))
         expect(len(before) == GATEWAYS and before == after, "registrations were lost or made anew")
         for what in ("lost", "wrong_room", "echoes", "alien", "headers_missing", "terminators_missing"):
             expect(report[what] == 0, f"{what}: {report[what]}")
