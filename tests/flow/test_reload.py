@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
 import ysf  # noqa: E402
 from lib.builds import TESTING, faulty, need  # noqa: E402
+from lib.figures import figures, of_report  # noqa: E402
 from lib.shackd import SLOW, Daemon, eventually, main, process_state  # noqa: E402
 from lib.sim import Simulator  # noqa: E402
 
@@ -191,7 +192,8 @@ def voice(daemon, *more, port=None):
         yield sim
         expect(sim.running(), "the simulator has ended")
         sim.finish()
-        expect_all_arrived(sim.report())
+        sim.seen = sim.report()
+        expect_all_arrived(sim.seen)
 
 
 def nobody_died(daemon):
@@ -481,7 +483,7 @@ def test_term_in_the_middle_of_a_reload():
 
 def test_reloads_under_voice_lose_nothing():
     with taken_port() as stranger, Reloaded({"server.log_level": "warning"}) as daemon:
-        with voice(daemon):
+        with voice(daemon) as sim:
             port = stranger.getsockname()[1]
             good = 0
             daemon.reloaded({"ysf.description": "first"})
@@ -498,6 +500,7 @@ def test_reloads_under_voice_lose_nothing():
                     expect(now["pids"] == before["pids"], "a valid reload replaced a worker")
                     before = now
             print(f"# {2 * good} reloads, every other one invalid")
+        figures("reload", reloads=2 * good, invalid=good, **of_report(sim.seen))
 
 
 def test_worker_counts_change_under_voice():
