@@ -31,7 +31,7 @@
 #define LOOK_SECONDS  0.05
 #define STAGE_NS      (2 * NS_PER_SEC) /* for the answer of one worker */
 #define STAGE_TRIES   4		       /* holders of one slot that are asked */
-#define ZOMBIE_NS     (300 * NS_PER_MS)
+#define UNDO_NS	      (500 * NS_PER_MS) /* for bodies and half-born children */
 #define WHERE_MAX     (PATH_MAX + 16)
 
 enum staged { STAGE_NONE, STAGE_ASKED, STAGE_AGREED, STAGE_TOLD };
@@ -227,8 +227,8 @@ static bool join_groups(struct reload *reload)
 	struct master *master = reload->master;
 	char why[BIND_WHY_MAX];
 
-	reload->grew = reload->ysf_count > master->ysf_count;
-	for (unsigned i = 0; reload->grew && i < master->listeners; i++) {
+	reload->held = reload->ysf_count > master->ysf_count;
+	for (unsigned i = 0; reload->held && i < master->listeners; i++) {
 		if (!master->listener_used[i] || (reload->plan->gone >> i & 1))
 			continue;
 		if (!steer_hold(master->ysf[0].udp[i], addr_family(&master->listener[i]),
@@ -482,33 +482,33 @@ static void unmake_slots(struct reload *reload)
 }
 
 /* Nobody uses any more what was made. */
-static void undo_end(struct reload *reload)
+static void close_sockets(struct reload *reload)
 {
 	struct master *master = reload->master;
 
 	bind_undo(master, reload->plan);
-	for (unsigned i = 0; reload->grew && i < master->listeners; i++) {
-		if (!master->listener_used[i])
-			continue;
-		bind_leave(master, i, master->ysf_count);
-		steer_release(master->ysf[0].udp[i]);
-	}
-	unmake_slots(reload);
-	conclude(reload, false);
-	reload_finish(reload);
+	for (unsigned i = 0; reload->held && i < master->listeners; i++)
+		if (master->listener_used[i])
+			bind_leave(master, i, master->ysf_count);
 }
 
 static void undo_look(struct reload *reload)
 {
 	struct master *master = reload->master;
+	bool overdue = clock_age(clock_mono(), reload->began) > UNDO_NS;
 
 	for (unsigned i = master->ysf_count; i < reload->ysf_count; i++)
 		if (master->ysf[i].coming && slot_alive(&master->ysf[i]))
 			return;
-	/* the bodies hold descriptors; they are told to be gone when they are */
-	if (master->zombies > 0 && clock_age(clock_mono(), reload->began) < ZOMBIE_NS)
+	close_sockets(reload);
+	/* the bodies hold descriptors, too: what is said to be as before is as before */
+	if (master->zombies > 0 && !overdue)
 		return;
-	undo_end(reload);
+	if (!retire_release(reload, overdue))
+		return;
+	unmake_slots(reload);
+	conclude(reload, false);
+	reload_finish(reload);
 }
 
 /* ---- commit ---- */
@@ -572,9 +572,7 @@ static void commit(struct reload *reload)
 	bind_commit(master, reload->plan);
 	commit_slots(reload);
 	tell_slots(reload, old_count);
-	for (unsigned i = 0; reload->grew && i < master->listeners; i++)
-		if (master->listener_used[i])
-			steer_release(master->ysf[0].udp[i]);
+	retire_release(reload, true); /* the new members read now */
 	obey(master);
 	adopt_renew(master);
 	retire_begin(reload);
@@ -665,7 +663,7 @@ static void forget_last(struct reload *reload)
 	memset(reload->problems, 0, sizeof(*reload->problems));
 	memset(reload->plan, 0, sizeof(*reload->plan));
 	reload->failure[0] = '\0';
-	reload->grew = false;
+	reload->held = false;
 	for (unsigned i = 0; i < reload->master->slots; i++) {
 		reload->master->slot[i].staging.tries = 0;
 		reload->master->slot[i].staging.state = STAGE_NONE;
@@ -713,7 +711,8 @@ void reload_wish(struct master *master)
 	if (reload_may(master, &why)) {
 		reload_begin(master);
 	} else if (master->phase != PHASE_STOPPING) {
-		log_info("%s: the reload follows", why);
+		if (!master->own_reload->wished)
+			log_info("%s: the reload follows", why);
 		master->own_reload->wished = true;
 	}
 }
@@ -735,7 +734,8 @@ void reload_stop(struct master *master)
 	for (unsigned i = master->ysf_count; i < reload->ysf_count; i++)
 		if (master->ysf[i].coming && slot_alive(&master->ysf[i]))
 			slot_signal(&master->ysf[i], SIGKILL);
-	problems_add(reload->problems, "the daemon is stopping");
+	if (reload->step != RELOAD_RETIRING)
+		problems_add(reload->problems, "the daemon is stopping");
 	conclude(reload, reload->step == RELOAD_RETIRING);
 	reload->wished = false;
 	reload_finish(reload);

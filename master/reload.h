@@ -74,7 +74,7 @@ struct reload {
 	ev_timer timer;
 	uint64_t began; /* the step, clock_mono */
 	bool wished;	/* HUP came meanwhile */
-	bool grew;	/* groups are held on their old members */
+	bool held;	/* the ports' groups are held on their first members */
 
 	struct config *config; /* to be */
 	uint64_t conf_generation;
@@ -93,8 +93,12 @@ struct reload {
 /* It is over, for good. */
 void reload_finish(struct reload *reload);
 
-/* retire.c: begins to empty what goes, goes on with it (true: nothing is left), ends it. */
+/* retire.c: begins to empty what goes, and goes on with it (true: nothing is left). */
 void retire_begin(struct reload *reload);
 bool retire_look(struct reload *reload, bool overdue);
+
+/* Lets the groups deal out flows as they like, if they are held and nobody else has a hand on the
+ * sockets that were closed. False: not yet. */
+bool retire_release(struct reload *reload, bool overdue);
 
 #endif

@@ -53,6 +53,7 @@ void retire_begin(struct reload *reload)
 			slot->staging.draining = reload->plan->gone;
 		any = any || is_leaving(slot);
 	}
+	reload->held = any;
 	if (any)
 		steer_away(master);
 	for (unsigned i = 0; i < master->slots; i++)
@@ -140,14 +141,36 @@ static bool close_listeners(struct reload *reload, bool overdue)
 /* The groups without the members that are gone. */
 static void close_slots(struct master *master)
 {
-	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++) {
-		if (!master->listener_used[i])
-			continue;
-		bind_leave(master, i, master->ysf_count);
-		steer_release(master->ysf[0].udp[i]);
-	}
+	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++)
+		if (master->listener_used[i])
+			bind_leave(master, i, master->ysf_count);
 	for (unsigned i = 0; i < master->slots; i++)
 		master->slot[i].staging.leaving = false;
+}
+
+/* A child between fork and exec has all our descriptors: a socket that we have closed is a member of
+ * its group until then. */
+static bool any_child(const struct master *master)
+{
+	for (unsigned i = 0; i < master->slots; i++)
+		if (master->slot[i].state == SLOT_STARTING)
+			return true;
+	return false;
+}
+
+bool retire_release(struct reload *reload, bool overdue)
+{
+	struct master *master = reload->master;
+
+	if (!reload->held)
+		return true;
+	if (any_child(master) && !overdue)
+		return false;
+	for (unsigned i = 0; i < master->listeners; i++)
+		if (master->listener_used[i])
+			steer_release(master->ysf[0].udp[i]);
+	reload->held = false;
+	return true;
 }
 
 bool retire_look(struct reload *reload, bool overdue)
@@ -161,5 +184,5 @@ bool retire_look(struct reload *reload, bool overdue)
 		close_slots(master);
 		any = false;
 	}
-	return close_listeners(reload, overdue) && !any;
+	return close_listeners(reload, overdue) && !any && retire_release(reload, overdue);
 }

@@ -140,13 +140,20 @@ static size_t show_counters(struct request *request, json_t *object, size_t from
 	return i;
 }
 
+/* A slot that a reload has removed, or that is parked, counts on, but nothing is true of it now. */
+static bool is_held(const struct page *page)
+{
+	return atomic_load_explicit(&page->state, memory_order_relaxed) != PAGE_EMPTY;
+}
+
 static void show_gauge(struct request *request, json_t *object, const struct gauge *gauge)
 {
 	const struct worker *worker = request->keeper->worker;
 
 	head(request, gauge->name, "gauge", gauge->help);
 	for (unsigned s = 0; s < worker->slot_pages; s++)
-		if (is_of_kind(worker->slot_page[s].slot, gauge->kind))
+		if (is_of_kind(worker->slot_page[s].slot, gauge->kind) &&
+		    is_held(worker->slot_page[s].page))
 			sample(request, object, worker->slot_page[s].slot, gauge->name, "",
 			       (double)atomic_load_explicit(
 				       &worker->slot_page[s].page->gauge[gauge->which],
@@ -159,8 +166,9 @@ static void show_head(struct request *request, json_t *object, unsigned which)
 
 	head(request, heads[which].name, heads[which].type, heads[which].help);
 	for (unsigned s = 0; s < worker->slot_pages; s++)
-		sample(request, object, worker->slot_page[s].slot, heads[which].name, "",
-		       head_value(worker->slot_page[s].page, which));
+		if (is_held(worker->slot_page[s].page))
+			sample(request, object, worker->slot_page[s].slot, heads[which].name, "",
+			       head_value(worker->slot_page[s].page, which));
 }
 
 /* The next name in the order heads, gauges, counters. False: all were shown. */
