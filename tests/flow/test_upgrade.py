@@ -23,6 +23,7 @@ from lib.builds import NEXT, SCHEMA1, TESTING, copy_of  # noqa: E402
 from lib.figures import figures, of_report  # noqa: E402
 from lib.shackd import (  # noqa: E402
     Daemon, REQUEST, SHACKD, SLOW, alive, answer, eventually, main, packet)
+from lib.line import LineSim, Service, wrong  # noqa: E402
 from lib.sim import Simulator  # noqa: E402
 
 UPGRADES = int(os.environ.get("UPGRADES", "10"))
@@ -231,6 +232,26 @@ def test_tcp_sessions_live_on():
         finally:
             for client in clients:
                 client.close()
+
+
+def test_tcp_sessions_under_load():
+    """Every byte at its place, over upgrades and over those that fail after the exec."""
+    turns = max(UPGRADES // 2, 5)
+    with tempfile.TemporaryDirectory(prefix="shackd-home-") as folder:
+        os.chmod(folder, 0o755)
+        path = copy_of(TESTING, Path(folder) / "shackd")
+        with Service(program=path) as service:
+            with LineSim(service, "--sessions", 100 if SLOW == 1 else 20) as sim:
+                sim.wait()
+                for turn in range(turns):
+                    point = ("crash-before-commit", "crash-after-exec", None)[turn % 3]
+                    copy_of(TESTING, path, point)
+                    code, _, why = service.ask("upgrade")
+                    expect((code == 0) == (point is None), f"{point}: {code} {why}")
+                eventually(lambda: all_ready(service), 5, "all workers ready")
+                report = sim.finish()
+        print(f"# {turns} upgrades, two of three failing: {report}")
+        expect(not wrong(report), f"{wrong(report)}")
 
 
 def newer_events(daemon):
