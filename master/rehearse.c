@@ -90,7 +90,7 @@ static void flatten(char *text)
 static void judge(struct rehearsal *rehearsal, const siginfo_t *info,
 		  struct rehearsal_result *result_r)
 {
-	struct proof proof;
+	struct proof proof = {0};
 	bool good = info->si_code == CLD_EXITED && info->si_status == 0;
 
 	*result_r = (struct rehearsal_result){0};
