@@ -396,8 +396,9 @@ static bool take_session(struct inheriting *in, const struct handover_item *item
 	};
 	if (slot != NULL && vault_adopt(slot, &entry))
 		return true;
-	if (in->mode == RECORD_RESUME) {
-		close(fd.fd); /* over since, if it is there at all */
+	/* over since, if it is there at all; clients leave while a rehearsal looks, too */
+	if (in->mode == RECORD_RESUME || (in->mode == RECORD_REHEARSE && errno == ENOENT)) {
+		close(fd.fd);
 		return true;
 	}
 	return fail(in, "TCP connection %u of %s can't be taken over: %s", fd.index, fd.slot,

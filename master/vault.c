@@ -225,8 +225,10 @@ bool vault_adopt(struct slot *slot, const struct vault_entry *entry)
 	    room->place[entry->index].entry.fd >= 0)
 		return false;
 	errno = ESTALE;
-	if (cookie_of(entry->fd) != entry->cookie ||
-	    atomic_load(&room->table.block->entry[entry->index].session) != entry->session)
+	if (cookie_of(entry->fd) != entry->cookie)
+		return false;
+	errno = ENOENT;
+	if (atomic_load(&room->table.block->entry[entry->index].session) != entry->session)
 		return false;
 	occupy(room, &room->place[entry->index], entry);
 	if (slot_alive(slot)) /* who serves on has its duplicate */

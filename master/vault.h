@@ -45,8 +45,9 @@ unsigned vault_count(const struct master *master, enum slot_kind kind, const str
 typedef void vault_visit(void *arg, const struct slot *slot, const struct vault_entry *entry);
 void vault_each(const struct master *master, vault_visit *visit, void *arg);
 
-/* Takes one over from such a record: FD becomes the vault's when it is the socket of that cookie
- * and the table agrees about the session. False with errno otherwise; FD stays the caller's. */
+/* Takes one over from such a record: FD becomes the vault's. False with errno otherwise, and FD
+ * stays the caller's: ESTALE when it is not the socket of that cookie, ENOENT when the table says
+ * that the session is over. */
 bool vault_adopt(struct slot *slot, const struct vault_entry *entry);
 
 #endif
