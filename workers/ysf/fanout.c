@@ -205,9 +205,13 @@ uint32_t fan_front(struct fan *fan, uint32_t *ids, uint32_t count)
 	if (count == 0)
 		return 0;
 	qsort(ids, count, sizeof(*ids), by_number);
-	for (uint32_t i = 0; i < fan->count; i++)
-		if (bsearch(&fan->id[i], ids, count, sizeof(*ids), by_number) != NULL)
-			swap(fan, i, front++);
+	for (uint32_t i = 0; i < fan->count; i++) {
+		if (bsearch(&fan->id[i], ids, count, sizeof(*ids), by_number) == NULL)
+			continue;
+		if (i != front)
+			swap(fan, i, front);
+		front++;
+	}
 	fan->version++;
 	return front;
 }

@@ -197,6 +197,42 @@ static void test_fan_out_after_random_changes(void **state)
 	fanout_free(&fanout);
 }
 
+/* Some of them have left since, and some that are there are not among them. */
+static void test_who_was_served_comes_to_the_front(void **state)
+{
+	static struct gateway gateway[300];
+	uint32_t served[100], there = 0;
+	struct fanout fanout;
+
+	(void)state;
+	assert_true(fanout_init(&fanout));
+	for (uint32_t n = 0; n < 300; n++) {
+		gateway[n] = (struct gateway){.key = key_number(n), .dgid = 22, .id = 1000 + n};
+		gateway[n].flags = n % 7 == 0 ? CLIENT_PKTINFO : 0;
+		assert_true(fanout_add(&fanout, &gateway[n]));
+	}
+	for (uint32_t i = 0; i < 100; i++) {
+		served[i] = 1000 + (i * 37) % 400;
+		there += served[i] < 1300;
+	}
+	struct fan *fan = fanout_fan(&fanout, 22, 0);
+	uint64_t version = fan->version;
+	assert_int_equal(fan_front(fan, served, 0), 0);
+	assert_int_equal(fan_front(fan, served, 100), there);
+	assert_true(fan->version > version);
+	assert_int_equal(fan->count, 300);
+	assert_fan_agrees(fan);
+	for (uint32_t i = 0; i < 300; i++) {
+		bool was = false;
+
+		assert_int_equal(fan->id[i], fan->who[i]->id);
+		for (uint32_t k = 0; k < 100; k++)
+			was = was || served[k] == fan->id[i];
+		assert_int_equal(was, i < there);
+	}
+	fanout_free(&fanout);
+}
+
 /* One socket that stands for all receivers: each 127.0.0.x is one, told apart by the order. */
 static void test_fan_sends_to_all_but_the_talker(void **state)
 {
@@ -319,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_unproven_are_sorted_by_linking),
 		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_fan_out_after_random_changes),
+		cmocka_unit_test(test_who_was_served_comes_to_the_front),
 		cmocka_unit_test(test_fan_sends_to_all_but_the_talker),
 		cmocka_unit_test(test_blocked_callers),
 		cmocka_unit_test(test_sources_make_room_for_the_newest),
