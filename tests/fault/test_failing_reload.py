@@ -154,15 +154,15 @@ def fail_each(process):
     assert not reloads.wrong, f"{len(reloads.wrong)} wrong: " + "; ".join(reloads.wrong[:8])
 
 
-def test_master():
+def test_reload_in_the_master():
     fail_each("master")
 
 
-def test_ysf():
+def test_reload_in_a_worker():
     fail_each("ysf.0")
 
 
-def test_a_new_worker():
+def test_reload_in_a_new_worker():
     fail_each("ysf.1")
 
 

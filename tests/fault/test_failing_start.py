@@ -160,19 +160,19 @@ def fail_function(failing, daemon, name, seen, wrong):
             print(f"# {wrong[-1]}", flush=True)
 
 
-def test_master():
+def test_start_of_the_master():
     fail_each("master")
 
 
-def test_ysf():
+def test_start_of_a_ysf_worker():
     fail_each("ysf.0")
 
 
-def test_keeper():
+def test_start_of_keeper():
     fail_each("keeper")
 
 
-def test_log():
+def test_start_of_log():
     fail_each("log")
 
 
