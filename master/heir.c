@@ -9,6 +9,7 @@
 #include "master/heir.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -144,6 +145,7 @@ static void on_death(struct ev_loop *loop, ev_io *io, int events)
 	    info.si_pid == 0)
 		return;
 	read_control(slot); /* its last words */
+	heir->killed = info.si_code != CLD_EXITED && info.si_status == SIGKILL;
 	if (heir->failed[0] == '\0')
 		snprintf(heir->failed, sizeof(heir->failed), "died: %s %d",
 			 info.si_code == CLD_EXITED ? "exit status" : "signal", info.si_status);

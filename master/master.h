@@ -65,6 +65,7 @@ struct heir {
 	uint64_t forked, ready_ns; /* clock_mono; from there to READY */
 	unsigned passed;	   /* messages of the start sequence that are sent */
 	bool ready;
+	bool killed; /* by somebody else's SIGKILL, which says nothing about it */
 	ev_io pid_watch, control_watch;
 	ev_timer timer; /* another try to pass descriptors */
 	char failed[256]; /* its MSG_FAILED, or how it died */

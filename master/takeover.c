@@ -181,11 +181,16 @@ static void stop_holder(struct slot *slot)
 	slot_stop(slot);
 }
 
+static void begin_slot(struct slot *slot);
+
 static void on_heir(struct slot *slot, enum heir_news news)
 {
-	if (news == HEIR_DIED)
+	if (news == HEIR_READY)
+		stop_holder(slot);
+	else if (slot->heir.killed && slot_alive(slot))
+		begin_slot(slot); /* again; the timer bounds it */
+	else
 		net_fail("%s of the new build: %s", slot->name, slot->heir.failed);
-	stop_holder(slot);
 }
 
 static void begin_slot(struct slot *slot)
