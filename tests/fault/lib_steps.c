@@ -45,7 +45,7 @@ static bool steps_registers(pid_t pid, int request, steps_regs *regs)
 
 bool steps_place(pid_t pid, uint64_t *place_r)
 {
-	steps_regs regs;
+	steps_regs regs = {0};
 
 	if (!steps_registers(pid, PTRACE_GETREGSET, &regs))
 		return false;
@@ -66,7 +66,7 @@ bool steps_plant(pid_t pid, uint64_t place, struct steps_break *break_r)
 
 bool steps_lift(pid_t pid, const struct steps_break *at)
 {
-	steps_regs regs;
+	steps_regs regs = {0};
 
 	if (ptrace(PTRACE_POKETEXT, pid, (void *)at->place, (void *)at->saved) == -1 ||
 	    !steps_registers(pid, PTRACE_GETREGSET, &regs))

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      writer_kill - kills writers of the store inside their transactions
- * PURPOSE   Several processes write through the real store and gate; this one, outside, keeps what
- *           they acknowledged (a number down a pipe after each commit), kills them with SIGKILL
- *           again and again, and after each kill compares every record of the store with what the
- *           acknowledged batches must have made of it.
+ * PURPOSE   Several processes write through the real store and gate; this one, outside, keeps
+ *           what they acknowledged (a number down a pipe after each commit), kills them with
+ *           SIGKILL again and again, and after each kill compares every record of the store
+ *           with what the acknowledged batches must have made of it.
  * OWNER     tests/fault/test_writer_kill.py, or a person
- * CONTRACT  `writer_kill [--kills N] [--places N] [--traces N] [--seed N]`: kills at random instants
- *           of running writers until N held the gate, then N kills at chosen instructions, spread
- *           over all that a few transactions were seen to pass. Prints one JSON object. Exit 0:
- *           nothing was lost, nothing broken, nobody waited.
+ * CONTRACT  `writer_kill [--kills N] [--places N] [--traces N] [--seed N]`: kills at random
+ *           instants of running writers until N held the gate, then N kills at chosen
+ *           instructions, spread over all that a few transactions were seen to pass. Prints one
+ *           JSON object. Exit 0: nothing was lost, nothing broken, nobody waited.
  * LIMITS    Linux; --places needs ptrace (exit 77 where it can't be had)
  */
 #include <errno.h>
@@ -35,9 +35,9 @@
 #include "tests/fault/lib_model.h"
 #include "tests/fault/lib_steps.h"
 
-#define PATIENCE   (10 * NS_PER_SEC) /* nobody may wait so long; generous, for sanitizers */
-#define PLACES	   400000 /* instructions of a transaction that are noted */
-#define BATCHES	   40	  /* in which an instruction that others passed should come again */
+#define PATIENCE (10 * NS_PER_SEC) /* nobody may wait so long; generous, for sanitizers */
+#define PLACES	 400000		   /* instructions of a transaction that are noted */
+#define BATCHES	 40 /* in which an instruction that others passed should come again */
 
 struct writer {
 	pid_t pid;
@@ -439,8 +439,8 @@ static bool kill_at_place(struct bench *b, unsigned w, uint64_t place, unsigned 
 	return hit;
 }
 
-/* Of every instruction that a transaction passes, WANTED ones spread evenly; some not on their first
- * passing. */
+/* Of every instruction that a transaction passes, WANTED ones spread evenly; some not on their
+ * first passing. */
 static bool kill_at_places(struct bench *b, unsigned wanted, unsigned traces)
 {
 	for (unsigned i = 0; i < traces; i++) {
