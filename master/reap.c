@@ -95,8 +95,7 @@ void reap_later(struct master *master, pid_t pid, int pidfd)
 
 	if (master->zombies == MASTER_ZOMBIES)
 		reap_oldest(master);
-	master->zombie[master->zombies++] =
-		(struct zombie){pid, pidfd, check.serial, clock_mono()};
+	master->zombie[master->zombies++] = (struct zombie){pid, pidfd, check.serial, clock_mono()};
 	/* a keeper that is not there yet looks before it is READY; one that does not listen has 200
 	 * ms */
 	if (keeper->pid != pid && keeper->state == SLOT_SERVING &&
@@ -149,7 +148,7 @@ static enum breaker_death classify(const struct slot *slot, const siginfo_t *inf
 	return is_fault(info->si_status) ? BREAKER_FAULT : BREAKER_OTHER;
 }
 
-/* A death that says something about what the holder was handling when it came; SERVED: it had GO. */
+/* A death that says something about what the holder had in hand. SERVED: it had GO. */
 static void raise_faults(struct slot *slot, const siginfo_t *info, bool served)
 {
 	bool own = info->si_code == CLD_EXITED ? info->si_status != 0 : is_fault(info->si_status);

@@ -224,9 +224,9 @@ static void print_datagram(FILE *out, const json_t *object)
 		if (strcmp(key, "hex") == 0)
 			continue;
 		print_plain(cell, json_object_iter_value(at));
-		fprintf(out, "%s: %s\n", key, strcmp(key, "file") == 0
-						     ? json_string_value(json_object_iter_value(at))
-						     : cell);
+		fprintf(out, "%s: %s\n", key,
+			strcmp(key, "file") == 0 ? json_string_value(json_object_iter_value(at))
+						 : cell);
 	}
 	for (size_t i = 0; hex != NULL && hex[2 * i] != '\0' && hex[2 * i + 1] != '\0'; i++)
 		fprintf(out, "%s%.2s", i % 16 == 0 ? "\n" : " ", hex + 2 * i);
