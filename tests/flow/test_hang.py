@@ -57,7 +57,9 @@ def watch_a_hang(kind, start, program=None):
         assert_harmless(daemon, slot, report)
         print(f"# {kind}: {slot} replaced after {took:.2f} s; of {report['expected']} datagrams "
               f"{report['lost']} lost, {report['duplicates']} doubled")
-        assert took < 2 * SLOW, f"replaced after {took:.2f} s"
+        # who spins is judged by what it used of the processor, and gets less of one that others want
+        busy = os.getloadavg()[0] > os.cpu_count()
+        assert took < (4 if busy else 2) * SLOW, f"replaced after {took:.2f} s"
 
 
 def assert_named(daemon, slot, kind, before):
