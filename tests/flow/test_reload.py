@@ -327,7 +327,8 @@ def invalid_files(daemon, port):
     yield ini({**good, "dgid.default": "77", "dgid.list": "1-50", "workers.ysf": "4"})
     yield ini({**good, "workers.ysf": "3", "ysf.name": "HALF",
                "ysf.listen": f"{good['ysf.listen']},127.0.0.1:0,127.0.0.1:{port}"})
-    yield ini({**good, "ysf.name": "HALF", "server.log": "/proc/no/such/file", "workers.ysf": "3"})
+    yield ini({**good, "ysf.name": "HALF", "server.log": "/proc/no/such/file", "workers.ysf": "3",
+               "ysf.listen": f"{good['ysf.listen']},127.0.0.1:0"})
     yield ini({**good, "ysf.listen": f"{good['ysf.listen']},203.0.113.7:0"})
     yield "[server\n"
     yield ini(good) + "\0"
@@ -446,6 +447,26 @@ def test_a_storm_of_hups():
         eventually(lambda: daemon.status()["state"] == "ready", 5, "ready")
         expect(daemon.worker_pids() == pids, "a worker was replaced")
         expect(daemon.status()["config_generation"] <= 101, "more reloads than wishes")
+
+
+def test_hup_in_the_middle_of_a_reload_is_obeyed_afterwards():
+    with Reloaded({"server.watchdog": "1h"}) as daemon:
+        victim = daemon.worker_pids()["ysf.0"]
+        os.kill(victim, signal.SIGSTOP)
+        try:
+            done = []
+            thread = threading.Thread(target=lambda: done.append(daemon.reload({"ysf.id": "77"})))
+            thread.start()
+            eventually(lambda: "asks for a reload" in daemon.log(), 5, "the reload")
+            daemon.change({"ysf.name": "SECOND"})
+            daemon.send(signal.SIGHUP)
+            eventually(lambda: "the reload follows" in daemon.log(), 5, "the wish")
+        finally:
+            os.kill(victim, signal.SIGCONT)
+        thread.join(20 * SLOW)
+        expect(done and done[0][0] == 0, f"{done}")
+        eventually(lambda: daemon.status()["config_generation"] == 3, 5, "the second reload")
+        expect(name_in_status(daemon.port) == "SECOND", "the name")
 
 
 def test_hup_while_it_starts_is_not_lost():
@@ -607,7 +628,7 @@ def test_all_at_once():
 def test_drain_waits_for_the_last_call():
     with Reloaded() as daemon:
         with Simulator(daemon, "--gateways", 20, "--rooms", "2-3:10", "--talkers", 2, "--frames", 30,
-                       "--calls", 0, "--pause", 2000, "--poll", 1) as sim:
+                       "--calls", 0, "--pause", 100, "--poll", 1) as sim:
             sim.wait("talking")
             eventually(lambda: len(daemon.ctl("streams")) == 2, 5, "two calls")
             expect(daemon.ctl("drain", check=False)[0] == 0, "drain")
