@@ -38,7 +38,7 @@ CONF     := $(patsubst %,master/%.c,options inifile value config dump flags vers
 MAKERS   := master/mkdoc.c
 MAINS    := master/main.c $(MAKERS)
 SHACKCTL := $(wildcard master/shackctl*.c) $(CONF) $(SHM)
-MASTER   := $(filter-out $(MAINS) $(wildcard master/shackctl*.c),$(wildcard master/*.c))
+MASTER   := $(filter-out $(MAINS) $(wildcard master/shackctl*.c),$(wildcard master/*.c master/*/*.c))
 # A small TCP service and points to fail at, of test builds only.
 ONLYTEST := shm/fault.c workers/ysf/misbehave.c $(wildcard workers/line/*.c)
 WORKERS  := $(filter-out $(ONLYTEST),$(wildcard workers/*.c workers/*/*.c))
@@ -193,7 +193,7 @@ sabotage:
 
 # ---- keeping it clean ------------------------------------------------------------------------
 
-SOURCES  := $(wildcard master/*.[ch] shm/*.[ch] shm/store/*.[ch] workers/*.[ch] workers/*/*.[ch])
+SOURCES  := $(wildcard master/*.[ch] master/*/*.[ch] shm/*.[ch] shm/store/*.[ch] workers/*.[ch] workers/*/*.[ch])
 TESTSRC  := $(wildcard tests/load/*.[ch] tests/fault/*.[ch] tests/fuzz/*.c tests/unit/*/*.c tests/unit/*/*/*.c)
 
 lint: docs

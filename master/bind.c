@@ -140,13 +140,13 @@ static bool learn_address(int fd, struct addr *real, struct failure *failure)
 	union addr_sock sock;
 	socklen_t length = sizeof(sock);
 
-	if (getsockname(fd, &sock.sa, &length) != 0 ||
-	    addr_from_sock(&sock.sa, length, real) != 0)
+	if (getsockname(fd, &sock.sa, &length) != 0 || addr_from_sock(&sock.sa, length, real) != 0)
 		return fail(failure, "getsockname");
 	return true;
 }
 
-/* Sockets of the slots FIRST to COUNT - 1 for LISTENER, whose address is known unless FIRST is 0. */
+/* Sockets of the slots FIRST to COUNT - 1 for LISTENER, whose address is known unless FIRST is 0.
+ */
 static bool join_group(struct master *master, unsigned listener, unsigned first, unsigned count,
 		       struct failure *failure)
 {
@@ -317,7 +317,8 @@ void bind_commit(struct master *master, const struct listen_plan *plan)
 	for (unsigned i = 0; i < plan->entries; i++) {
 		const struct listen_entry *entry = &plan->entry[i];
 
-		/* one that stays goes on as what it was asked for first: its gateways are noted so */
+		/* one that stays goes on as what it was asked for first: its gateways are noted so
+		 */
 		if (!entry->bound)
 			continue;
 		master->listener_asked[entry->index] = entry->asked;

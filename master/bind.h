@@ -10,7 +10,7 @@
 #ifndef SHACKD_MASTER_BIND_H
 #define SHACKD_MASTER_BIND_H
 
-#include "master/listen.h"
+#include "master/reload/listen.h"
 #include "master/master.h"
 
 #define BIND_WHY_MAX 512

@@ -26,11 +26,11 @@
 #include "master/launch.h"
 #include "master/place.h"
 #include "master/reap.h"
-#include "master/reload.h"
+#include "master/reload/reload.h"
 #include "master/slot.h"
 #include "master/snapshot.h"
-#include "master/takeover.h"
-#include "master/upgrade.h"
+#include "master/upgrade/takeover.h"
+#include "master/upgrade/upgrade.h"
 #include "master/vault.h"
 #include "shm/log.h"
 
@@ -185,7 +185,8 @@ static bool prepare(struct master *master, const char *pidfile)
 	       place_identity(master) && place_directories(master) &&
 	       place_pidfile(master, pidfile) && slot_make_all(master) && bind_all(master) &&
 	       accept_open(master) && make_snapshot(master) && make_gates(master) &&
-	       control_open(master) && reload_open(master) && upgrade_open(master) && make_loop(master);
+	       control_open(master) && reload_open(master) && upgrade_open(master) &&
+	       make_loop(master);
 }
 
 /* ---- one after the other ---- */

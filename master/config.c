@@ -55,7 +55,7 @@ struct load {
 	char directory[PATH_MAX];      /* of the process */
 	char file_directory[PATH_MAX]; /* of the file */
 	bool lenient;
-	int first_line[CONF_KEYS];     /* where the file has a key, valid or not */
+	int first_line[CONF_KEYS]; /* where the file has a key, valid or not */
 	struct problems *problems;
 };
 

@@ -18,9 +18,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "master/reload.h"
+#include "master/reload/reload.h"
 #include "master/slot.h"
-#include "master/upgrade.h"
+#include "master/upgrade/upgrade.h"
 #include "shm/log.h"
 #include "shm/text.h"
 

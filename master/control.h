@@ -11,7 +11,7 @@
 
 #include <jansson.h>
 
-#include "master/handover.h"
+#include "master/upgrade/handover.h"
 #include "master/master.h"
 
 #define CONTROL_CONNECTIONS 32

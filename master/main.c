@@ -20,9 +20,9 @@
 #include "master/flags.h"
 #include "master/launch.h"
 #include "master/master.h"
-#include "master/net.h"
-#include "master/rehearse.h"
-#include "master/takeover.h"
+#include "master/upgrade/net.h"
+#include "master/upgrade/rehearse.h"
+#include "master/upgrade/takeover.h"
 #include "master/version.h"
 #include "shm/role.h"
 

@@ -17,10 +17,10 @@
 
 #include "master/adopt.h"
 #include "master/autopsy.h"
-#include "master/heir.h"
-#include "master/reload.h"
+#include "master/reload/reload.h"
 #include "master/slot.h"
-#include "master/takeover.h"
+#include "master/upgrade/heir.h"
+#include "master/upgrade/takeover.h"
 #include "shm/log.h"
 
 #define REAP_NS (200 * NS_PER_MS)

@@ -14,9 +14,9 @@
 #include "master/autopsy.h"
 #include "master/control.h"
 #include "master/proc.h"
-#include "master/reload.h"
+#include "master/reload/reload.h"
 #include "master/slot.h"
-#include "master/upgrade.h"
+#include "master/upgrade/upgrade.h"
 #include "master/vault.h"
 #include "master/version.h"
 
@@ -138,17 +138,16 @@ json_t *report_status(const struct master *master)
 {
 	json_t *why = reasons(master);
 	const char *state = master->phase == PHASE_STOPPING || master->draining ? "draining"
-			    : master->phase != PHASE_SERVING ? "starting"
-			    : json_array_size(why) > 0	     ? "degraded"
-							     : "ready";
+			    : master->phase != PHASE_SERVING			? "starting"
+			    : json_array_size(why) > 0				? "degraded"
+										: "ready";
 
 	return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "version",
 			 version_text(), "date", version_date(), "pid", (int)getpid(), "uptime",
 			 (json_int_t)(clock_age(clock_mono(), master->started) / NS_PER_SEC),
 			 "generation", (json_int_t)master->images, "config_generation",
-			 (json_int_t)master->conf_generation, "last_reload",
-			 reload_last(master), "state", state,
-			 "reasons", why, "services", services(master), "counters",
+			 (json_int_t)master->conf_generation, "last_reload", reload_last(master),
+			 "state", state, "reasons", why, "services", services(master), "counters",
 			 odd_things(master), "last_upgrade", upgrade_report(master));
 }
 

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "master/master.h"
-#include "master/reload.h"
-#include "master/upgrade.h"
+#include "master/reload/reload.h"
+#include "master/upgrade/upgrade.h"
 #include "shm/log.h"
 
 static void on_signal(struct ev_loop *loop, ev_io *io, int events)

@@ -21,11 +21,11 @@
 
 #include "master/adopt.h"
 #include "master/autopsy.h"
-#include "master/net.h"
 #include "master/reap.h"
-#include "master/reload.h"
+#include "master/reload/reload.h"
 #include "master/spawn.h"
-#include "master/upgrade.h"
+#include "master/upgrade/net.h"
+#include "master/upgrade/upgrade.h"
 #include "master/vault.h"
 #include "shm/log.h"
 #include "shm/ring.h"
@@ -318,8 +318,7 @@ void slot_flush(struct slot *slot)
 	    slot_send_posts(slot) &&
 	    (slot->kind != SLOT_KEEPER || !serving ||
 	     (flush_events(slot) && autopsy_flush(slot))) &&
-	    (!serving || adopt_flush(slot)) &&
-	    flush_flag(slot, &slot->want_stop, MSG_STOP)) {
+	    (!serving || adopt_flush(slot)) && flush_flag(slot, &slot->want_stop, MSG_STOP)) {
 		slot_watch(slot, EV_READ);
 		return;
 	}

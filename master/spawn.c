@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/reload.h"
+#include "master/reload/reload.h"
 #include "shm/role.h"
 #include "shm/text.h"
 

@@ -11,7 +11,7 @@
 
 #include "master/accept.h"
 #include "master/master.h"
-#include "master/reload.h"
+#include "master/reload/reload.h"
 #include "master/slot.h"
 #include "shm/log.h"
 

@@ -3,7 +3,7 @@
  * NAME      fuzz_handover - fuzz target of the handover record
  * PURPOSE   any bytes: no bad access; what is accepted can be walked to its end, every entry inside
  * OWNER     make fuzz
- * CONTRACT  aborts if a promise of master/handover.h does not hold. The input is taken as a record,
+ * CONTRACT  aborts if a promise of master/upgrade/handover.h does not hold. The input is taken as a record,
  *           and as the entries of one that is signed here: a checksum stops no enemy.
  * LIMITS    none known
  */
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "master/handover.h"
+#include "master/upgrade/handover.h"
 
 #define HEADER 56
 #define ROOM   65536
