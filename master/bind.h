@@ -10,8 +10,8 @@
 #ifndef SHACKD_MASTER_BIND_H
 #define SHACKD_MASTER_BIND_H
 
-#include "master/reload/listen.h"
 #include "master/master.h"
+#include "master/reload/listen.h"
 
 #define BIND_WHY_MAX 512
 
@@ -22,8 +22,8 @@ bool bind_all(struct master *master);
 bool bind_plan(const struct master *master, const struct config *config,
 	       struct listen_plan *plan_r);
 
-/* Makes the sockets of all new listeners of PLAN for the first COUNT slots. Nothing is in force yet.
- * False with a sentence ("ysf.listen: ..."): then nothing was made. */
+/* Makes the sockets of all new listeners of PLAN for the first COUNT slots. Nothing is in force
+ * yet. False with a sentence ("ysf.listen: ..."): then nothing was made. */
 bool bind_listeners(struct master *master, struct listen_plan *plan, unsigned count,
 		    char why_r[BIND_WHY_MAX]);
 /* Closes what bind_listeners has made. */
@@ -34,8 +34,8 @@ void bind_commit(struct master *master, const struct listen_plan *plan);
 /* Makes the sockets of slots FIRST to COUNT - 1 for a LISTENER that is there. As bind_listeners. */
 bool bind_join(struct master *master, unsigned listener, unsigned first, unsigned count,
 	       char why_r[BIND_WHY_MAX]);
-/* Closes our ends of LISTENER's sockets from slot FIRST on, the highest first: so the numbers of the
- * others in the port's group stay. */
+/* Closes our ends of LISTENER's sockets from slot FIRST on, the highest first: so the numbers of
+ * the others in the port's group stay. */
 void bind_leave(struct master *master, unsigned listener, unsigned first);
 
 /* portuser.c: who holds UDP PORT, as a sentence that begins with "in use by". Returns BUF. */

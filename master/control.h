@@ -11,8 +11,8 @@
 
 #include <jansson.h>
 
-#include "master/upgrade/handover.h"
 #include "master/master.h"
+#include "master/upgrade/handover.h"
 
 #define CONTROL_CONNECTIONS 32
 #define CONTROL_SECONDS	    5.0
@@ -23,8 +23,8 @@ bool control_open(struct master *master);
 void control_start(struct master *master);
 /* Removes the socket and drops all connections. */
 void control_close(struct master *master);
-/* What the master was busy with is over: JSON (may be NULL; is taken over) and the end go to whoever
- * waits for it. */
+/* What the master was busy with is over: JSON (may be NULL; is taken over) and the end go to
+ * whoever waits for it. */
 void control_conclude(struct master *master, json_t *json, uint32_t status, const char *why);
 /* Keeper serves: hands over what waited for it. */
 void control_keeper_serves(struct master *master);

@@ -25,12 +25,12 @@
 #include "shm/msg.h"
 #include "shm/page.h"
 
-#define MASTER_YSF_MAX	 64
+#define MASTER_YSF_MAX	   64
 #define MASTER_VAULTED_MAX 16 /* slots of a vaulted kind */
-#define MASTER_SLOTS_MAX (2 + MASTER_YSF_MAX + MASTER_VAULTED_MAX)
-#define MASTER_WHY_MAX	 1024
-#define MASTER_EVENTS	 256 /* events that wait for keeper */
-#define MASTER_ZOMBIES	 256
+#define MASTER_SLOTS_MAX   (2 + MASTER_YSF_MAX + MASTER_VAULTED_MAX)
+#define MASTER_WHY_MAX	   1024
+#define MASTER_EVENTS	   256 /* events that wait for keeper */
+#define MASTER_ZOMBIES	   256
 
 #define EXIT_USAGE   1 /* bad usage or configuration */
 #define EXIT_START   2 /* could not start */
@@ -57,7 +57,8 @@ struct slot;
 
 enum heir_news { HEIR_READY, HEIR_DIED };
 
-/* A process beside the holder that is to follow it: it gets READY, and GO when the holder is gone. */
+/* A process beside the holder that is to follow it: it gets READY, and GO when the holder is gone.
+ */
 struct heir {
 	pid_t pid; /* 0: there is none */
 	int pidfd, control;
@@ -67,7 +68,7 @@ struct heir {
 	bool ready;
 	bool killed; /* by somebody else's SIGKILL, which says nothing about it */
 	ev_io pid_watch, control_watch;
-	ev_timer timer; /* another try to pass descriptors */
+	ev_timer timer;	  /* another try to pass descriptors */
 	char failed[256]; /* its MSG_FAILED, or how it died */
 	void (*tell)(struct slot *slot, enum heir_news news);
 };
@@ -86,8 +87,8 @@ struct slot {
 	int table_fd;		  /* vaulted: sessions, -1: none */
 	struct vault_room *room;  /* vaulted: the connections, see vault.c */
 	bool coming;  /* made by a reload that is not committed: beyond master->slots, no GO yet */
-	bool retired; /* went with a reload. Page, bell and ring stay, for its counters and in case it
-		       * comes back; while it is drained it still has a holder */
+	bool retired; /* went with a reload. Page, bell and ring stay, for its counters and in case
+		       * it comes back; while it is drained it still has a holder */
 
 	struct staging { /* of a reload, see reload.c */
 		int state;
@@ -108,9 +109,9 @@ struct slot {
 	bool want_go, want_stop;
 	struct post *post, **post_end; /* messages that wait, see slot_post */
 	unsigned posts;
-	bool condemned; /* our watchdog sent it a signal */
-	bool former;	/* started by the image before this one */
-	bool planned;	/* it was asked to end so that a successor takes its place */
+	bool condemned;	    /* our watchdog sent it a signal */
+	bool former;	    /* started by the image before this one */
+	bool planned;	    /* it was asked to end so that a successor takes its place */
 	enum msg_hang hang; /* because of this */
 	struct watch watch;
 	char failed[MASTER_WHY_MAX]; /* its MSG_FAILED */
@@ -162,10 +163,10 @@ struct master {
 	struct ev_loop *loop;
 	struct config *config;
 	const struct config_request *request; /* what it was loaded of, for a reload */
-	char *program;	       /* where the executable was when the daemon was started */
-	char **argv;	       /* how */
-	uint32_t edition;      /* of the stores; 0: keeper has not said */
-	uint64_t images;       /* executions of this process that served: 1, 2, ... */
+	char *program;	  /* where the executable was when the daemon was started */
+	char **argv;	  /* how */
+	uint32_t edition; /* of the stores; 0: keeper has not said */
+	uint64_t images;  /* executions of this process that served: 1, 2, ... */
 	struct upgrade *own_upgrade;
 	bool foreground;
 	int launcher; /* pipe to the waiting launcher, -1: none */
@@ -199,14 +200,14 @@ struct master {
 	struct addr listener_asked[CONF_LISTEN_MAX]; /* as configured: the port may be 0 */
 	bool listener_used[CONF_LISTEN_MAX];
 	bool listener_known[CONF_LISTEN_MAX]; /* is one, or was: its addresses mean something */
-	unsigned listeners; /* highest index + 1 */
-	bool buffer_told; /* a short receive buffer was logged */
+	unsigned listeners;		      /* highest index + 1 */
+	bool buffer_told;		      /* a short receive buffer was logged */
 
 	struct slot slot[MASTER_SLOTS_MAX];
 	unsigned slots;
 	struct slot *log, *keeper;
-	/* The ysf slots are the last of the table, for their number changes: those of index ysf_count
-	 * and above are retired. */
+	/* The ysf slots are the last of the table, for their number changes: those of index
+	 * ysf_count and above are retired. */
 	struct slot *ysf; /* the first */
 	unsigned ysf_count;
 	struct reload *own_reload;

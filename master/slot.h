@@ -58,11 +58,13 @@ void slot_note(struct master *master, enum msg_note_type type, bool failed, cons
 
 #define SLOT_STARTED UINT_MAX /* of `passed`: all was sent */
 
-/* Sends the start sequence on from message *PASSED. False with errno when the socket took one not. */
+/* Sends the start sequence on from message *PASSED. False with errno when the socket took one not.
+ */
 bool slot_send_start(const struct slot *slot, int control, uint64_t generation, bool standby,
 		     unsigned *passed);
 
-/* Forks a process for the slot. PIDFD_R and CONTROL_R are the caller's. Its pid, or 0 with errno. */
+/* Forks a process for the slot. PIDFD_R and CONTROL_R are the caller's. Its pid, or 0 with errno.
+ */
 pid_t slot_fork(const struct slot *slot, int *pidfd_r, int *control_r);
 
 /* Follows the holder whose pid, pidfd and control were just put into the slot. */
