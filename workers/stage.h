@@ -15,8 +15,8 @@
 
 #define STAGE_COMING 512
 
-/* Obeys MSG when it is one of these: STAGE, COMMIT, UNSTAGE, and FD of a page or doorbell. False: it
- * is the kind's. */
+/* Obeys MSG when it is one of these: STAGE, COMMIT, UNSTAGE, and FD of a page or doorbell. False:
+ * it is the kind's. */
 bool stage_message(struct worker *worker, struct msg *msg);
 
 /* Forgets everything that is not in force. */

@@ -19,23 +19,16 @@
 #include "master/adopt.h"
 #include "master/bind.h"
 #include "master/control.h"
-#include "master/reap.h"
 #include "master/reload/steer.h"
 #include "master/slot.h"
 #include "master/snapshot.h"
 #include "shm/log.h"
-#include "shm/text.h"
 
 #define LOOK_SECONDS 0.05
-#define STAGE_NS     (2 * NS_PER_SEC)  /* for the answer of one worker */
-#define STAGE_TRIES  4		       /* holders of one slot that are asked */
 #define UNDO_NS	     (500 * NS_PER_MS) /* for bodies and half-born children */
 #define WHERE_MAX    (PATH_MAX + 16)
 
-enum staged { STAGE_NONE, STAGE_ASKED, STAGE_AGREED, STAGE_TOLD };
-
-static bool __attribute__((format(printf, 2, 3)))
-fail(struct reload *reload, const char *format, ...)
+bool reload_fail(struct reload *reload, const char *format, ...)
 {
 	va_list args;
 
@@ -47,14 +40,15 @@ fail(struct reload *reload, const char *format, ...)
 	return false;
 }
 
-/* The same about what the operator wrote for KEY; WHY begins with its name. */
-static bool fail_at(struct reload *reload, enum conf_key key, const char *why)
+bool reload_fail_at(struct reload *reload, enum conf_key key, const char *why)
 {
 	char where[WHERE_MAX];
 
 	config_where(reload->config, key, where, sizeof(where));
-	return fail(reload, "%s%s", where, why);
+	return reload_fail(reload, "%s%s", where, why);
 }
+
+static void reload_finish(struct reload *reload);
 
 static void next_step(struct reload *reload, enum reload_step step)
 {
@@ -210,7 +204,7 @@ static bool snapshot(struct reload *reload)
 	reload->conf_generation = master->conf_generation + 1;
 	reload->conf_fd = snapshot_build(reload->config, reload->conf_generation, &listeners);
 	return reload->conf_fd >= 0 ||
-	       fail(reload, "can't make the configuration snapshot: %s", strerror(errno));
+	       reload_fail(reload, "can't make the configuration snapshot: %s", strerror(errno));
 }
 
 static unsigned most(unsigned a, unsigned b)
@@ -230,10 +224,10 @@ static bool join_groups(struct reload *reload)
 			continue;
 		if (!steer_hold(master->ysf[0].udp[i], addr_family(&master->listener[i]),
 				master->ysf_count))
-			return fail(reload, "can't hold listener %u on its slots: %s", i,
-				    strerror(errno));
+			return reload_fail(reload, "can't hold listener %u on its slots: %s", i,
+					   strerror(errno));
 		if (!bind_join(master, i, master->ysf_count, reload->ysf_count, why))
-			return fail_at(reload, CONF_WORKERS_YSF, why);
+			return reload_fail_at(reload, CONF_WORKERS_YSF, why);
 	}
 	return true;
 }
@@ -247,8 +241,8 @@ static bool make_slots(struct reload *reload)
 		struct slot *slot = &master->ysf[i];
 
 		if (!slot->retired && !slot_make_more(master, i))
-			return fail(reload, "can't make the memory of slot ysf.%u: %s", i,
-				    strerror(errno));
+			return reload_fail(reload, "can't make the memory of slot ysf.%u: %s", i,
+					   strerror(errno));
 		slot->coming = true;
 		slot->failed[0] = '\0';
 	}
@@ -270,183 +264,16 @@ static bool acquire(struct reload *reload)
 
 	reload->ysf_count = ysf_wanted(master, reload->config);
 	if (!bind_plan(master, reload->config, reload->plan))
-		return fail_at(reload, CONF_YSF_LISTEN,
-			       "ysf.listen: too many listeners come and go at once");
+		return reload_fail_at(reload, CONF_YSF_LISTEN,
+				      "ysf.listen: too many listeners come and go at once");
 	if (!make_slots(reload))
 		return false;
 	if (!bind_listeners(master, reload->plan, most(reload->ysf_count, master->ysf_count), why))
-		return fail_at(reload, CONF_YSF_LISTEN, why);
+		return reload_fail_at(reload, CONF_YSF_LISTEN, why);
 	if (!join_groups(reload) || !snapshot(reload))
 		return false;
 	start_slots(reload);
 	return true;
-}
-
-/* ---- stage ---- */
-
-static bool post_fd(struct slot *to, enum msg_fd_role role, unsigned index, const struct slot *of,
-		    int fd)
-{
-	struct msg_fd head = {.role = (uint16_t)role, .index = (uint16_t)index};
-
-	if (of != NULL)
-		text_copy(head.slot, sizeof(head.slot), of->name);
-	else
-		head.addr = to->master->listener[index];
-	return slot_post(to, MSG_FD, &head, sizeof(head), fd);
-}
-
-/* Pages and doorbells of slots that never were before; who came back is known to all. */
-static bool post_slots(struct reload *reload, struct slot *to)
-{
-	struct master *master = reload->master;
-	bool sent = true;
-
-	for (unsigned i = master->ysf_count; i < reload->ysf_count && sent; i++) {
-		const struct slot *slot = &master->ysf[i];
-
-		if (slot->retired || !kind_table[to->kind].follows)
-			continue;
-		sent = post_fd(to, FD_PEER_PAGE, i, slot, slot->page_readonly) &&
-		       post_fd(to, FD_PEER_BELL, i, slot, slot->bell) &&
-		       (to->kind != SLOT_KEEPER ||
-			post_fd(to, FD_PAGE_OF_SLOT, i, slot, slot->page_readonly));
-	}
-	return sent;
-}
-
-static bool post_listeners(struct reload *reload, struct slot *to)
-{
-	bool sent = true;
-
-	for (unsigned i = 0; i < reload->plan->entries && sent; i++) {
-		const struct listen_entry *entry = &reload->plan->entry[i];
-
-		if (entry->bound && to->udp[entry->index] >= 0)
-			sent = post_fd(to, FD_UDP, entry->index, NULL, to->udp[entry->index]);
-	}
-	return sent;
-}
-
-/* Asks the holder of SLOT; with what it needs to judge. */
-static void ask(struct reload *reload, struct slot *slot)
-{
-	struct msg_stage stage = {reload->conf_generation};
-
-	if (++slot->staging.tries > STAGE_TRIES) {
-		fail(reload, "%s dies again and again when it is asked, last: %s", slot->name,
-		     slot->last_death);
-		return;
-	}
-	slot->staging.asked = clock_mono();
-	slot->staging.state = STAGE_ASKED;
-	if (!post_slots(reload, slot) || !post_listeners(reload, slot) ||
-	    !slot_post(slot, MSG_STAGE, &stage, sizeof(stage), reload->conf_fd))
-		fail(reload, "%s can't be asked", slot->name);
-}
-
-static bool can_answer(const struct slot *slot)
-{
-	return slot_alive(slot) && (slot->state == SLOT_READY || slot->state == SLOT_SERVING);
-}
-
-void reload_staged(struct slot *slot, const struct msg_staged *staged)
-{
-	struct reload *reload = slot->master->own_reload;
-	char why[sizeof(staged->why)], text[512];
-
-	ev_feed_event(slot->master->loop, &reload->timer, EV_TIMER);
-	if (slot->staging.state == STAGE_TOLD && staged->ok == 2)
-		slot->staging.state = STAGE_NONE;
-	if (reload->step != RELOAD_STAGING || slot->staging.state != STAGE_ASKED ||
-	    staged->conf_generation != reload->conf_generation)
-		return;
-	text_from_field(why, staged->why, strnlen(staged->why, sizeof(staged->why) - 1));
-	if (staged->ok)
-		slot->staging.state = STAGE_AGREED;
-	else if (strncmp(why, "server.log:", 11) == 0)
-		fail_at(reload, CONF_SERVER_LOG, why);
-	else {
-		snprintf(text, sizeof(text), "%s refuses the configuration: %s", slot->name, why);
-		fail(reload, "%s", text);
-	}
-}
-
-bool reload_slot_ready(struct slot *slot)
-{
-	struct reload *reload = slot->master->own_reload;
-
-	if (reload->step != RELOAD_NONE)
-		ev_feed_event(slot->master->loop, &reload->timer, EV_TIMER);
-	return slot->coming;
-}
-
-/* A worker that could not be started ends the reload. */
-static void note_stillborn(struct reload *reload, const struct slot *slot)
-{
-	char why[MASTER_WHY_MAX + 128];
-
-	snprintf(why, sizeof(why), "workers.ysf: the new worker %s can't start: %s", slot->name,
-		 slot->failed[0] != '\0' ? slot->failed : slot->last_death);
-	fail_at(reload, CONF_WORKERS_YSF, why);
-}
-
-bool reload_slot_died(struct slot *slot)
-{
-	struct reload *reload = slot->master->own_reload;
-	bool leaves = slot->retired && (slot->planned || !slot->staging.leaving);
-	bool over = slot->coming || leaves;
-
-	slot->staging.state = STAGE_NONE;
-	slot->staging.draining = 0;
-	if (reload->step == RELOAD_NONE)
-		return over;
-	if (slot->coming && reload->step == RELOAD_STAGING)
-		note_stillborn(reload, slot);
-	if (over)
-		slot->state = SLOT_EMPTY;
-	ev_feed_event(slot->master->loop, &reload->timer, EV_TIMER);
-	return over;
-}
-
-/* Asks whoever has not been asked. Has everybody agreed? */
-static bool all_agree(struct reload *reload)
-{
-	struct master *master = reload->master;
-	uint64_t now = clock_mono();
-	bool all = true;
-
-	for (unsigned i = 0; i < master->slots; i++) {
-		struct slot *slot = &master->slot[i];
-
-		if (slot->coming || !slot_alive(slot))
-			continue; /* a slot without a holder starts with what is in force then */
-		if (slot->staging.state == STAGE_NONE && can_answer(slot))
-			ask(reload, slot);
-		if (slot->staging.state == STAGE_ASKED &&
-		    clock_age(now, slot->staging.asked) > STAGE_NS)
-			fail(reload, "%s does not answer", slot->name);
-		all = all && slot->staging.state == STAGE_AGREED;
-	}
-	for (unsigned i = master->ysf_count; i < reload->ysf_count; i++)
-		all = all && master->ysf[i].state == SLOT_READY;
-	return all;
-}
-
-/* ---- undo ---- */
-
-static void forget_stages(struct reload *reload)
-{
-	struct master *master = reload->master;
-	struct msg_stage stage = {reload->conf_generation};
-
-	for (unsigned i = 0; i < master->slots; i++) {
-		struct slot *slot = &master->slot[i];
-
-		if (slot->staging.state != STAGE_NONE && slot_alive(slot))
-			slot_post(slot, MSG_UNSTAGE, &stage, sizeof(stage), -1);
-		slot->staging.state = STAGE_NONE;
-	}
 }
 
 static void undo_begin(struct reload *reload)
@@ -454,7 +281,7 @@ static void undo_begin(struct reload *reload)
 	struct master *master = reload->master;
 
 	problems_add(reload->problems, "%s", reload->failure);
-	forget_stages(reload);
+	staging_forget(reload);
 	for (unsigned i = master->ysf_count; i < reload->ysf_count; i++)
 		if (master->ysf[i].coming && slot_alive(&master->ysf[i])) {
 			master->ysf[i].planned = true;
@@ -534,26 +361,6 @@ static void commit_slots(struct reload *reload)
 	master->ysf_count = reload->ysf_count;
 }
 
-static void tell_slots(struct reload *reload, unsigned old_count)
-{
-	struct master *master = reload->master;
-	struct msg_stage stage = {reload->conf_generation};
-
-	for (unsigned i = 0; i < master->slots; i++) {
-		struct slot *slot = &master->slot[i];
-
-		if (slot->staging.state != STAGE_AGREED)
-			continue;
-		slot->staging.state = STAGE_TOLD;
-		if (!slot_post(slot, MSG_COMMIT, &stage, sizeof(stage), -1))
-			slot_signal(slot, SIGKILL); /* its successor begins with the new one */
-	}
-	for (unsigned i = old_count; i < master->ysf_count; i++) {
-		slot_event(&master->ysf[i], true, 0, 0);
-		slot_go(&master->ysf[i]);
-	}
-}
-
 static void commit(struct reload *reload)
 {
 	struct master *master = reload->master;
@@ -568,7 +375,7 @@ static void commit(struct reload *reload)
 	reload->config = NULL;
 	bind_commit(master, reload->plan);
 	commit_slots(reload);
-	tell_slots(reload, old_count);
+	staging_commit(reload, old_count);
 	retire_release(reload, true); /* the new members read now */
 	obey(master);
 	adopt_renew(master);
@@ -585,23 +392,14 @@ static bool is_overdue(const struct reload *reload, double seconds)
 
 static void stage_look(struct reload *reload)
 {
-	bool agreed = reload->failure[0] == '\0' && all_agree(reload);
+	bool agreed = reload->failure[0] == '\0' && staging_all_agree(reload);
 
 	if (is_overdue(reload, RELOAD_SECONDS))
-		fail(reload, "not everybody has agreed within %.0f s", RELOAD_SECONDS);
+		reload_fail(reload, "not everybody has agreed within %.0f s", RELOAD_SECONDS);
 	if (reload->failure[0] != '\0')
 		undo_begin(reload);
 	else if (agreed)
 		commit(reload);
-}
-
-/* Does every holder obey it? Whoever asked for the reload may rely on that. */
-static bool all_obey(const struct master *master)
-{
-	for (unsigned i = 0; i < master->slots; i++)
-		if (slot_alive(&master->slot[i]) && master->slot[i].staging.state == STAGE_TOLD)
-			return false;
-	return true;
 }
 
 static void retire_wait(struct reload *reload)
@@ -609,7 +407,7 @@ static void retire_wait(struct reload *reload)
 	bool overdue = is_overdue(reload, RETIRE_SECONDS);
 	bool gone = retire_look(reload, overdue);
 
-	if (!gone || (!overdue && !all_obey(reload->master)))
+	if (!gone || (!overdue && !staging_all_obey(reload->master)))
 		return;
 	conclude(reload, true);
 	reload_finish(reload);
@@ -636,7 +434,7 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
 	}
 }
 
-void reload_finish(struct reload *reload)
+static void reload_finish(struct reload *reload)
 {
 	struct master *master = reload->master;
 
@@ -663,7 +461,7 @@ static void forget_last(struct reload *reload)
 	reload->held = false;
 	for (unsigned i = 0; i < reload->master->slots; i++) {
 		reload->master->slot[i].staging.tries = 0;
-		reload->master->slot[i].staging.state = STAGE_NONE;
+		reload->master->slot[i].staging.state = 0;
 	}
 }
 

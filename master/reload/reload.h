@@ -60,7 +60,7 @@ json_t *reload_last(const struct master *master);
 /* For SIGUSR1 and `shackctl reopen`: the log opens its file anew. */
 void reload_reopen(struct master *master);
 
-/* ---- between reload.c and retire.c ---- */
+/* ---- between reload.c, staging.c and retire.c ---- */
 
 enum reload_step {
 	RELOAD_NONE,
@@ -91,8 +91,18 @@ struct reload {
 	char failure[MASTER_WHY_MAX]; /* the first one that was noticed; "" for none */
 };
 
-/* It is over, for good. */
-void reload_finish(struct reload *reload);
+/* Remembers why it fails; the first reason wins. The second one about what the operator wrote for
+ * KEY: WHY begins with its name. Both return false. */
+bool reload_fail(struct reload *reload, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+bool reload_fail_at(struct reload *reload, enum conf_key key, const char *why);
+
+/* staging.c: asks whoever has not been asked, has everybody agreed? Takes it back; puts it in force
+ * everywhere (OLD_COUNT: from that ysf slot on they are new, and begin); does everybody obey it? */
+bool staging_all_agree(struct reload *reload);
+void staging_forget(struct reload *reload);
+void staging_commit(struct reload *reload, unsigned old_count);
+bool staging_all_obey(const struct master *master);
 
 /* retire.c: begins to empty what goes, and goes on with it (true: nothing is left). */
 void retire_begin(struct reload *reload);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      steer - which members of a port's group get the datagrams
- * PURPOSE   See master/reload/steer.h. The program sees the payload at offset 0 and the headers
- * from SKF_NET_OFF on. The kernel's own hash of the flow may be missing (loopback), so it makes one
- * of its own. OWNER     master CONTRACT  see master/reload/steer.h LIMITS    see
- * master/reload/steer.h
+ * PURPOSE   The program sees the payload at offset 0 and the headers from SKF_NET_OFF on. The
+ *           kernel's own hash of the flow may be missing (loopback): it makes one of its own.
+ * OWNER     master
+ * CONTRACT  see master/reload/steer.h
+ * LIMITS    see master/reload/steer.h
  */
 #include "master/reload/steer.h"
 

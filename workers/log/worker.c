@@ -75,8 +75,8 @@ static void on_queue(struct ev_loop *loop, ev_io *watch, int events)
 static bool same_target(const struct conf *a, const struct conf *b)
 {
 	return strcmp(conf_text(a, CONF_SERVER_LOG), conf_text(b, CONF_SERVER_LOG)) == 0 &&
-	       strcmp(conf_text(a, CONF_SERVER_LOG_FORMAT),
-		      conf_text(b, CONF_SERVER_LOG_FORMAT)) == 0;
+	       strcmp(conf_text(a, CONF_SERVER_LOG_FORMAT), conf_text(b, CONF_SERVER_LOG_FORMAT)) ==
+		       0;
 }
 
 static void point_at(struct log_worker *self, struct target *target, const struct conf *conf)

@@ -324,8 +324,8 @@ static void test_standby_leaves_the_page_alone(void **state)
 	assert_non_null(before);
 	memcpy(before, master.page, sizeof(*before));
 	expect_ready(&master);
-	assert_int_equal(
-		msg_send(master.control, MSG_CHECK, GENERATION, &check, sizeof(check), -1), 0);
+	assert_int_equal(msg_send(master.control, MSG_CHECK, GENERATION, &check, sizeof(check), -1),
+			 0);
 	poll(NULL, 0, 200); /* four turns */
 	assert_memory_equal(before, master.page, sizeof(*before));
 	assert_int_equal(msg_send(master.control, MSG_GO, GENERATION, NULL, 0, -1), 0);

@@ -93,9 +93,8 @@ static bool group_make(struct group *group, int family)
 		group->sender[i] = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		from.sin_addr.s_addr = htonl(0x7f100001 + i);
 		if (family == AF_INET)
-			assert_int_equal(bind(group->sender[i], (struct sockaddr *)&from,
-					      sizeof(from)),
-					 0);
+			assert_int_equal(
+				bind(group->sender[i], (struct sockaddr *)&from, sizeof(from)), 0);
 		assert_int_equal(connect(group->sender[i], &group->name.sa, group->length), 0);
 	}
 	return true;
