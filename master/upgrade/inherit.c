@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "master/accept.h"
@@ -383,9 +384,13 @@ static bool take_session(struct inheriting *in, const struct handover_item *item
 	struct vault_entry entry;
 	struct handover_fd fd;
 	struct slot *slot;
+	char why[160];
 
 	handover_get(item, &fd, sizeof(fd));
 	fd.slot[sizeof(fd.slot) - 1] = '\0';
+	/* closed by the image that failed, its number may be one of our own by now */
+	if (may_be_gone(in, &fd) && !fdprint_check(&fd, why))
+		return true;
 	slot = find_slot(in->master, fd.slot);
 	entry = (struct vault_entry){
 		.fd = fd.fd,
@@ -448,6 +453,23 @@ static void judge_ring(struct slot *slot)
 		slot->ring_fd = -1;
 }
 
+/* A holder that the image before us has seen die: the body may be there still. */
+static void bury_holder(struct slot *slot)
+{
+	siginfo_t info;
+
+	if (slot->pidfd >= 0) {
+		if (waitid(P_PIDFD, (id_t)slot->pidfd, &info, WEXITED | WNOHANG) != 0)
+			log_debug("%s: its former holder is reaped already", slot->name);
+		close(slot->pidfd);
+	}
+	if (slot->control >= 0)
+		close(slot->control);
+	slot->pidfd = slot->control = -1;
+	slot->pid = 0;
+	slot->state = SLOT_EMPTY;
+}
+
 static bool furnish(struct inheriting *in)
 {
 	struct master *master = in->master;
@@ -463,8 +485,7 @@ static bool furnish(struct inheriting *in)
 		if (slot->pidfd < 0 || slot->control < 0) {
 			if (slot->pid != 0 && in->mode != RECORD_RESUME)
 				return fail(in, "the record lacks the holder of %s", slot->name);
-			slot->pid = 0;
-			slot->state = SLOT_EMPTY;
+			bury_holder(slot);
 		}
 		if (!slot_furnish(slot))
 			return fail(in, "the memory of slot %s can't be mapped: %s", slot->name,

@@ -12,7 +12,10 @@
 import ctypes
 import ctypes.util
 import os
+import signal
+import socket
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -164,6 +167,65 @@ def test_bad_builds_leave_the_old_one_serving():
         # and a good one is still taken
         home.put(TESTING)
         expect(home.upgrade()["generation"] == 2, "generation")
+
+
+def bodies(pid):
+    """Children of PID that are dead and not reaped."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rsplit(")", 1)[1].split()[:2]
+        except OSError:
+            continue
+        if state == "Z" and int(parent) == pid:
+            found.append(stat.parent.name)
+    return found
+
+
+def test_no_body_stays_after_a_way_back():
+    """A holder that ended just before the way back is reaped by who comes back."""
+    with Home(("workers.ysf=2",), program=TESTING, listen="127.0.0.1:0") as home:
+        daemon = home.daemon
+        for _ in range(6):
+            home.put(TESTING, "crash-at-go")
+            expect(daemon.ask("upgrade")[0] == 1, "it was taken")
+            eventually(lambda: all_ready(daemon), BACK, "service")
+        eventually(lambda: not bodies(daemon.pid), 5, "an end without bodies")
+
+
+def test_sessions_that_end_before_a_way_back():
+    """Their descriptors' numbers are those of other things afterwards."""
+    with tempfile.TemporaryDirectory(prefix="shackd-config-") as folder:
+        os.chmod(folder, 0o755)
+        config = Path(folder) / "shackd.ini"
+        config.write_text("[workers]\nysf = 1\n")
+        with Home(("line.enabled=yes", "line.listen=127.0.0.1:0", "workers.line=1",
+                   "limits.sessions_per_ip=100"), program=TESTING, listen="127.0.0.1:0",
+                  config=config) as home:
+            daemon = home.daemon
+            port = int(daemon.ready.split("line=127.0.0.1:")[1].split()[0].split(",")[0])
+            clients = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(40)]
+            for client in clients:
+                client.recv(100)
+            # memory of slots that come now has higher descriptors than the sessions
+            config.write_text("[workers]\nysf = 24\n")
+            expect(daemon.ask("reload")[0] == 0, "reload")
+            home.put(TESTING, "never-ready")
+            upgrade = threading.Thread(target=daemon.ask, args=("upgrade",))
+            upgrade.start()
+            eventually(lambda: "executing" in daemon.log(), 5, "the exec")
+            for client in clients[:30]:
+                client.close()
+            upgrade.join()
+            eventually(lambda: all_ready(daemon), 5, "service")
+            for pid in daemon.worker_pids().values():
+                os.kill(pid, signal.SIGKILL)
+            eventually(lambda: all_ready(daemon) and daemon.workers()["line.0"]["sessions"] == 10, 10,
+                       "new workers")
+            for client in clients[30:]:
+                client.sendall(b"still here\n")
+                expect(client.recv(100).endswith(b"still here\n"), "its answer")
+                client.close()
 
 
 def test_a_rehearsal_that_hangs_is_ended():
