@@ -41,6 +41,7 @@ struct upgrade {
 	uint64_t asked; /* clock_mono */
 	int candidate;
 	unsigned stepping_to; /* edition that keeper was asked for; 0: none */
+	bool stepping;	      /* and has not answered */
 	struct record record; /* for the rehearsal */
 	int progress;
 	ev_timer timer;
@@ -152,6 +153,7 @@ fail(struct upgrade *upgrade, const char *format, ...)
 	forget_record(upgrade);
 	close_fd(&upgrade->candidate);
 	upgrade->stepping_to = 0;
+	upgrade->stepping = false;
 	if (upgrade->settling != 0) {
 		accept_start(master);
 		adopt_resume(master);
@@ -269,8 +271,15 @@ static bool ask_for_edition(struct master *master, unsigned edition)
 
 void upgrade_settle_stores(struct master *master)
 {
+	const struct upgrade *upgrade = master->own_upgrade;
 	unsigned oldest, newest;
 
+	if (upgrade->stepping) { /* a keeper died over it, this is the next one */
+		if (!ask_for_edition(master, upgrade->stepping_to))
+			log_debug("keeper can't be asked again for edition %u of the stores",
+				  upgrade->stepping_to);
+		return;
+	}
 	role_editions(&oldest, &newest);
 	if (master->edition != newest && master->busy == MASTER_IDLE &&
 	    !ask_for_edition(master, newest))
@@ -288,8 +297,9 @@ void upgrade_schemed(struct master *master, const struct msg_schema *result)
 			  result->error);
 	else
 		master->edition = result->schema;
-	if (upgrade->stepping_to == 0 || result->schema != upgrade->stepping_to)
+	if (!upgrade->stepping || result->schema != upgrade->stepping_to)
 		return;
+	upgrade->stepping = false;
 	ev_timer_stop(master->loop, &upgrade->timer);
 	if (result->error[0] != '\0')
 		fail(upgrade, "the stores can't be brought to edition %u: %.200s", result->schema,
@@ -321,6 +331,7 @@ static void step_down(struct upgrade *upgrade, const struct rehearsal_result *re
 		return;
 	}
 	upgrade->stepping_to = result->newest;
+	upgrade->stepping = true;
 	log_info("bringing the stores from edition %u to %u", result->edition, result->newest);
 	if (!ask_for_edition(master, result->newest)) {
 		fail(upgrade, "keeper can't be asked for edition %u of the stores", result->newest);
