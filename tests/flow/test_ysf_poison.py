@@ -108,5 +108,21 @@ def test_kills_from_outside_accuse_nobody():
         assert box.daemon.ctl("quarantine") == []
 
 
+def test_a_poll_is_not_repeated_behind_its_unlink():
+    """Poll and unlink came in one batch and both were handled when the worker died."""
+    with Frail() as box:
+        leaver, killer = box.gateway("LEAVER"), box.gateway("KILLER")
+
+        def send():
+            leaver.send(b"YSFP" + b"LEAVER".ljust(10))
+            leaver.send(b"YSFU" + b"LEAVER".ljust(10))
+            killer.send(header("KILLER", "CRASHME"))
+
+        at_once(box.daemon, send)
+        eventually(lambda: counters(box.daemon).get("dropped_total{cause=poison}") == 1, 20,
+                   what="the poison being counted")
+        assert box.client(leaver) is None, "who had unlinked is linked again"
+
+
 if __name__ == "__main__":
     main(globals())

@@ -199,7 +199,10 @@ bool receive_datagram(struct ysf *ysf, struct ring_entry *in)
 
 	if (kind == YSF_POLL)
 		return register_poll(ysf, in, gateway);
-	register_flush(ysf); /* what came before must be done before */
+	if (kind == YSF_UNLINK)
+		receive_flush(ysf); /* a poll that a successor took up behind it would link anew */
+	else
+		register_flush(ysf); /* what came before must be done before */
 	gateway = gateways_find(&ysf->gateways, &key);
 	if (gateway == NULL && ring_state(in) == RING_RELAYED)
 		return true; /* its call ended with its link */
