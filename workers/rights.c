@@ -72,14 +72,15 @@ bool rights_tie(int32_t master_pid)
 	return getppid() == master_pid;
 }
 
-bool rights_limit(char error_r[256])
+bool rights_limit(unsigned sessions, char error_r[256])
 {
+	const rlim_t most = RIGHTS_FILES + (rlim_t)sessions;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return fail(error_r, "can't read the limit of open files");
-	if (limit.rlim_max > RIGHTS_FILES)
-		limit.rlim_max = RIGHTS_FILES;
+	if (limit.rlim_max > most)
+		limit.rlim_max = most;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return fail(error_r, "can't limit the open files");

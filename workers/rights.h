@@ -23,9 +23,9 @@ bool rights_drop(uint32_t uid, uint32_t gid, char error_r[256]);
 /* Dies with the master from now on. False: the master is gone already. */
 bool rights_tie(int32_t master_pid);
 
-/* At most this many descriptors. */
+/* At most RIGHTS_FILES descriptors, and one for each of so many TCP SESSIONS. */
 #define RIGHTS_FILES 1024
-bool rights_limit(char error_r[256]);
+bool rights_limit(unsigned sessions, char error_r[256]);
 
 /* No core file, no look into our memory by others of our own user. */
 void rights_hide(void);

@@ -355,7 +355,7 @@ static bool start(struct worker *worker)
 		log_warning("no crash reports: %s", strerror(errno));
 	if (chdir("/") != 0)
 		return worker_failed(worker, "can't change to /: %s", strerror(errno));
-	if (!rights_limit(error) || !rights_drop(first.uid, first.gid, error))
+	if (!rights_limit(worker->table.entries, error) || !rights_drop(first.uid, first.gid, error))
 		return worker_failed(worker, "%s", error);
 	if (!rights_tie(worker->master_pid)) {
 		worker->status = 0;
