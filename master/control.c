@@ -26,6 +26,7 @@
 
 #define WORDS_MAX  64
 #define GROUPS_MAX 1024
+#define PAUSE_SECONDS 0.2
 
 struct connection {
 	struct control *control;
@@ -46,6 +47,7 @@ struct control {
 	struct master *master;
 	int fd;
 	ev_io io;
+	ev_timer pause; /* who wants in has to wait: there is no descriptor for it */
 	struct connection *connection[CONTROL_CONNECTIONS];
 };
 
@@ -414,6 +416,25 @@ static void welcome(struct control *control, int fd)
 	arm(c, CONTROL_SECONDS);
 }
 
+static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct control *control = timer->data;
+
+	(void)events;
+	ev_io_start(loop, &control->io);
+}
+
+/* What keeps us from accepting will not be over the next moment, and the socket stays readable. */
+static void pause_for(struct control *control, int error)
+{
+	struct ev_loop *loop = control->master->loop;
+
+	log_limited(LOG_LEVEL_ERROR, "control socket: %s", strerror(error));
+	ev_io_stop(loop, &control->io);
+	ev_timer_set(&control->pause, PAUSE_SECONDS, 0);
+	ev_timer_start(loop, &control->pause);
+}
+
 static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct control *control = io->data;
@@ -427,7 +448,7 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 			welcome(control, fd);
 		} else {
 			if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
-				log_limited(LOG_LEVEL_ERROR, "control socket: %s", strerror(errno));
+				pause_for(control, errno);
 			return;
 		}
 	}
@@ -549,7 +570,8 @@ void control_start(struct master *master)
 	struct control *control = master->own_control;
 
 	ev_io_init(&control->io, on_accept, control->fd, EV_READ);
-	control->io.data = control;
+	ev_timer_init(&control->pause, on_pause_over, 0, 0);
+	control->io.data = control->pause.data = control;
 	ev_io_start(master->loop, &control->io);
 	for (unsigned i = 0; i < CONTROL_CONNECTIONS; i++) {
 		struct connection *c = control->connection[i];
@@ -571,8 +593,10 @@ void control_close(struct master *master)
 	for (unsigned i = 0; i < CONTROL_CONNECTIONS; i++)
 		if (control->connection[i] != NULL)
 			drop(&control->connection[i]);
-	if (master->loop != NULL)
+	if (master->loop != NULL) {
 		ev_io_stop(master->loop, &control->io);
+		ev_timer_stop(master->loop, &control->pause);
+	}
 	if (control->fd >= 0 && unlink(master->socket_path) != 0 && errno != ENOENT)
 		log_debug("can't remove %s: %s", master->socket_path, strerror(errno));
 	if (control->fd >= 0)

@@ -11,6 +11,7 @@
 import json
 import os
 import re
+import resource
 import select
 import shutil
 import signal
@@ -626,6 +627,25 @@ def test_requests_survive_a_keeper():
             eventually(replaced(daemon, "keeper", keeper), 5, "a new keeper")
             code, _, why = daemon.ask("clients")
             expect(code == 0, why)
+
+
+def test_no_descriptor_left_for_an_asker_means_waiting_not_spinning():
+    def busy():
+        fields = Path(f"/proc/{daemon.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    with Daemon() as daemon:
+        before = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+        taken = {int(name) for name in os.listdir(f"/proc/{daemon.pid}/fd")}
+        lowest = next(fd for fd in range(len(taken) + 1) if fd not in taken)
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (lowest, before[1]))
+        with daemon.connect():
+            started = busy()
+            assert not select.select([], [], [], 1)[0]
+            spent = busy() - started
+            resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, before)
+            assert daemon.status()["state"] == "ready"
+        assert spent < 0.3, f"{spent:.2f} s of processor time in one second"
 
 
 if __name__ == "__main__":
