@@ -9,6 +9,7 @@
 #include "master/accept.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #define PAUSE_SECONDS 0.2
 #define RECEIVE_BYTES (208 * 1024)
 #define OWN_FDS	      256 /* what the master needs beside connections, roughly */
+#define SPARE_FDS     64  /* never taken by connections: another worker, a reload, shackctl */
 
 struct acceptors {
 	unsigned count;
@@ -276,6 +278,28 @@ static void pause_for(struct acceptor *acceptor, int error)
 	ev_timer_start(loop, &acceptor->pause);
 }
 
+/* Connections must not take what the master needs to live on. */
+static bool descriptors_run_out(const struct acceptor *acceptor)
+{
+	int next = fcntl(acceptor->fd, F_DUPFD_CLOEXEC, 0); /* the lowest that is free */
+	struct rlimit limit;
+
+	if (next < 0)
+		return true;
+	close(next);
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	       (rlim_t)next + SPARE_FDS >= limit.rlim_cur;
+}
+
+static int accept_one(const struct acceptor *acceptor, union addr_sock *sock_r, socklen_t *length_r)
+{
+	*length_r = sizeof(*sock_r);
+	if (!descriptors_run_out(acceptor))
+		return accept4(acceptor->fd, &sock_r->sa, length_r, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	errno = EMFILE;
+	return -1;
+}
+
 static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct acceptor *acceptor = io->data;
@@ -284,8 +308,8 @@ static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 	(void)events;
 	for (unsigned i = 0; i < ACCEPT_BUDGET; i++) {
 		union addr_sock sock;
-		socklen_t length = sizeof(sock);
-		int fd = accept4(acceptor->fd, &sock.sa, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		socklen_t length;
+		int fd = accept_one(acceptor, &sock, &length);
 
 		if (fd >= 0) {
 			enter(acceptor, fd, &sock, length);

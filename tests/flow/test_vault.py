@@ -319,6 +319,17 @@ def test_who_comes_while_no_worker_lives_is_served():
         assert client.ask(b"me\n") == b"1: me\n"
 
 
+def test_one_worker_can_serve_them_all():
+    count, (_, most) = 1100, resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with Service("workers.line=1", "limits.sessions=1200") as service:
+        clients = [Client(service, greeted=False) for _ in range(count)]
+        for client in clients:
+            assert client.line() == b"hello\n"
+        for client in clients:
+            client.close()
+
+
 def test_no_descriptor_left_means_waiting_not_spinning():
     with Service("limits.sessions=200", "limits.sessions_per_ip=200") as service, \
             Client(service) as client:
@@ -340,6 +351,24 @@ def test_no_descriptor_left_means_waiting_not_spinning():
             one.close()
         failed = service.status()["counters"]["accept_failed"]
         assert 1 <= failed <= 40, failed
+
+
+def test_connections_leave_room_for_another_worker():
+    """Those who come take the master's descriptors, but not those that a successor costs."""
+    with Service("workers.line=1", "limits.sessions=2000", "limits.sessions_per_ip=2000") as service, \
+            Client(service) as client:
+        pid, worker = service.pid, worker_of(service)
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (300, before[1]))
+        others = [Client(service, greeted=False) for _ in range(310)]
+        eventually(lambda: service.status()["counters"]["accept_failed"] > 1, 10, "no more to be taken")
+        os.kill(worker, signal.SIGKILL)
+        began = time.monotonic()
+        assert client.ask(b"me\n") == b"1: me\n"
+        assert time.monotonic() - began < 1 * SLOW, f"{time.monotonic() - began:.1f} s"
+        assert "can't start a process" not in service.log()
+        for one in others:
+            one.close()
 
 
 # ---- workers that fall over what they read ----
