@@ -40,6 +40,15 @@ static void steer_away(struct master *master)
 	}
 }
 
+/* Those of LISTENERS that SLOT has a socket of: one that has only just come never had what goes. */
+static uint64_t held_by(const struct slot *slot, uint64_t listeners)
+{
+	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++)
+		if (slot->udp[i] < 0)
+			listeners &= ~(1ULL << i);
+	return listeners;
+}
+
 void retire_begin(struct reload *reload)
 {
 	struct master *master = reload->master;
@@ -49,7 +58,7 @@ void retire_begin(struct reload *reload)
 		struct slot *slot = &master->slot[i];
 
 		if (slot->kind == SLOT_YSF && slot->state == SLOT_SERVING)
-			slot->staging.draining = reload->plan->gone;
+			slot->staging.draining = held_by(slot, reload->plan->gone);
 		any = any || is_leaving(slot);
 	}
 	reload->held = any;

@@ -623,6 +623,16 @@ def test_all_at_once():
                                  "ysf.listen": "127.0.0.1:0"})
 
 
+def test_workers_that_come_do_not_wait_for_a_listener_that_goes():
+    """They never had it, so nobody has to wait until they have read it empty."""
+    with Reloaded() as daemon:
+        daemon.reloaded({"ysf.listen": f"127.0.0.1:0,127.0.0.1:{open_port()}"})
+        began = time.monotonic()
+        daemon.reloaded({"workers.ysf": "4", "ysf.listen": "127.0.0.1:0"})
+        took = time.monotonic() - began
+        expect(took < 3 * SLOW, f"it took {took:.1f} s")
+
+
 # ---- drain ----
 
 def test_drain_waits_for_the_last_call():
