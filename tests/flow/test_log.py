@@ -164,12 +164,12 @@ def test_stopped_reader_of_stderr_holds_nobody():
 
         def heard():
             nonlocal text
-            daemon.ask("reload")  # refused, and logged
+            daemon.ask("upgrade", "/nonexistent")  # refused, and logged
             try:
                 text += os.read(daemon.reader, 1 << 20)
             except BlockingIOError:
                 pass
-            return b"refused" in text
+            return b"nonexistent" in text
         eventually(heard, 10, "lines when it reads again")
         expect(daemon.stop() == 0, "stops")
         os.close(daemon.reader)
