@@ -61,7 +61,8 @@ static void drop(struct connection **connection)
 			c->control->connection[i] = NULL;
 	ev_io_stop(loop, &c->io);
 	ev_timer_stop(loop, &c->timer);
-	close(c->fd);
+	if (c->fd >= 0)
+		msg_close(c->fd);
 	free(c->request);
 	free(c->answer);
 	free(c);
@@ -175,13 +176,21 @@ static void wait_for_keeper(struct connection *c)
 	arm(c, CONTROL_WAIT);
 }
 
+/* Keeper has a descriptor of its own now, and what comes is its to read. */
+static void part(struct connection **connection)
+{
+	close((*connection)->fd);
+	(*connection)->fd = -1;
+	drop(connection);
+}
+
 static void forward(struct connection *c)
 {
 	struct slot *keeper = c->control->master->keeper;
 
 	if (msg_send(keeper->control, MSG_REQUEST, keeper->generation, c->request->body,
 		     c->request->length, c->fd) == 0)
-		drop(&c); /* keeper has a descriptor of its own now */
+		part(&c);
 	else if (errno == EPIPE || errno == ECONNRESET)
 		wait_for_keeper(c); /* dead, and we have not heard of it yet */
 	else
@@ -375,9 +384,7 @@ static void turn_away(struct control *control, int fd)
 	if (msg_send(fd, MSG_DONE, 0, &done, sizeof(done), -1) != 0)
 		log_debug("it could not be told: %s", strerror(errno));
 	/* closing over unread words would reset the connection before the reason is read */
-	if (recv(fd, &done, sizeof(done), MSG_DONTWAIT) < 0)
-		errno = 0;
-	close(fd);
+	msg_close(fd);
 }
 
 /* NULL when there is no place for it. */

@@ -240,7 +240,7 @@ static void vacate(struct slot *slot)
 	ev_io_stop(loop, &slot->pid_watch);
 	ev_io_stop(loop, &slot->control_watch);
 	ev_timer_stop(loop, &slot->timer);
-	close(slot->control);
+	msg_close(slot->control);
 	slot_forget_posts(slot);
 	slot->control = slot->pidfd = -1;
 	slot->pid = 0;

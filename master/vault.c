@@ -31,6 +31,13 @@ struct vault_room {
 	struct place place[];
 };
 
+/* A worker may have set the connection so that closing it waits for the client. */
+static void close_connection(int fd)
+{
+	msg_no_linger(fd);
+	close(fd);
+}
+
 bool vault_make(struct slot *slot)
 {
 	const struct kind *kind = &kind_table[slot->kind];
@@ -65,7 +72,7 @@ void vault_close(struct slot *slot)
 		return;
 	for (unsigned i = 0; i < room->capacity; i++)
 		if (room->place[i].entry.fd >= 0)
-			close(room->place[i].entry.fd);
+			close_connection(room->place[i].entry.fd);
 	table_unmap(&room->table);
 	free(room);
 	slot->room = NULL;
@@ -150,7 +157,7 @@ void vault_over(struct slot *slot, const struct msg_closed *closed)
 	if (place->entry.fd < 0 || place->entry.session != closed->session)
 		return;
 	table_free(&room->table.block->entry[closed->index]);
-	close(place->entry.fd);
+	close_connection(place->entry.fd);
 	place->entry.fd = -1;
 	room->used--;
 }

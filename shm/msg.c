@@ -4,8 +4,7 @@
  * PURPOSE   One table says what each type may carry; sender and receiver are held to the same rule.
  * OWNER     every process
  * CONTRACT  see shm/msg.h; msg_decode is pure
- * LIMITS    a peer that passes more than RECEIVE_FDS descriptors at once has the rest closed by
- *           the kernel; the message is refused all the same
+ * LIMITS    none known
  */
 #include "shm/msg.h"
 
@@ -16,7 +15,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define RECEIVE_FDS 8
+#define RECEIVE_FDS 253 /* as many as one packet can carry: none is left to the kernel to close */
+#define QUEUE_MOST  1024 /* packets that a queue can hold, and more */
 
 struct header {
 	uint32_t magic;
@@ -152,6 +152,14 @@ int msg_decode(const void *data, size_t length, int have_fd, struct msg *msg_r)
 	return 0;
 }
 
+void msg_no_linger(int fd)
+{
+	const struct linger off = {0};
+
+	/* what is no socket does not linger */
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+}
+
 /* Every descriptor that came with the packet is ours now, wanted or not. */
 static int take_fds(struct msghdr *packet, int fds[RECEIVE_FDS])
 {
@@ -164,6 +172,8 @@ static int take_fds(struct msghdr *packet, int fds[RECEIVE_FDS])
 		for (size_t i = 0; i < here && count < RECEIVE_FDS; i++)
 			memcpy(&fds[count++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
 	}
+	for (int i = 0; i < count; i++)
+		msg_no_linger(fds[i]);
 	return count;
 }
 
@@ -201,6 +211,17 @@ int msg_recv(int sock, struct msg *msg_r)
 	msg_r->fd = -1;
 	errno = EBADMSG;
 	return -1;
+}
+
+void msg_close(int sock)
+{
+	struct msg msg;
+
+	shutdown(sock, SHUT_RD);
+	for (unsigned i = 0; i < QUEUE_MOST; i++) /* an empty packet looks like the end */
+		if (msg_recv(sock, &msg) > 0 && msg.fd >= 0)
+			close(msg.fd);
+	close(sock);
 }
 
 int msg_words(const struct msg *msg, const char *words_r[], int max)

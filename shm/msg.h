@@ -183,6 +183,14 @@ int msg_send(int sock, enum msg_type type, uint64_t generation, const void *body
  * EBADMSG after which the socket may be read on). MSG_R->fd is -1 unless 1 is returned. */
 int msg_recv(int sock, struct msg *msg_r);
 
+/* A peer may have set a descriptor that it passes so that closing it takes as long as it likes. Those
+ * that msg_recv gives are made harmless by this; so must be what others hold a duplicate of. */
+void msg_no_linger(int fd);
+
+/* Closes a socket of messages that nobody else reads, without a wait for what a peer that is not
+ * trusted has put into its queue. */
+void msg_close(int sock);
+
 /* Pure check of one datagram: LENGTH bytes at DATA with HAVE_FD; fills MSG_R. 0 or -1. */
 int msg_decode(const void *data, size_t length, int have_fd, struct msg *msg_r);
 

@@ -127,7 +127,7 @@ static void part(struct slot *slot)
 
 	stop_watchers(slot);
 	reap_later(slot->master, heir->pid, heir->pidfd);
-	close(heir->control);
+	msg_close(heir->control);
 	heir->pid = 0;
 	heir->pidfd = heir->control = -1;
 	heir->ready = false;

@@ -15,10 +15,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shm/msg.h"
@@ -193,6 +195,73 @@ static void a_refused_message_leaves_nothing(void **state)
 	assert_int_equal(msg_recv(pair[1], &msg), 1);
 }
 
+/* A TCP connection whose peer reads nothing, set so that closing it waits for the peer. */
+static int lingering(int *peer_r)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct linger linger = {1, 20};
+	socklen_t length = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, length), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &length), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, length), 0);
+	*peer_r = accept(listener, NULL, NULL);
+	close(listener);
+	while (send(fd, &at, sizeof(at), MSG_DONTWAIT) > 0)
+		;
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	return fd;
+}
+
+/* Sends FD, which is nobody's then but the receiver's. */
+static void give(int sock, int fd, const void *data, size_t length)
+{
+	struct iovec iov = {(void *)(uintptr_t)data, length};
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct msghdr packet = {.msg_iov = &iov,
+				.msg_iovlen = 1,
+				.msg_control = control.room,
+				.msg_controllen = sizeof(control.room)};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&packet);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	assert_int_equal(sendmsg(sock, &packet, 0), length);
+	close(fd);
+}
+
+/* Whoever passes a descriptor must not be able to stop who gets it. */
+static void a_descriptor_can_not_hold_us_up(void **state)
+{
+	struct msg_fd head = {.role = FD_UDP};
+	int peer[3];
+	struct msg msg;
+	time_t began = time(NULL);
+
+	(void)state;
+	give(pair[0], lingering(&peer[0]), "rubbish", 7);
+	assert_int_equal(msg_recv(pair[1], &msg), -1);
+	int fd = lingering(&peer[1]);
+	assert_int_equal(msg_send(pair[0], MSG_FD, 0, &head, sizeof(head), fd), 0);
+	close(fd);
+	assert_int_equal(msg_recv(pair[1], &msg), 1);
+	close(msg.fd);
+	assert_int_equal(send(pair[0], "", 0, 0), 0);
+	give(pair[0], lingering(&peer[2]), "unread", 6);
+	msg_close(pair[1]);
+	pair[1] = -1;
+	assert_in_range(time(NULL) - began, 0, 10);
+	for (unsigned i = 0; i < 3; i++)
+		close(peer[i]);
+}
+
 static void the_end_is_the_end(void **state)
 {
 	struct msg msg;
@@ -253,6 +322,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(texts_end_with_nul, setup, teardown),
 		cmocka_unit_test(odd_bytes_are_refused),
 		cmocka_unit_test_setup_teardown(a_refused_message_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_descriptor_can_not_hold_us_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_end_is_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_queue_is_no_wait, setup, teardown),
 		cmocka_unit_test(words_are_split),
