@@ -92,7 +92,9 @@ const char *portuser_text(unsigned port, char *buf, size_t size)
 	}
 	proc_name(pid, name, sizeof(name));
 	if (pid == getpid())
-		snprintf(buf, size, "in use by this daemon itself: the address is listed twice");
+		snprintf(buf, size,
+			 "in use by this daemon itself: it is listed twice, or overlaps an "
+			 "address that is served now (take that out in a reload before)");
 	else if (strncmp(name, "shackd-", 7) == 0)
 		snprintf(buf, size,
 			 "in use by pid %d (%s), a stray worker of an earlier shackd; end "

@@ -41,7 +41,9 @@ static struct {
 
 static char net_stack[64 * 1024] __attribute__((aligned(16)));
 
-static const int net_signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGSYS, SIGALRM};
+/* TRAP is how compilers end a program on some machines; the last two come of limits. */
+static const int net_signals[] = {SIGSEGV, SIGBUS,  SIGABRT, SIGFPE,  SIGILL,
+				  SIGSYS,  SIGTRAP, SIGALRM, SIGXCPU, SIGXFSZ};
 #define NET_SIGNALS (sizeof(net_signals) / sizeof(net_signals[0]))
 
 /* ---- what both images see ---- */

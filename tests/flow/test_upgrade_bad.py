@@ -228,6 +228,23 @@ def test_sessions_that_end_before_a_way_back():
                 client.close()
 
 
+def test_any_signal_of_a_fault_leads_back():
+    for number in (signal.SIGTRAP, signal.SIGXFSZ, signal.SIGSEGV):
+        with Home(program=TESTING, listen="127.0.0.1:0") as home:
+            daemon = home.daemon
+            home.put(TESTING, "never-ready")
+            reasons = []
+            upgrade = threading.Thread(target=lambda: reasons.append(daemon.ask("upgrade")[2]))
+            upgrade.start()
+            # its handlers are there: it has changed its name from that of a descriptor
+            eventually(lambda: b"--adopt" in Path(f"/proc/{daemon.pid}/cmdline").read_bytes() and
+                       Path(f"/proc/{daemon.pid}/comm").read_text() == "shackd\n", 5, "the exec")
+            daemon.send(number)
+            upgrade.join()
+            expect(reasons and f"signal {int(number)}" in reasons[0], f"{number}: {reasons}")
+            eventually(lambda: all_ready(daemon), BACK, "service")
+
+
 def test_a_rehearsal_that_hangs_is_ended():
     with Home(program=TESTING) as home:
         began = time.monotonic()
