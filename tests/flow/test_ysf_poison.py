@@ -124,5 +124,17 @@ def test_a_poll_is_not_repeated_behind_its_unlink():
         assert box.client(leaver) is None, "who had unlinked is linked again"
 
 
+def test_an_empty_packet_is_not_the_end_of_the_log():
+    """Any worker can put one into the queue; it must not lie there and end one log worker after another."""
+    with Frail() as box:
+        before = box.daemon.worker_pids()
+        killer = box.gateway("KILLER")
+        killer.send(header("KILLER", "HUSHME"))
+        killer.silent()
+        box.gateway("LATER")
+        eventually(lambda: "LATER" in box.daemon.log(), what="the log to go on")
+        assert box.daemon.worker_pids() == before, f"{before} {box.daemon.workers()}"
+
+
 if __name__ == "__main__":
     main(globals())

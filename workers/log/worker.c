@@ -8,6 +8,7 @@
  * LIMITS    BATCH lines a turn
  */
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,14 @@ struct log_worker {
 
 enum taken { TAKEN_LINE, TAKEN_NONE, TAKEN_END };
 
+/* Nobody is left who could write? An empty packet looks the same to recv. */
+static bool has_ended(int queue)
+{
+	struct pollfd end = {.fd = queue, .events = POLLRDHUP};
+
+	return poll(&end, 1, 0) == 1;
+}
+
 static enum taken take_line(struct log_worker *self)
 {
 	struct worker *worker = self->worker;
@@ -41,7 +50,7 @@ static enum taken take_line(struct log_worker *self)
 	got = recv(worker->log_read, &record, sizeof(record), MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC);
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? TAKEN_NONE : TAKEN_END;
-	if (got == 0)
+	if (got == 0 && has_ended(worker->log_read))
 		return TAKEN_END;
 	if ((size_t)got > sizeof(record) || !log_record_check(&record, (uint64_t)got))
 		page_count(worker->page, COUNT_LOG_BAD_RECORDS);
