@@ -107,6 +107,19 @@ def test_reports_are_bounded():
         assert ysf.counters(daemon)["keeper_files_dropped_total"] == 6, ysf.counters(daemon)
 
 
+def test_a_report_of_an_earlier_start_is_kept():
+    """Generations begin anew with each start, and so do the names."""
+    with Daemon(*OPTIONS) as daemon:
+        folder = daemon.state_dir / "crash"
+        for count in (1, 2, 3):
+            assert crash(daemon, "ysf.0", signal.SIGSEGV)[0] == 1
+            eventually(lambda count=count: len(list(folder.glob("ysf.0-1*.txt"))) == count, 5,
+                       f"{count} reports")
+            daemon.process.terminate()
+            assert daemon.process.wait(10) == 0
+            daemon.start()
+
+
 def test_people_see_it():
     with Daemon(*OPTIONS) as daemon:
         crash(daemon, "ysf.0", signal.SIGFPE)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "shm/clock.h"
 #include "shm/log.h"
@@ -89,6 +90,22 @@ enum step quarantine_collect(struct keeper *keeper, uint64_t now)
 	return STEP_DONE;
 }
 
+/* Generations begin anew with each start: a report of an earlier one is not written over. */
+static void name_report(const char *folder, const struct msg_crash *head, char name_r[SHELF_NAME])
+{
+	char path[PATH_MAX + SHELF_NAME], more[8] = "";
+	struct stat st;
+
+	for (unsigned i = 2; i < 2 + CRASH_FILES; i++) {
+		snprintf(name_r, SHELF_NAME, "%s-%llu%s.txt", head->slot,
+			 (unsigned long long)head->generation, more);
+		snprintf(path, sizeof(path), "%s/%s", folder, name_r);
+		if (lstat(path, &st) != 0)
+			return;
+		snprintf(more, sizeof(more), ".%u", i);
+	}
+}
+
 void quarantine_crash(struct keeper *keeper, const struct msg *msg)
 {
 	char folder[PATH_MAX], name[SHELF_NAME];
@@ -97,8 +114,7 @@ void quarantine_crash(struct keeper *keeper, const struct msg *msg)
 
 	memcpy(&head, msg->body, sizeof(head));
 	head.slot[sizeof(head.slot) - 1] = '\0';
-	snprintf(name, sizeof(name), "%s-%llu.txt", head.slot, (unsigned long long)head.generation);
-	folder_of(keeper, CONF_SERVER_STATE_DIR, "crash", folder);
+	name_report(folder_of(keeper, CONF_SERVER_STATE_DIR, "crash", folder), &head, name);
 	gone = shelf_put(folder, name, msg->body + sizeof(head), msg->length - sizeof(head), 0,
 			 CRASH_FILES);
 	if (gone < 0)
