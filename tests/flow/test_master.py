@@ -16,6 +16,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -646,6 +647,40 @@ def test_no_descriptor_left_for_an_asker_means_waiting_not_spinning():
             resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, before)
             assert daemon.status()["state"] == "ready"
         assert spent < 0.3, f"{spent:.2f} s of processor time in one second"
+
+
+def lingering():
+    """A TCP connection whose peer reads nothing, set so that closing it waits for the peer; both."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        peer, _ = listener.accept()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 20))
+    ours.setblocking(False)
+    while True:
+        try:
+            ours.send(bytes(65536))
+        except BlockingIOError:
+            return ours, peer
+
+
+def test_what_an_asker_passes_holds_nobody_up():
+    """A descriptor behind the request, in the queue of a connection that the master or keeper closes."""
+    with Daemon() as daemon:
+        before = daemon.worker_pids()
+        for words in (b"status\0", b"clients\0"):
+            ours, peer = lingering()
+            with daemon.connect() as sock, peer:
+                os.kill(daemon.pid, signal.SIGSTOP)  # ours is closed before it is looked at
+                sock.send(packet(REQUEST, words))
+                send_with_fd(sock, b"x", ours.fileno())
+                ours.close()
+                os.kill(daemon.pid, signal.SIGCONT)
+                answer(sock)
+                began = time.monotonic()
+                for again in ("status", "clients"):
+                    assert daemon.ask(again)[0] == 0, again
+                assert time.monotonic() - began < 1 * SLOW, f"{time.monotonic() - began:.1f} s"
+        assert daemon.worker_pids() == before, daemon.workers()["keeper"]
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ static void drop(struct request *request)
 
 	ev_io_stop(loop, &request->reader);
 	ev_io_stop(loop, &request->writer);
-	close(request->fd);
+	msg_close(request->fd);
 	free(request->text);
 	request->text = NULL;
 	request->verb = NULL;
