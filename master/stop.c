@@ -13,6 +13,7 @@
 #include "master/master.h"
 #include "master/reload/reload.h"
 #include "master/slot.h"
+#include "master/upgrade/upgrade.h"
 #include "shm/log.h"
 
 #define STOP_SECONDS 5.0
@@ -96,6 +97,7 @@ void stop_begin(struct master *master, enum stop_mode mode)
 		log_info(mode == STOP_NOW ? "stopping at once" : "stopping");
 		master->phase = PHASE_STOPPING;
 		reload_stop(master);
+		upgrade_stop(master);
 		accept_stop(master);
 		for (unsigned i = 0; i < master->slots; i++) {
 			struct slot *slot = &master->slot[i];

@@ -154,7 +154,7 @@ fail(struct upgrade *upgrade, const char *format, ...)
 	close_fd(&upgrade->candidate);
 	upgrade->stepping_to = 0;
 	upgrade->stepping = false;
-	if (upgrade->settling != 0) {
+	if (upgrade->settling != 0 && master->phase == PHASE_SERVING) {
 		accept_start(master);
 		adopt_resume(master);
 	}
@@ -224,10 +224,6 @@ static void on_settle(struct ev_loop *loop, ev_timer *timer, int events)
 	bool patient = clock_age(clock_mono(), upgrade->settling) < SETTLE_SECONDS * NS_PER_SEC;
 
 	(void)events;
-	if (master->phase != PHASE_SERVING) {
-		fail(upgrade, "the daemon is stopping");
-		return;
-	}
 	if (!adopt_suspend(master)) { /* the record does not tell who reads for whom */
 		if (!patient)
 			fail(upgrade, "the sockets of a parked slot are not given back");
@@ -349,8 +345,8 @@ static void on_rehearsed(struct master *master, const struct rehearsal_result *r
 	struct upgrade *upgrade = master->own_upgrade;
 
 	if (master->phase != PHASE_SERVING)
-		fail(upgrade, "the daemon is stopping");
-	else if (!result->passed)
+		return; /* that was told when it began to stop */
+	if (!result->passed)
 		fail(upgrade, "the rehearsal of %.120s %s", upgrade->path, result->why);
 	else if (result->edition > result->newest)
 		step_down(upgrade, result);
@@ -409,4 +405,10 @@ void upgrade_wish(struct master *master)
 		upgrade_begin(master, NULL);
 	else
 		log_warning("no upgrade: %s", why);
+}
+
+void upgrade_stop(struct master *master)
+{
+	if (master->busy == MASTER_UPGRADING)
+		fail(master->own_upgrade, "the daemon is stopping");
 }

@@ -33,6 +33,9 @@ void upgrade_begin(struct master *master, const char *path);
  * was replaced by this build. Else FROM serves on. */
 void upgrade_tell(struct master *master, const char *from, const char *why, uint64_t asked);
 
+/* The daemon begins to stop: what is under way before the exec ends with it. */
+void upgrade_stop(struct master *master);
+
 /* Asks keeper for the edition of the stores that this build makes, unless they have it. */
 void upgrade_settle_stores(struct master *master);
 /* Keeper's answer. */

@@ -255,6 +255,19 @@ def test_a_rehearsal_that_hangs_is_ended():
         expect(home.daemon.worker_pids() == pids, "workers changed")
 
 
+def test_term_in_the_middle_of_a_rehearsal():
+    with Home(program=TESTING) as home:
+        daemon, reasons = home.daemon, []
+        home.put(TESTING, "hang-in-rehearsal")
+        upgrade = threading.Thread(target=lambda: reasons.append(daemon.ask("upgrade")))
+        upgrade.start()
+        eventually(lambda: "trying" in daemon.log(), 5, "the request")
+        expect(daemon.stop() == 0, "it did not end well")
+        upgrade.join()
+        expect(reasons and reasons[0][0] == 1 and "is stopping" in reasons[0][2],
+               f"who asked was told {reasons}")
+
+
 def test_second_request_is_refused():
     with Home(program=TESTING) as home:
         home.put(TESTING, "hang-in-rehearsal")
