@@ -169,6 +169,8 @@ static void become(int candidate, const struct record *record, int null, const i
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != record->master.pid)
+		_exit(EXIT_START); /* it was gone before: nobody would end us */
 	snprintf(text, sizeof(text), "%d", record->fd);
 	setsid();
 	if (dup2(null, 0) < 0 || dup2(proof[1], 1) < 0 || dup2(words[1], 2) < 0)
