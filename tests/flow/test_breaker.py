@@ -170,6 +170,35 @@ def test_crashes_under_voice_lose_nothing():
         assert_all_arrived(report)
 
 
+def test_an_unlink_of_before_the_parking_is_stale_after_it():
+    """It lay in the ring all the while, and its gateway went on polling, at the neighbour."""
+    with faulty("by-callsign") as build, \
+            Daemon("workers.ysf=2", "server.respawn_tokens=20/m", *OPTIONS, program=build) as daemon, \
+            ysf.Lab(daemon) as lab:
+        slot, killer, leaver = None, None, lab.gateway("KILLER")
+        while slot is None or ysf.events(daemon, "client.link")[-1]["slot"] != slot:
+            killer, leaver = leaver, lab.gateway("LEAVER")
+            slot = ysf.events(daemon, "client.link")[-2]["slot"]
+        linked = lab.client(leaver)["id"]
+        pid = daemon.worker_pids()[slot]
+        os.kill(pid, signal.SIGSTOP)  # one batch
+        eventually(lambda: process_state(pid) in "TZ", 2, "the stop")
+        for number in range(11):
+            killer.send(ysf.header("KILLER", "CRASHME", counter=number))
+        leaver.unlink()
+        os.kill(pid, signal.SIGCONT)
+        wait_for(daemon, slot, state="waiting")
+
+        def over():
+            leaver.poll()
+            return ysf.counters(daemon)["dropped_total{cause=poison}"] == 11 and \
+                daemon.workers()[slot]["state"] == "ready"
+
+        eventually(over, 20, "the last of the poison")
+        leaver.drain()
+        assert lab.client(leaver)["id"] == linked, "its link was lost"
+
+
 def test_a_probe_that_crashes_is_parked_again():
     with Daemon("workers.ysf=2", "server.respawn_tokens=30/m", *OPTIONS) as daemon:
         first = park(daemon, "ysf.1")

@@ -207,7 +207,7 @@ bool receive_datagram(struct ysf *ysf, struct ring_entry *in)
 	if (gateway == NULL && ring_state(in) == RING_RELAYED)
 		return true; /* its call ended with its link */
 	if (kind == YSF_UNLINK)
-		return gateway == NULL || register_unlink(ysf, gateway);
+		return gateway == NULL || register_unlink(ysf, in, gateway);
 	if (gateway == NULL) {
 		say_unlinked(ysf, in, kind == YSF_DATA ? "frame" : ysf_kind_text(kind));
 		return true;

@@ -24,6 +24,7 @@
 #define UNPROVEN_AGE	(2 * NS_PER_SEC)
 #define REBIND_YOUNG	(75 * NS_PER_SEC)
 #define REBIND_QUIET	(15 * NS_PER_SEC)
+#define STALE		(2 * NS_PER_SEC) /* so long anything may wait for the gate */
 #define KEEP_ALIVE_SLICE 256
 #define KEEP_ALIVE_SLICES 4 /* a tick: 20,000 polls a second */
 #define GATHER_MAX	64
@@ -355,12 +356,28 @@ bool register_poll(struct ysf *ysf, struct ring_entry *in, struct gateway *gatew
 	return true;
 }
 
-bool register_unlink(struct ysf *ysf, struct gateway *gateway)
+/* A predecessor left it, and meanwhile, at a neighbour that read our sockets, its sender has polled
+ * again. */
+static bool is_stale(const struct ysf *ysf, struct store_txn *txn, const struct ring_entry *in,
+		     const struct client_key *key)
+{
+	struct client_record record;
+
+	return ysf->careful && clients_get(txn, key, &record) == STORE_OK &&
+	       record.polled > in->stamp + STALE;
+}
+
+bool register_unlink(struct ysf *ysf, const struct ring_entry *in, struct gateway *gateway)
 {
 	struct store_txn *txn = gather(ysf);
 
 	if (txn == NULL)
 		return false;
+	if (is_stale(ysf, txn, in, &gateway->key)) {
+		page_count(ysf->page, COUNT_YSF_DROP_HOLD_LATE);
+		register_flush(ysf);
+		return true;
+	}
 	if (unlink_gateway(ysf, txn, &gateway->key, REASON_UNLINK) == STORE_OK) {
 		ysf->registering->changes++;
 		page_count(ysf->page, COUNT_YSF_UNLINKS);

@@ -213,7 +213,7 @@ void hold_retry(struct ysf *ysf);
 bool register_open(struct ysf *ysf);
 void register_close(struct ysf *ysf);
 bool register_poll(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway);
-bool register_unlink(struct ysf *ysf, struct gateway *gateway);
+bool register_unlink(struct ysf *ysf, const struct ring_entry *in, struct gateway *gateway);
 bool register_options(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway);
 /* Inside TXN: GATEWAY has sent a frame, so it is no forgery, and an older entry of the same name
  * and address that has gone quiet was the same gateway before its port changed. */
