@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "master/inifile.h"
+#include "master/key.h"
 #include "shm/text.h"
 
 #define YSF_NAME_MAX 16
@@ -265,6 +266,17 @@ static void check_directories(struct load *load)
 		      "is the same directory as server.shm_dir (they need one each)");
 }
 
+/* Found out now, not when an upgrade is urgent. */
+static void check_upgrade_key(struct load *load)
+{
+	const char *text = value_of(load, CONF_SERVER_UPGRADE_KEY)->text;
+	uint8_t key[KEY_BYTES];
+
+	if (text[0] != '\0' && !key_read(text, key))
+		clash(load, CONF_SERVER_UPGRADE_KEY, CONF_SERVER_UPGRADE_KEY,
+		      "is no Ed25519 public key (64 hexadecimal digits, or base64)");
+}
+
 /* ---- what is left open by the operator ----------------------------------------------------- */
 
 /* Processors that this process may use, which a container or taskset may have cut. */
@@ -375,6 +387,7 @@ static void finish(struct load *load, const struct config_request *request)
 		set_from_flag(load, request->set[i]);
 	check_dgids(load);
 	check_directories(load);
+	check_upgrade_key(load);
 	resolve(load);
 }
 

@@ -20,6 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "master/key.h"
+
 struct candidate {
 	const char *path;
 	int folder, fd;
@@ -179,24 +181,6 @@ static bool check_machine(struct candidate *candidate)
 
 /* ---- who signed it ---- */
 
-static bool read_key(const char *text, uint8_t key_r[crypto_sign_PUBLICKEYBYTES])
-{
-	size_t length = strlen(text), have = 0;
-
-	if (length == 2 * crypto_sign_PUBLICKEYBYTES)
-		return sodium_hex2bin(key_r, crypto_sign_PUBLICKEYBYTES, text, length, NULL, &have,
-				      NULL) == 0 &&
-		       have == crypto_sign_PUBLICKEYBYTES;
-	for (int form = 0; form < 2; form++)
-		if (sodium_base642bin(key_r, crypto_sign_PUBLICKEYBYTES, text, length, NULL, &have,
-				      NULL,
-				      form == 0 ? sodium_base64_VARIANT_ORIGINAL
-						: sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 &&
-		    have == crypto_sign_PUBLICKEYBYTES)
-			return true;
-	return false;
-}
-
 /* All of FD; NULL with errno. Not mapped: a file that shrinks would be a SIGBUS. */
 static uint8_t *read_whole(int fd, size_t *size_r)
 {
@@ -249,7 +233,7 @@ static bool check_signature(struct candidate *candidate, const char *text)
 
 	if (text[0] == '\0')
 		return true;
-	if (sodium_init() < 0 || !read_key(text, key))
+	if (sodium_init() < 0 || !key_read(text, key))
 		return refuse(candidate, "server.upgrade_key is no Ed25519 public key");
 	if (!read_signature(candidate, signature))
 		return false;

@@ -192,6 +192,9 @@ static void test_contradictions(void **state)
 	refused("[server]\nshm_dir=/x\n", SET("server.state_dir=/x"),
 		"-o server.state_dir: is the same directory as server.shm_dir (they need one "
 		"each)");
+	refused("[server]\nupgrade_key=secret\n", NULL,
+		"etc/f.ini:2: server.upgrade_key: is no Ed25519 public key (64 hexadecimal digits, "
+		"or base64)");
 	config = parse("[dgid]\nlist=2,22\nlocal=0\n", NULL, false);
 	assert_non_null(config);
 	config_destroy(&config);
