@@ -79,18 +79,13 @@ static bool verify_writer(struct inheriting *in)
 
 static bool verify(struct inheriting *in)
 {
-	const struct record *record = in->record;
 	uint8_t *seen = calloc(1, 1 << 20);
-	struct handover_item item;
 	struct handover_fd fd;
 	char why[160];
 	size_t at = 0;
-	bool good = seen != NULL;
+	bool good = seen != NULL || fail(in, "out of memory");
 
-	while (good && handover_next(record->data, record->size, &at, &item)) {
-		if (item.tag != HANDOVER_FD)
-			continue;
-		handover_get(&item, &fd, sizeof(fd));
+	while (good && record_next_fd(in->record, &at, &fd)) {
 		if (fd.role == ROLE_UDP && in->mode == RECORD_ADOPT && fault_is("swapped-fd"))
 			fd.print.inode++;
 		if (fd.fd < 3 || fd.fd >= 1 << 20 || seen[fd.fd]++ != 0)
@@ -346,83 +341,68 @@ static int *place_of(struct master *master, const struct handover_fd *fd)
 	}
 }
 
-/* One that closed since is no holder, no connection any more. */
-static bool take_fd(struct inheriting *in, const struct handover_item *item)
+static bool take_fd(struct inheriting *in, const struct handover_fd *fd)
 {
-	char why[160];
-	struct handover_fd fd;
 	enum slot_kind kind;
 	int *place;
 
-	handover_get(item, &fd, sizeof(fd));
-	fd.slot[sizeof(fd.slot) - 1] = '\0';
-	if (may_be_gone(in, &fd) && !fdprint_check(&fd, why))
-		return true;
-	if (fd.role == ROLE_EXECUTABLE || fd.role == ROLE_CONF || fd.role == ROLE_PROGRESS ||
-	    fd.role == ROLE_TCP)
+	if (fd->role == ROLE_EXECUTABLE || fd->role == ROLE_CONF || fd->role == ROLE_PROGRESS)
 		return true; /* each in its own turn */
-	if (fd.role == ROLE_CONTROL || fd.role == ROLE_ASKER || fd.role == ROLE_CALLER) {
-		if (!control_inherit(in->master, (enum handover_role)fd.role, fd.fd))
+	if (fd->role == ROLE_CONTROL || fd->role == ROLE_ASKER || fd->role == ROLE_CALLER) {
+		if (!control_inherit(in->master, (enum handover_role)fd->role, fd->fd))
 			return fail(in, "a control connection can't be taken over");
 		return true;
 	}
-	if (fd.role == ROLE_ACCEPT) {
-		if (!find_kind(fd.slot, &kind) || !accept_adopt(in->master, kind, fd.fd, &fd.addr))
-			return fail(in, "a listener of %s can't be taken over", fd.slot);
+	if (fd->role == ROLE_ACCEPT) {
+		if (!find_kind(fd->slot, &kind) ||
+		    !accept_adopt(in->master, kind, fd->fd, &fd->addr))
+			return fail(in, "a listener of %s can't be taken over", fd->slot);
 		return true;
 	}
-	place = place_of(in->master, &fd);
+	place = place_of(in->master, fd);
 	if (place == NULL || *place >= 0)
-		return fail(in, "nothing is known of descriptor %d (%s %s %u)", fd.fd,
-			    handover_role_name(fd.role), fd.slot, fd.index);
-	*place = fd.fd;
+		return fail(in, "nothing is known of descriptor %d (%s %s %u)", fd->fd,
+			    handover_role_name(fd->role), fd->slot, fd->index);
+	*place = fd->fd;
 	return true;
 }
 
-static bool take_session(struct inheriting *in, const struct handover_item *item)
+static bool take_session(struct inheriting *in, const struct handover_fd *fd)
 {
-	struct vault_entry entry;
-	struct handover_fd fd;
-	struct slot *slot;
-	char why[160];
-
-	handover_get(item, &fd, sizeof(fd));
-	fd.slot[sizeof(fd.slot) - 1] = '\0';
-	/* closed by the image that failed, its number may be one of our own by now */
-	if (may_be_gone(in, &fd) && !fdprint_check(&fd, why))
-		return true;
-	slot = find_slot(in->master, fd.slot);
-	entry = (struct vault_entry){
-		.fd = fd.fd,
-		.index = fd.index,
-		.session = fd.session,
-		.cookie = fd.print.extra,
-		.addr = fd.addr,
+	const struct vault_entry entry = {
+		.fd = fd->fd,
+		.index = fd->index,
+		.session = fd->session,
+		.cookie = fd->print.extra,
+		.addr = fd->addr,
 	};
+	struct slot *slot = find_slot(in->master, fd->slot);
+
 	if (slot != NULL && vault_adopt(slot, &entry))
 		return true;
 	/* over since, if it is there at all; clients leave while a rehearsal looks, too */
 	if (in->mode == RECORD_RESUME || (in->mode == RECORD_REHEARSE && errno == ENOENT)) {
-		close(fd.fd);
+		close(fd->fd);
 		return true;
 	}
-	return fail(in, "TCP connection %u of %s can't be taken over: %s", fd.index, fd.slot,
+	return fail(in, "TCP connection %u of %s can't be taken over: %s", fd->index, fd->slot,
 		    strerror(errno));
 }
 
+/* One that closed since is no holder, no connection any more; closed by the image that failed, its
+ * number may be one of our own by now. */
 static bool each_fd(struct inheriting *in, bool sessions,
-		    bool (*take)(struct inheriting *in, const struct handover_item *item))
+		    bool (*take)(struct inheriting *in, const struct handover_fd *fd))
 {
-	const struct record *record = in->record;
-	struct handover_item item;
 	struct handover_fd fd;
+	char why[160];
 	size_t at = 0;
 
-	while (handover_next(record->data, record->size, &at, &item)) {
-		if (item.tag != HANDOVER_FD)
+	while (record_next_fd(in->record, &at, &fd)) {
+		if ((fd.role == ROLE_TCP) != sessions ||
+		    (may_be_gone(in, &fd) && !fdprint_check(&fd, why)))
 			continue;
-		handover_get(&item, &fd, sizeof(fd));
-		if ((fd.role == ROLE_TCP) == sessions && !take(in, &item))
+		if (!take(in, &fd))
 			return false;
 	}
 	return true;

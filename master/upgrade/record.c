@@ -344,19 +344,28 @@ void record_close(struct record *record)
 	record->data = NULL;
 }
 
-void record_close_on_exec(const struct record *record, bool wanted)
+bool record_next_fd(const struct record *record, size_t *at, struct handover_fd *fd_r)
 {
 	struct handover_item item;
+
+	while (handover_next(record->data, record->size, at, &item)) {
+		if (item.tag != HANDOVER_FD)
+			continue;
+		handover_get(&item, fd_r, sizeof(*fd_r));
+		fd_r->slot[sizeof(fd_r->slot) - 1] = '\0';
+		return true;
+	}
+	return false;
+}
+
+void record_close_on_exec(const struct record *record, bool wanted)
+{
 	struct handover_fd fd;
 	size_t at = 0;
 
-	while (handover_next(record->data, record->size, &at, &item)) {
-		if (item.tag != HANDOVER_FD)
-			continue;
-		handover_get(&item, &fd, sizeof(fd));
+	while (record_next_fd(record, &at, &fd))
 		if (fcntl(fd.fd, F_SETFD, wanted ? FD_CLOEXEC : 0) != 0)
 			continue; /* it closed since */
-	}
 	fcntl(record->fd, F_SETFD, wanted ? FD_CLOEXEC : 0);
 }
 

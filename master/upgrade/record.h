@@ -40,6 +40,10 @@ enum record_mode {
 bool record_inherit(struct master *master, const struct record *record, enum record_mode mode,
 		    char why_r[256]);
 
+/* The next descriptor of the record from *AT on (0: the first), its texts terminated. False: no
+ * more. */
+bool record_next_fd(const struct record *record, size_t *at, struct handover_fd *fd_r);
+
 /* Puts the mark that closes descriptors at an exec on all of the record (WANTED), or takes it off;
  * those that closed since are left out. */
 void record_close_on_exec(const struct record *record, bool wanted);

@@ -129,17 +129,12 @@ static bool is_former(const struct master *master, const struct handover_fd *fd)
 /* What only the image before needed. */
 static void close_former(const struct master *master)
 {
-	struct handover_item item;
 	struct handover_fd fd;
 	size_t at = 0;
 
-	while (handover_next(take.record.data, take.record.size, &at, &item)) {
-		if (item.tag != HANDOVER_FD)
-			continue;
-		handover_get(&item, &fd, sizeof(fd));
+	while (record_next_fd(&take.record, &at, &fd))
 		if (is_former(master, &fd))
 			close(fd.fd);
-	}
 	record_close(&take.record);
 	close(take.way.record);
 }

@@ -255,6 +255,24 @@ static enum store_error store_open_steps(struct store *store, bool *set_aside_r,
 	return error;
 }
 
+/* With texts of its own, not open yet; NULL with a sentence. */
+static struct store *store_make(const struct store_config *config, char error_r[256])
+{
+	struct store *store = calloc(1, sizeof(*store));
+
+	if (!store || strlen(config->path) >= sizeof(store->path)) {
+		store_say(error_r, "%s", store ? "the path of the store is too long" : "no memory");
+		free(store);
+		return NULL;
+	}
+	store->config = *config;
+	snprintf(store->path, sizeof(store->path), "%s", config->path);
+	snprintf(store->slot, sizeof(store->slot), "%s", config->slot ? config->slot : "");
+	store->config.path = store->path;
+	store->config.slot = store->slot;
+	return store;
+}
+
 enum store_error store_open(struct store **store_r, const struct store_config *config,
 			    bool *set_aside_r, char error_r[256])
 {
@@ -264,17 +282,9 @@ enum store_error store_open(struct store **store_r, const struct store_config *c
 
 	*store_r = NULL;
 	error_r[0] = '\0';
-	store = calloc(1, sizeof(*store));
-	if (!store || strlen(config->path) >= sizeof(store->path)) {
-		store_say(error_r, "%s", store ? "the path of the store is too long" : "no memory");
-		free(store);
+	store = store_make(config, error_r);
+	if (!store)
 		return STORE_FAILED;
-	}
-	store->config = *config;
-	snprintf(store->path, sizeof(store->path), "%s", config->path);
-	snprintf(store->slot, sizeof(store->slot), "%s", config->slot ? config->slot : "");
-	store->config.path = store->path;
-	store->config.slot = store->slot;
 	error = store_open_steps(store, &set_aside, error_r);
 	if (set_aside_r)
 		*set_aside_r = set_aside;
@@ -290,17 +300,12 @@ enum store_error store_open(struct store **store_r, const struct store_config *c
 enum store_error store_peek(const struct store_config *config, unsigned *edition_r,
 			    char error_r[256])
 {
-	struct store *store = calloc(1, sizeof(*store));
+	struct store *store = store_make(config, error_r);
 	bool good;
 	int rc;
 
-	if (!store || strlen(config->path) >= sizeof(store->path)) {
-		store_say(error_r, "%s", store ? "the path of the store is too long" : "no memory");
-		free(store);
+	if (!store)
 		return STORE_FAILED;
-	}
-	store->config = *config;
-	snprintf(store->path, sizeof(store->path), "%s", config->path);
 	rc = env_try_open(store);
 	if (rc)
 		store_say(error_r, "can't open the store %.160s: %s", store->path,
