@@ -62,6 +62,7 @@ static const struct rule rules[] = {
 	{MSG_RELEASED, FD_NONE, sizeof(struct msg_release), sizeof(struct msg_release), "released"},
 	{MSG_SCHEMED, FD_NONE, sizeof(struct msg_schema), sizeof(struct msg_schema), "schemed"},
 	{MSG_CLOSED, FD_NONE, sizeof(struct msg_closed), sizeof(struct msg_closed), "closed"},
+	{MSG_LIST, FD_ONE, sizeof(struct msg_list), sizeof(struct msg_list), "list"},
 	{MSG_DATA, FD_NONE, 0, MSG_BODY_MAX, "data"},
 	{MSG_DONE, FD_NONE, sizeof(struct msg_done), sizeof(struct msg_done), "done"},
 };

@@ -47,6 +47,7 @@ enum msg_type {
 	MSG_RELEASED = 21, /* struct msg_release: not read any more, what was read is handled */
 	MSG_SCHEMED = 22,  /* struct msg_schema: done, or `error` says why not (keeper) */
 	MSG_CLOSED = 23,   /* struct msg_closed: a TCP connection is over, give it up */
+	MSG_LIST = 26,	   /* struct msg_list + sealed memfd: a compiled list, for all who use it (data) */
 	/* shackctl <-> master, keeper; the request goes up as MSG_REQUEST without a descriptor */
 	MSG_DATA = 32, /* a piece of the answer's text */
 	MSG_DONE = 33, /* struct msg_done: the end of the answer */
@@ -69,6 +70,8 @@ enum msg_fd_role {
 	FD_RING = 13,	      /* the slot's in-flight ring, read-write */
 	FD_TABLE = 14,	      /* the slot's table of TCP sessions, read-write */
 	FD_TCP = 15,	      /* a connection from the vault; INDEX = its place in the table */
+	FD_LIST = 16,	      /* compiled list, read-only and sealed; INDEX = enum list_kind. The one
+			       * that came before is void */
 };
 
 struct msg_fd {
@@ -158,6 +161,11 @@ struct msg_crash {
 struct msg_closed {
 	uint64_t session;
 	uint16_t index; /* its place in the table */
+};
+
+struct msg_list {
+	uint16_t index; /* enum list_kind */
+	uint16_t reserved[3];
 };
 
 struct msg_done {

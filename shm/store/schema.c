@@ -71,7 +71,8 @@ static bool record_take(const void *data, size_t length, void *record_r, size_t 
 
 bool client_record_check(const void *data, size_t length, struct client_record *record_r)
 {
-	const unsigned flags = CLIENT_PROVEN | CLIENT_STATIC | CLIENT_PKTINFO;
+	const unsigned flags = CLIENT_PROVEN | CLIENT_STATIC | CLIENT_PKTINFO | CLIENT_FIXED |
+			       CLIENT_AUX | CLIENT_OPTIONED;
 
 	return record_take(data, length, record_r, sizeof(*record_r)) &&
 	       !(record_r->flags & ~flags) && record_r->dgid <= DGID_MAX &&
@@ -88,7 +89,7 @@ static bool stream_key_ok(const struct stream_record *record)
 
 bool stream_record_check(const void *data, size_t length, struct stream_record *record_r)
 {
-	const unsigned flags = STREAM_MUTED | STREAM_LOCAL | STREAM_LATE;
+	const unsigned flags = STREAM_MUTED | STREAM_LOCAL | STREAM_LATE | STREAM_PARROT;
 
 	return record_take(data, length, record_r, sizeof(*record_r)) &&
 	       !(record_r->flags & ~flags) && record_r->dgid <= DGID_MAX && record_r->id > 0 &&
@@ -123,12 +124,22 @@ const char *block_reason_name(unsigned reason)
 
 bool event_has_note(unsigned type)
 {
-	return type == EVENT_CONFIG_RELOAD || type == EVENT_UPGRADE;
+	return type == EVENT_CONFIG_RELOAD || type == EVENT_UPGRADE || type == EVENT_LIST_LOADED;
 }
 
 unsigned event_type_edition(unsigned type)
 {
-	return event_has_note(type) ? 2 : 1;
+	switch (type) {
+	case EVENT_STREAM_META:
+	case EVENT_STREAM_BUSY:
+	case EVENT_LIST_LOADED:
+		return 3;
+	case EVENT_CONFIG_RELOAD:
+	case EVENT_UPGRADE:
+		return 2;
+	default:
+		return 1;
+	}
 }
 
 static bool event_texts_ok(const struct event_record *record)
@@ -145,7 +156,7 @@ static bool event_texts_ok(const struct event_record *record)
 
 bool event_record_check(const void *data, size_t length, struct event_record *record_r)
 {
-	const unsigned flags = STREAM_MUTED | STREAM_LOCAL | STREAM_LATE;
+	const unsigned flags = STREAM_MUTED | STREAM_LOCAL | STREAM_LATE | STREAM_PARROT;
 
 	return record_take(data, length, record_r, sizeof(*record_r)) &&
 	       *event_type_name(record_r->type) != '?' &&
@@ -185,6 +196,10 @@ const char *event_type_name(unsigned type)
 		return SCHEMA_VERSION >= 2 ? "config.reload" : "?";
 	case EVENT_UPGRADE:
 		return SCHEMA_VERSION >= 2 ? "upgrade" : "?";
+	case EVENT_STREAM_BUSY:
+		return SCHEMA_VERSION >= 3 ? "stream.busy" : "?";
+	case EVENT_LIST_LOADED:
+		return SCHEMA_VERSION >= 3 ? "list.loaded" : "?";
 	default:
 		return "?";
 	}
@@ -200,8 +215,10 @@ const char *event_reason_name(unsigned reason)
 		[REASON_WATCHDOG] = "watchdog",	  [REASON_TIMEOUT] = "timeout",
 		[REASON_BLOCKED] = "blocked",	  [REASON_RADIO] = "radio",
 		[REASON_OPTIONS] = "options",	  [REASON_LIST] = "list",
-		[REASON_DATA] = "data",
-		[REASON_CALL] = "call",		  [REASON_FAILED] = "failed",
+		[REASON_HOME] = "home",		  [REASON_LISTED] = "listed",
+		[REASON_DATA] = "data",		  [REASON_CALL] = "call",
+		[REASON_GATEWAY] = "gateway",	  [REASON_ADDRESS] = "address",
+		[REASON_SERIAL] = "serial",	  [REASON_FAILED] = "failed",
 	};
 
 	if (reason >= sizeof(names) / sizeof(names[0]) || !names[reason])

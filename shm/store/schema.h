@@ -20,7 +20,7 @@
 
 /* The edition of the stores that this build makes, and the oldest that it can serve with. */
 #ifndef SCHEMA_VERSION
-#define SCHEMA_VERSION 2 /* since 2: events config.reload and upgrade */
+#define SCHEMA_VERSION 3 /* since 2: events config.reload and upgrade; since 3: what says so below */
 #endif
 #define SCHEMA_OLDEST 1
 #define RECORD_VERSION 1 /* what the record modules write into `version` of every record */
@@ -44,6 +44,10 @@ enum client_flag {
 	CLIENT_PROVEN = 1,  /* polled again, or sent a frame: nobody's forged address */
 	CLIENT_STATIC = 2,  /* DG-ID nailed by its name: no change by radio */
 	CLIENT_PKTINFO = 4, /* replies must name `local` as their source */
+	/* since edition 3 */
+	CLIENT_FIXED = 8,    /* DG-ID nailed by the home list */
+	CLIENT_AUX = 16,     /* linked on an auxiliary port: no change by radio */
+	CLIENT_OPTIONED = 32, /* its home came by its options, not from the home list */
 };
 
 struct client_record {
@@ -73,6 +77,7 @@ enum stream_flag {
 	STREAM_MUTED = 1, /* changed the DG-ID: reported, not relayed */
 	STREAM_LOCAL = 2, /* on the local DG-ID: reported, not relayed */
 	STREAM_LATE = 4,  /* opened without a header */
+	STREAM_PARROT = 8, /* recorded, and played back to its sender alone (since edition 3) */
 };
 
 struct stream_record {
@@ -118,6 +123,82 @@ struct block_record {
 bool block_record_check(const void *data, size_t length, struct block_record *record_r);
 const char *block_reason_name(unsigned reason);
 
+/* ---- tables since edition 3 ---- */
+
+#define POSITION_NONE INT32_MAX /* of latitude and longitude, which are in millionths of a degree */
+
+/* DG-ID that a gateway chose by radio. Key: its name, NUL-padded to CALL_MAX bytes, and the 16-byte
+ * address that it came from; all zero: from anywhere. In the durable store too. */
+struct saved_record {
+	uint8_t version;
+	uint8_t dgid;
+	uint8_t reserved[6];
+	uint64_t when; /* clock_real of the choice */
+};
+
+/* A gateway that is away from its home DG-ID. Key: its client_key. */
+struct away_record {
+	uint8_t version;
+	uint8_t reserved[3];
+	uint32_t client; /* id */
+	uint64_t heard;	 /* clock_mono of its last frame, or of its move */
+};
+
+/* The last transmissions of a caller, for wild PTT. Key: the base call, as of a block. */
+#define PTT_STARTS 16
+struct ptt_record {
+	uint8_t version;
+	uint8_t count; /* of `start` */
+	uint8_t reserved[6];
+	uint64_t start[PTT_STARTS]; /* clock_mono, oldest first */
+};
+
+/* What a gateway says of itself (YSFI). Key: its client_key; goes with the client. */
+struct info_record {
+	uint8_t version;
+	uint8_t reserved[3];
+	uint32_t rx_hz, tx_hz;
+	char locator[7];
+	char town[21];
+	char type[13];
+	char id[18];
+	uint8_t reserved_too;
+};
+
+/* What the frames of an open stream told so far. Key: the stream's id, big-endian; goes with the
+ * stream. Texts are empty, or ten characters that are not trimmed. */
+struct meta_record {
+	uint8_t version;
+	uint8_t radio; /* code of the model, 0: unknown */
+	uint8_t reserved[2];
+	uint32_t stream;
+	int32_t latitude, longitude;
+	char csd_dest[CALL_MAX], csd_source[CALL_MAX]; /* of the header; empty: it was damaged */
+	char uplink[CALL_MAX], downlink[CALL_MAX];
+	char rem12[CALL_MAX], rem34[CALL_MAX];
+	uint8_t reserved_too[6];
+};
+
+/* A subscriber of the dashboard protocol. Key: 16-byte address, port (big-endian), listener
+ * (big-endian): a client_key. */
+struct dashboard_record {
+	uint8_t version;
+	uint8_t reserved[7];
+	uint64_t since;	 /* clock_mono */
+	uint64_t pinged; /* clock_mono of the last sign of life */
+	uint8_t local[16]; /* the address of ours that it speaks to */
+};
+
+/* A station that sent its position. Key: the base call, as of a block. */
+struct station_record {
+	uint8_t version;
+	uint8_t radio;
+	uint8_t reserved[6];
+	int32_t latitude, longitude;
+	uint64_t reported;  /* clock_mono when it last went out; 0: not yet */
+	uint64_t heard_real; /* clock_real */
+};
+
 /* Events: what changed, written in the same transaction as the change. Numbers are for ever. */
 enum event_type {
 	EVENT_CLIENT_LINK = 1,
@@ -126,6 +207,7 @@ enum event_type {
 	EVENT_STREAM_START = 10,
 	EVENT_STREAM_META = 11,
 	EVENT_STREAM_END = 12,
+	EVENT_STREAM_BUSY = 13, /* a header that lost: the DG-ID was taken (since edition 3) */
 	EVENT_ACCESS_REFUSED = 20,
 	EVENT_BLOCK_ADD = 21,
 	EVENT_BLOCK_REMOVE = 22,
@@ -133,6 +215,7 @@ enum event_type {
 	EVENT_SLOT_DOWN = 41,
 	EVENT_CONFIG_RELOAD = 50, /* since edition 2, as the next one */
 	EVENT_UPGRADE = 51,
+	EVENT_LIST_LOADED = 60, /* since edition 3; REASON_FAILED: the former one stays */
 };
 
 /* The oldest edition of the stores in which there are events of this TYPE. */
@@ -154,12 +237,27 @@ enum event_reason {
 	REASON_RADIO = 20,   /* DG-ID changed by radio */
 	REASON_OPTIONS = 21, /* DG-ID changed by the gateway's options */
 	REASON_LIST = 22,    /* its DG-ID left dgid.list */
+	REASON_HOME = 23,    /* went back to its home DG-ID (since edition 3) */
+	REASON_LISTED = 24,  /* DG-ID given by the home list (since edition 3) */
 	REASON_DATA = 30,  /* access: Wires-X query */
 	REASON_CALL = 31,  /* access: callsign rule or block */
+	/* since edition 3 */
+	REASON_GATEWAY = 32, /* access: the gateway may only listen */
+	REASON_ADDRESS = 33, /* access: so may the gateways of its address */
+	REASON_SERIAL = 34,  /* access: serial of the radio */
 	REASON_FAILED = 40, /* reload, upgrade: refused, undone or rolled back */
 };
 
 #define EVENT_NOTE_MAX 64
+
+/* What a stream.meta tells. */
+enum event_meta {
+	META_CALLS = 1,	   /* text[0..3]: dest, source, uplink, downlink of the header */
+	META_REM12 = 2,	   /* text[0]: downlink id and uplink id */
+	META_REM34 = 3,	   /* text[0]: station id and radio id */
+	META_RADIO = 4,	   /* `radio` */
+	META_POSITION = 5, /* `latitude`, `longitude`, and `radio` as far as known */
+};
 
 /* One layout for all events; fields that a type does not use are zero. */
 struct event_record {
@@ -187,14 +285,30 @@ struct event_record {
 			char gateway[CALL_MAX];
 			char source[CALL_MAX];
 			char dest[CALL_MAX];
-			char call[CALL_MAX]; /* blocks: base call; slot.down: how it hung, or empty */
+			char call[CALL_MAX]; /* blocks: base call; slot.down: how it hung, or empty;
+					      * stream.start: tag of the frames */
 		};
-		char note[EVENT_NOTE_MAX]; /* config.reload, upgrade: for people */
+		char note[EVENT_NOTE_MAX]; /* config.reload, upgrade, list.loaded: for people */
+		struct {
+			uint8_t meta_reserved[20];
+			char text[4][CALL_MAX]; /* stream.meta */
+		};
 	};
-	uint64_t until;	     /* blocks: clock_real; BLOCK_FOREVER */
-	uint64_t block_until; /* blocks: clock_mono */
+	union {
+		struct {
+			uint64_t until;	     /* blocks: clock_real; BLOCK_FOREVER */
+			uint64_t block_until; /* blocks: clock_mono */
+		};
+		struct { /* stream.meta, stream.end (since edition 3) */
+			int32_t latitude, longitude; /* POSITION_NONE, or zero both: unknown */
+			uint32_t position_reserved[2];
+		};
+	};
 	uint8_t block_reason;
-	uint8_t reserved[7];
+	uint8_t meta;	 /* stream.meta: enum event_meta */
+	uint8_t radio;	 /* stream.meta, stream.end: code of the model */
+	uint8_t fich[4]; /* stream.start: information bytes of the header */
+	uint8_t reserved;
 };
 
 /* Does the type carry a note instead of a gateway and its call? */

@@ -53,7 +53,7 @@ static void test_client(void **state)
 	record.reserved = 0xff;
 	assert_true(client_record_check(&record, sizeof(record), &out));
 	REFUSED(client, good_client(), r.version = 2);
-	REFUSED(client, good_client(), r.flags = 8);
+	REFUSED(client, good_client(), r.flags = 64);
 	REFUSED(client, good_client(), r.dgid = 128);
 	REFUSED(client, good_client(), r.home_dgid = 128);
 	REFUSED(client, good_client(), r.id = 0);
@@ -68,7 +68,7 @@ static void test_stream(void **state)
 {
 	(void)state;
 	REFUSED(stream, good_stream(), r.version = 0);
-	REFUSED(stream, good_stream(), r.flags = 8);
+	REFUSED(stream, good_stream(), r.flags = 16);
 	REFUSED(stream, good_stream(), r.dgid = 200);
 	REFUSED(stream, good_stream(), r.id = 0);
 	REFUSED(stream, good_stream(), r.id = STREAM_ID_MAX + 1);
