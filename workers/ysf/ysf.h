@@ -50,6 +50,14 @@ struct call {
 	uint8_t header[FRAME_SIZE];
 };
 
+/* A frame outside an open call: who asks for one, and with what. */
+struct attempt {
+	struct gateway *gateway;
+	struct ring_entry *in;
+	const struct fich *fich;
+	bool late; /* no header, but good frames in a row */
+};
+
 /* A fan-out under way: one frame to all listeners' fans of a DG-ID. What a successor needs of it is
  * in the ring. */
 struct relay {
@@ -239,6 +247,17 @@ void replies_send(struct ysf *ysf, struct replies *replies);
 
 /* ---- voice.c: frames ---- */
 bool voice_frame(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway);
+/* A frame of CALL to its listeners. */
+void voice_pass_on(struct ysf *ysf, struct call *call, struct ring_entry *in);
+
+/* ---- admit.c: the access check ---- */
+/* False: refused, counted and told about. */
+bool admit(struct ysf *ysf, const struct attempt *attempt);
+
+/* ---- opening.c: a call begins ---- */
+/* Opens the call that is asked for and relays its first frame, or says why not. False: has to wait for
+ * the gate. */
+bool opening(struct ysf *ysf, struct attempt *attempt);
 
 /* ---- relay.c: frames out ---- */
 /* Sends the frame ENTRY to all on DGID but SKIP (may be NULL); ENTRY is in state THEN when all have
