@@ -83,7 +83,7 @@ static bool is_path(const struct option_def *option, const struct value *value)
 {
 	if (option->type == CONF_LOG)
 		return strcmp(value->text, "stderr") != 0 && strcmp(value->text, "syslog") != 0;
-	return option->type == CONF_PATH;
+	return option->type == CONF_PATH && value->text[0] != '\0';
 }
 
 /* TEXT as VALUE_R, paths absolute. Returns -1 with a sentence in WHY. */
@@ -256,6 +256,26 @@ static void check_dgids(struct load *load)
 		      "%d is not in dgid.list (add it there, or 0 for none)", (int)local);
 }
 
+static void check_parrot(struct load *load)
+{
+	int64_t parrot = value_of(load, CONF_DGID_PARROT)->number;
+
+	if (parrot == 0)
+		return;
+	if (sound(load, CONF_DGID_PARROT, CONF_DGID_LIST) &&
+	    !conf_dgid_in(&value_of(load, CONF_DGID_LIST)->dgids, (unsigned)parrot))
+		clash(load, CONF_DGID_PARROT, CONF_DGID_LIST,
+		      "%d is not in dgid.list (add it there, or 0 for none)", (int)parrot);
+	if (sound(load, CONF_DGID_PARROT, CONF_DGID_LOCAL) &&
+	    value_of(load, CONF_DGID_LOCAL)->number == parrot)
+		clash(load, CONF_DGID_PARROT, CONF_DGID_LOCAL,
+		      "%d is dgid.local too (choose another, or 0 for none)", (int)parrot);
+	if (sound(load, CONF_DGID_PARROT, CONF_DGID_DEFAULT) &&
+	    value_of(load, CONF_DGID_DEFAULT)->number == parrot)
+		clash(load, CONF_DGID_PARROT, CONF_DGID_DEFAULT,
+		      "%d is dgid.default too (choose another, or 0 for none)", (int)parrot);
+}
+
 static void check_directories(struct load *load)
 {
 	const char *shm = value_of(load, CONF_SERVER_SHM_DIR)->text;
@@ -386,6 +406,7 @@ static void finish(struct load *load, const struct config_request *request)
 	for (size_t i = 0; i < request->sets; i++)
 		set_from_flag(load, request->set[i]);
 	check_dgids(load);
+	check_parrot(load);
 	check_directories(load);
 	check_upgrade_key(load);
 	resolve(load);

@@ -34,7 +34,9 @@ static const char *range_text(const struct option_def *option, char *buf, size_t
 	size_t len = 0;
 
 	buf[0] = '\0';
-	if (option->type == CONF_TEXT && option->max[0] != '\0')
+	if (option_may_be_empty(option) && option->min[0] != '\0')
+		snprintf(buf, size, "may be empty");
+	else if (option->type == CONF_TEXT && option->max[0] != '\0')
 		snprintf(buf, size, "up to %s bytes", option->max);
 	else if (option->max[0] != '\0')
 		snprintf(buf, size, "%s to %s", option->min, option->max);

@@ -88,6 +88,13 @@ const struct option_def *option_nearest(const char *section, const char *name)
 	return nearest;
 }
 
+bool option_may_be_empty(const struct option_def *option)
+{
+	if (option->type == CONF_PATH || option->type == CONF_LISTEN)
+		return strcmp(option->min, "empty") == 0;
+	return option->type == CONF_TEXT || option->type == CONF_AUX;
+}
+
 const char *option_type_name(enum conf_type type)
 {
 	static const char *const names[] = {
@@ -105,6 +112,7 @@ const char *option_type_name(enum conf_type type)
 		[CONF_DGID] = "DG-ID",
 		[CONF_DGID_SET] = "list of DG-IDs",
 		[CONF_LISTEN] = "list of addresses",
+		[CONF_AUX] = "list of DG-IDs with ports",
 	};
 
 	return names[type];

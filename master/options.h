@@ -46,6 +46,9 @@ const char *option_nearest_section(const char *section);
  * Never NULL. */
 const struct option_def *option_nearest(const char *section, const char *name);
 
+/* May it be written without a value? */
+bool option_may_be_empty(const struct option_def *option);
+
 /* "text", "duration" ...: the type for manual and messages. */
 const char *option_type_name(enum conf_type type);
 

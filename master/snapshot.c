@@ -46,6 +46,9 @@ static const void *bytes_of(const struct option_def *option, const struct value 
 	case CONF_LISTEN:
 		*length_r = value->listens * sizeof(value->listen[0]);
 		return value->listen;
+	case CONF_AUX:
+		*length_r = value->auxes * sizeof(value->aux[0]);
+		return value->aux;
 	default:
 		*length_r = sizeof(value->number);
 		return &value->number;

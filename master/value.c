@@ -139,8 +139,6 @@ static int parse_text(const struct work *work)
 
 static int parse_path(const struct work *work)
 {
-	if (work->text[0] == '\0')
-		return fail(work, "must not be empty (a path)");
 	text_copy(work->value->text, CONF_TEXT_MAX, work->text);
 	return 0;
 }
@@ -276,6 +274,35 @@ static int add_listeners(const struct work *work, char *item)
 	return 0;
 }
 
+/* DG-ID:PORT. */
+static int add_aux(const struct work *work, char *item)
+{
+	struct value *value = work->value;
+	char *colon = strchr(item, ':');
+	int64_t dgid, port;
+	bool ok = colon != NULL;
+
+	if (ok)
+		*colon = '\0';
+	ok = ok && dgid_read(text_trim(item), &dgid) &&
+	     text_number(text_trim(colon + 1), &port) == 0 && port >= 0 && port <= UINT16_MAX;
+	if (colon != NULL)
+		*colon = ':';
+	if (!ok)
+		return fail(work, "\"%.60s\" is not DG-ID:PORT (such as 41:42397)", item);
+	for (size_t i = 0; i < value->auxes; i++) {
+		if (value->aux[i].dgid == dgid)
+			return fail(work, "DG-ID %d has two ports (give it one)", (int)dgid);
+		if (value->aux[i].port == port && port != 0)
+			return fail(work, "port %d has two DG-IDs (give it one)", (int)port);
+	}
+	if (value->auxes == CONF_AUX_MAX)
+		return fail(work, "has more than %d ports", CONF_AUX_MAX);
+	value->aux[value->auxes++] =
+		(struct conf_aux){.dgid = (uint16_t)dgid, .port = (uint16_t)port};
+	return 0;
+}
+
 /* ---- all ----------------------------------------------------------------------------------- */
 
 /* What no value may be, whatever its type: it could not be written into a file and read back. */
@@ -317,6 +344,8 @@ static int parse_by_type(const struct work *work)
 		return parse_list(work, add_dgids);
 	case CONF_LISTEN:
 		return parse_list(work, add_listeners);
+	case CONF_AUX:
+		return parse_list(work, add_aux);
 	default:
 		return parse_number(work);
 	}
@@ -331,7 +360,9 @@ int value_parse(const struct option_def *option, const char *text, struct value 
 	memset(value_r, 0, sizeof(*value_r));
 	if (check_form(&work) < 0)
 		return -1;
-	if (*text == '\0' && option->type != CONF_TEXT)
+	if (*text == '\0' && option_may_be_empty(option))
+		return 0;
+	if (*text == '\0')
 		return fail(&work, "must not be empty (%s)", option_type_name(option->type));
 	if (parse_by_type(&work) == 0)
 		return 0;
@@ -389,6 +420,16 @@ static void print_listens(const struct value *value, char *buf, size_t size)
 	}
 }
 
+static void print_auxes(const struct value *value, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < value->auxes && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%s%u:%u", i > 0 ? "," : "",
+					value->aux[i].dgid, value->aux[i].port);
+}
+
 const char *value_print(const struct option_def *option, const struct value *value, char *buf,
 			size_t size)
 {
@@ -415,6 +456,9 @@ const char *value_print(const struct option_def *option, const struct value *val
 		break;
 	case CONF_LISTEN:
 		print_listens(value, buf, size);
+		break;
+	case CONF_AUX:
+		print_auxes(value, buf, size);
 		break;
 	default:
 		text_copy(buf, size, value->text);

@@ -6,7 +6,8 @@
  * OWNER     master
  * CONTRACT  pure; no file access, no name lookups. Paths stay as they are given here; config makes
  *           them absolute.
- * LIMITS    CONF_TEXT_MAX - 1 bytes a text, CONF_LISTEN_MAX addresses a listen key
+ * LIMITS    CONF_TEXT_MAX - 1 bytes a text, CONF_LISTEN_MAX addresses a listen key,
+ *           CONF_AUX_MAX auxiliary ports
  */
 #ifndef SHACKD_MASTER_VALUE_H
 #define SHACKD_MASTER_VALUE_H
@@ -28,6 +29,8 @@ struct value {
 	struct conf_dgids dgids;
 	size_t listens;
 	struct addr listen[CONF_LISTEN_MAX];
+	size_t auxes;
+	struct conf_aux aux[CONF_AUX_MAX];
 	char text[CONF_TEXT_MAX]; /* TEXT, PATH, LOG, LEVEL, CHOICE */
 };
 

@@ -37,6 +37,7 @@ enum form {
 	FORM_TEXT,
 	FORM_DGIDS,
 	FORM_LISTEN,
+	FORM_AUX,
 };
 
 static enum form form_of(enum conf_key key)
@@ -51,6 +52,8 @@ static enum form form_of(enum conf_key key)
 		return FORM_DGIDS;
 	case CONF_LISTEN:
 		return FORM_LISTEN;
+	case CONF_AUX:
+		return FORM_AUX;
 	default:
 		return FORM_NUMBER;
 	}
@@ -82,6 +85,9 @@ static bool entry_ok(const struct conf_header *header, enum conf_key key)
 	case FORM_LISTEN:
 		return entry->length % sizeof(struct addr) == 0 &&
 		       entry->length / sizeof(struct addr) <= CONF_LISTEN_MAX;
+	case FORM_AUX:
+		return entry->length % sizeof(struct conf_aux) == 0 &&
+		       entry->length / sizeof(struct conf_aux) <= CONF_AUX_MAX;
 	}
 	return false;
 }
@@ -170,6 +176,11 @@ const struct addr *conf_listener(const struct conf *conf, unsigned index)
 	if (index >= CONF_LISTEN_MAX || !(conf->header->listeners >> index & 1))
 		return NULL;
 	return &conf->header->listener[index];
+}
+
+uint8_t conf_listener_dgid(const struct conf *conf, unsigned index)
+{
+	return conf_listener(conf, index) != NULL ? conf->header->listener_dgid[index] : 0;
 }
 
 const struct addr *conf_listen(const struct conf *conf, enum conf_key key, size_t *count_r)

@@ -17,9 +17,10 @@
 #include "shm/addr.h"
 
 #define CONF_MAGIC	0x53484b43U
-#define CONF_VERSION	2
+#define CONF_VERSION	3
 #define CONF_TEXT_MAX	512
 #define CONF_LISTEN_MAX 64
+#define CONF_AUX_MAX	32
 
 /* Every key, in the order of the sample file. */
 enum conf_key {
@@ -44,6 +45,13 @@ enum conf_type {
 	CONF_DGID,     /* int64_t 1..99 */
 	CONF_DGID_SET, /* struct conf_dgids */
 	CONF_LISTEN,   /* array of struct addr, "*" expanded to both families */
+	CONF_AUX,      /* array of struct conf_aux */
+};
+
+/* An auxiliary port: who links there gets DGID. */
+struct conf_aux {
+	uint16_t dgid; /* 1..99 */
+	uint16_t port; /* 0: the kernel chooses */
 };
 
 /* A set of DG-IDs; bit n of word n / 64. */
@@ -66,6 +74,7 @@ struct conf_header {
 	uint32_t reserved;
 	uint64_t listeners;  /* bit n: there is a listener n */
 	struct addr listener[CONF_LISTEN_MAX]; /* as configured: a port may be 0 */
+	uint8_t listener_dgid[CONF_LISTEN_MAX]; /* 0: of ysf.listen, else of an auxiliary port */
 	struct conf_entry entry[];
 };
 
@@ -87,6 +96,8 @@ const struct addr *conf_listen(const struct conf *conf, enum conf_key key, size_
 /* What listener INDEX was configured as, or NULL when there is none: a listener keeps its index as
  * long as it lives, so that there may be gaps. */
 const struct addr *conf_listener(const struct conf *conf, unsigned index);
+/* 0: it belongs to ysf.listen (or is none); else the DG-ID of its auxiliary port. */
+uint8_t conf_listener_dgid(const struct conf *conf, unsigned index);
 
 static inline bool conf_dgid_in(const struct conf_dgids *set, unsigned dgid)
 {
