@@ -210,7 +210,7 @@ enum store_error clients_move(struct store_txn *txn, const struct client_key *ke
 }
 
 enum store_error clients_home(struct store_txn *txn, const struct client_key *key, uint8_t dgid,
-			      uint32_t seconds)
+			      uint32_t seconds, enum event_reason reason)
 {
 	struct client_record record;
 	enum store_error error;
@@ -224,7 +224,7 @@ enum store_error clients_home(struct store_txn *txn, const struct client_key *ke
 	old_dgid = record.dgid;
 	record.dgid = record.home_dgid = dgid;
 	record.home_time = seconds;
-	return client_moved(txn, key, &record, old_dgid, REASON_OPTIONS);
+	return client_moved(txn, key, &record, old_dgid, reason);
 }
 
 enum store_error clients_touch(struct store_txn *txn, const struct client_key *key, uint64_t polled,

@@ -38,8 +38,8 @@ const char *store_error_text(enum store_error error);
 
 /* Which of the stores (each its own directory, gate, events). */
 enum store_kind {
-	STORE_VOICE, /* volatile: clients streams blocks events */
-	STORE_STATE, /* durable: blocks */
+	STORE_VOICE, /* volatile: everything */
+	STORE_STATE, /* durable: blocks, saved DG-IDs */
 };
 
 struct store_config {
@@ -51,6 +51,10 @@ struct store_config {
 	uint32_t max_streams;
 	uint32_t max_blocks;
 	uint32_t max_events;
+	uint32_t max_saved; /* 0 in this one and the next: what design takes for granted */
+	uint32_t max_ptts;
+	uint32_t max_stations;
+	uint32_t max_dashboards;
 	struct page *page; /* for counters and the state word; may be NULL in tests */
 	const char *slot;  /* who we are: goes into events */
 	uint64_t generation;
@@ -85,6 +89,7 @@ struct store_txn {
 	struct store *store;
 	MDB_txn *mdb;
 	enum store_error error; /* the first one */
+	unsigned edition;	/* of the store; 0: not looked at yet, see store_edition */
 	bool writing;
 	bool changed_clients; /* what the commit has to bump; set by the record modules */
 	bool changed_streams;

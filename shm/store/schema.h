@@ -50,6 +50,9 @@ enum client_flag {
 	CLIENT_OPTIONED = 32, /* its home came by its options, not from the home list */
 };
 
+/* The flags that a store of EDITION knows. */
+unsigned client_flags(unsigned edition);
+
 struct client_record {
 	uint8_t version;
 	uint8_t flags;
@@ -66,6 +69,10 @@ struct client_record {
 };
 
 bool client_record_check(const void *data, size_t length, struct client_record *record_r);
+
+/* May its DG-ID change (T_HOLD 0)? Such listeners get the rewritten frame. One on an auxiliary port
+ * does not change it by radio all the same. */
+bool client_movable(const struct client_record *record);
 
 /* Key of a stream: its DG-ID, or STREAM_PRIVATE | client id for a call that nobody else may hear
  * (local DG-ID, muted first call after a DG-ID change) and that so keeps nobody out. */
@@ -189,6 +196,13 @@ struct dashboard_record {
 	uint8_t local[16]; /* the address of ours that it speaks to */
 };
 
+bool saved_record_check(const void *data, size_t length, struct saved_record *record_r);
+bool away_record_check(const void *data, size_t length, struct away_record *record_r);
+bool ptt_record_check(const void *data, size_t length, struct ptt_record *record_r);
+bool info_record_check(const void *data, size_t length, struct info_record *record_r);
+bool meta_record_check(const void *data, size_t length, struct meta_record *record_r);
+bool dashboard_record_check(const void *data, size_t length, struct dashboard_record *record_r);
+
 /* A station that sent its position. Key: the base call, as of a block. */
 struct station_record {
 	uint8_t version;
@@ -198,6 +212,8 @@ struct station_record {
 	uint64_t reported;  /* clock_mono when it last went out; 0: not yet */
 	uint64_t heard_real; /* clock_real */
 };
+
+bool station_record_check(const void *data, size_t length, struct station_record *record_r);
 
 /* Events: what changed, written in the same transaction as the change. Numbers are for ever. */
 enum event_type {
@@ -247,6 +263,9 @@ enum event_reason {
 	REASON_SERIAL = 34,  /* access: serial of the radio */
 	REASON_FAILED = 40, /* reload, upgrade: refused, undone or rolled back */
 };
+
+/* The oldest edition of the stores that knows this REASON. */
+unsigned event_reason_edition(unsigned reason);
 
 #define EVENT_NOTE_MAX 64
 

@@ -15,7 +15,8 @@
 
 enum store_error streams_get(struct store_txn *txn, uint32_t key, struct stream_record *record_r);
 
-/* Opens: gives RECORD an id and a free lane, stores it under record->key, writes stream.start.
+/* Opens: gives RECORD an id and a free lane, stores it under record->key, writes stream.start (with
+ * its tag and its FICH).
  * STORE_EXISTS: the key is taken. STORE_LIMIT: all lanes are. */
 enum store_error streams_open(struct store_txn *txn, struct stream_record *record);
 
@@ -26,8 +27,9 @@ struct stream_totals {
 	uint64_t last; /* clock_mono of the newest frame; 0: unknown */
 };
 
-/* Closes the stream under KEY if it is still the one with ID; writes stream.end. STORE_NOT_FOUND
- * when it is gone or another. TOTALS may be NULL. */
+/* Closes the stream under KEY if it is still the one with ID; writes stream.end (with position and
+ * radio of its metas record, which goes). STORE_NOT_FOUND when it is gone or another. TOTALS may be
+ * NULL. */
 enum store_error streams_close(struct store_txn *txn, uint32_t key, uint32_t id,
 			       enum event_reason reason, const struct stream_totals *totals);
 

@@ -399,7 +399,8 @@ bool register_options(struct ysf *ysf, struct ring_entry *in, struct gateway *ga
 	struct store_txn *txn = gather(ysf);
 	if (txn == NULL)
 		return false;
-	if (clients_home(txn, &gateway->key, (uint8_t)dgid, OPTION_HOME_TIME) == STORE_OK)
+	if (clients_home(txn, &gateway->key, (uint8_t)dgid, OPTION_HOME_TIME, REASON_OPTIONS) ==
+	    STORE_OK)
 		ysf->registering->changes++;
 	register_flush(ysf);
 	return true;

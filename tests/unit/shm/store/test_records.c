@@ -139,11 +139,11 @@ static void test_client_home(void **state)
 	lab_enter(&lab);
 	lab_open(&lab);
 	begin(&lab, &txn);
-	assert_int_equal(clients_home(&txn, &key, 9, 900), STORE_NOT_FOUND);
+	assert_int_equal(clients_home(&txn, &key, 9, 900, REASON_OPTIONS), STORE_NOT_FOUND);
 	link_one(&txn, 1, PORT);
-	assert_int_equal(clients_home(&txn, &key, 128, 900), STORE_BAD_RECORD);
-	assert_int_equal(clients_home(&txn, &key, 9, 900), STORE_OK);
-	assert_int_equal(clients_home(&txn, &key, 50, 900), STORE_EXISTS);
+	assert_int_equal(clients_home(&txn, &key, 128, 900, REASON_OPTIONS), STORE_BAD_RECORD);
+	assert_int_equal(clients_home(&txn, &key, 9, 900, REASON_OPTIONS), STORE_OK);
+	assert_int_equal(clients_home(&txn, &key, 50, 900, REASON_OPTIONS), STORE_EXISTS);
 	assert_int_equal(clients_get(&txn, &key, &found), STORE_OK);
 	assert_int_equal(found.dgid, 9);
 	assert_int_equal(found.home_dgid, 9);
