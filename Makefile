@@ -31,7 +31,7 @@ CF       := -std=gnu11 -I. -I$(B) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(WARN) $(
 LF       := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now -Wl,--build-id
 
 # What each program is linked of. shackctl needs no store, and nobody but main.c knows all.
-SHM      := $(filter-out shm/fault.c,$(wildcard shm/*.c))
+SHM      := $(filter-out shm/fault.c shm/stamp.c,$(wildcard shm/*.c))
 STORE    := $(wildcard shm/store/*.c)
 CONF     := $(patsubst %,master/%.c,options inifile value config key dump flags version problems)
 
@@ -41,10 +41,16 @@ SHACKCTL := $(wildcard master/shackctl*.c) $(CONF) $(SHM)
 MASTER   := $(filter-out $(MAINS) $(wildcard master/shackctl*.c),$(wildcard master/*.c master/*/*.c))
 # A small TCP service and points to fail at, of test builds only.
 ONLYTEST := shm/fault.c workers/ysf/misbehave.c $(wildcard workers/line/*.c)
-WORKERS  := $(filter-out $(ONLYTEST),$(wildcard workers/*.c workers/*/*.c))
+# What a worker of any kind is made of, and the kinds that live in shackd-net, with their libraries.
+FRAME    := $(filter-out workers/roles%.c,$(wildcard workers/*.c))
+NET      := $(wildcard workers/data/*.c workers/link/*.c)
+WORKERS  := $(filter-out $(ONLYTEST) $(NET) workers/roles_net.c,$(wildcard workers/*.c workers/*/*.c))
 PARTS    := $(SHM) $(STORE) $(MASTER) $(WORKERS)
+ONE      := master/main.c $(PARTS)
+TWO      := workers/roles_net.c $(SHM) $(STORE) $(FRAME) $(NET)
 
 LIBS          := -llmdb -lsodium -linih -lev -lseccomp -ljansson -lpthread -lm
+LIBS_NET      := -llmdb -lsodium -lev -lseccomp -lcares -lpthread -lm
 LIBS_SHACKCTL := -linih -ljansson -lsodium
 
 obj      = $(patsubst %.c,$(B)/%.o,$(1))
@@ -58,11 +64,9 @@ FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: shackd shackctl
+all: shackd shackd-net shackctl
 
-shackd: $(B)/shackd $(B)/.here
-	@cp -f $< $@.new && mv -f $@.new $@
-shackctl: $(B)/shackctl $(B)/.here
+shackd shackd-net shackctl: %: $(B)/% $(B)/.here
 	@cp -f $< $@.new && mv -f $@.new $@
 
 # Switching between release and SAN= must put the other build's programs in place.
@@ -74,8 +78,21 @@ $(B)/.here: FORCE
 Q        := $(if $(V),,@)
 LINK      = $(if $(V),,@echo "  LINK $@" &&) $(CC) $(CF) -o $@ $^ $(LF)
 
-$(B)/shackd: $(call obj,master/main.c $(PARTS))
-	$(LINK) $(LIBS)
+# The two executables of a build, in DIR, of OBJECTS each; they know each other by the stamp.
+# $(call pair,DIR,OBJECTS of shackd,OBJECTS of shackd-net)
+define pair
+$(1)/shackd: $(2) $(1)/stamp.o
+	$$(LINK) $$(LIBS)
+$(1)/shackd-net: $(3) $(1)/stamp.o
+	$$(LINK) $$(LIBS_NET)
+$(1)/stamp.h: $(2) $(3)
+	@cat $$(sort $$^) | sha256sum | sed 's/^\(.\{32\}\).*/#define SHACKD_STAMP "\1"/' >$$@
+$(1)/stamp.o: CF := -I$(1) $(CF)
+$(1)/stamp.o: shm/stamp.c shm/stamp.h $(1)/stamp.h
+	$$(COMPILE)
+endef
+
+$(eval $(call pair,$(B),$(call obj,$(ONE)),$(call obj,$(TWO))))
 $(B)/shackctl: $(call obj,$(SHACKCTL))
 	$(LINK) $(LIBS_SHACKCTL)
 $(B)/mkdoc: $(call obj,$(MAKERS) $(CONF) $(SHM))
@@ -83,14 +100,13 @@ $(B)/mkdoc: $(call obj,$(MAKERS) $(CONF) $(SHM))
 
 # Builds to test with, of the same flags: the test build; one that knows the edition before ours of
 # the stores alone; and one that differs in its version, to upgrade to.
-TESTING  := $(B)/testing/shackd $(B)/schema1/shackd $(B)/next/shackd
-$(B)/testing/shackd: $(patsubst %.c,$(B)/testing/%.o,master/main.c $(PARTS) $(ONLYTEST))
-	$(LINK) $(LIBS)
-$(B)/schema1/shackd: $(patsubst %.c,$(B)/schema1/%.o,$(STORE)) \
-    $(call obj,$(filter-out $(STORE),master/main.c $(PARTS)))
-	$(LINK) $(LIBS)
-$(B)/next/shackd: $(B)/next/master/version.o $(call obj,$(filter-out master/version.c,master/main.c $(PARTS)))
-	$(LINK) $(LIBS)
+TESTING  := $(foreach build,testing schema1 next,$(B)/$(build)/shackd $(B)/$(build)/shackd-net)
+# Those of FILES that are in SPECIAL are compiled for BUILD, the others are ours.
+# $(call mixed,BUILD,FILES,SPECIAL)
+mixed     = $(patsubst %.c,$(B)/$(1)/%.o,$(filter $(3),$(2))) $(call obj,$(filter-out $(3),$(2)))
+$(eval $(call pair,$(B)/testing,$(call mixed,testing,$(ONE) $(ONLYTEST),%),$(call mixed,testing,$(TWO) shm/fault.c,%)))
+$(eval $(call pair,$(B)/schema1,$(call mixed,schema1,$(ONE),$(STORE)),$(call mixed,schema1,$(TWO),$(STORE))))
+$(eval $(call pair,$(B)/next,$(call mixed,next,$(ONE),master/version.c),$(call obj,$(TWO))))
 $(B)/testing/%.o: MARK := -DSHACKD_TEST
 $(B)/schema1/%.o: MARK := -DSCHEMA_VERSION=1
 $(B)/next/%.o:    MARK := -DSHACKD_NEXT
@@ -115,11 +131,11 @@ $(B)/version.h: FORCE
 # The simulator is another program: its truth must not be made of the product's own parts.
 $(B)/tests/unit/load/%: $(B)/tests/unit/load/%.o $(call obj,$(LOADLIB))
 	$(LINK) -lcmocka -lm
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(PARTS))
-	$(LINK) $(LIBS) -lcmocka
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
+	$(LINK) $(LIBS) -lcares -lcmocka
 $(LOAD): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(LOADLIB))
 	$(LINK) -lm
-$(B)/tests/fault/writer_kill: $(call obj,$(addprefix tests/fault/,writer_kill.c lib_model.c lib_steps.c) $(PARTS))
+$(B)/tests/fault/writer_kill: $(call obj,$(addprefix tests/fault/,writer_kill.c lib_model.c lib_steps.c) $(PARTS)) $(B)/stamp.o
 	$(LINK) $(LIBS)
 # Preloaded into the daemon, never sanitized: it stands between the daemon and the system.
 $(B)/tests/fault/failing.so: tests/fault/failing.c
@@ -127,13 +143,13 @@ $(B)/tests/fault/failing.so: tests/fault/failing.c
 	@echo "  LINK $@"
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -fPIC -shared -o $@ $< -ldl
 # The same targets without libFuzzer: replays the seeds and mutates them for a moment.
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(call obj,$(PARTS))
-	$(LINK) $(LIBS)
-build/fuzz/%: tests/fuzz/%.c $(PARTS) | $(B)/version.h
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
+	$(LINK) $(LIBS) -lcares
+build/fuzz/%: tests/fuzz/%.c $(PARTS) $(NET) $(B)/stamp.o | $(B)/version.h
 	@mkdir -p $(@D)
 	@echo "  FUZZ $@"
 	$(Q)clang -std=gnu11 -I. -I$(B) -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer \
-	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(PARTS) $(LIBS)
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(PARTS) $(NET) $(B)/stamp.o $(LIBS) -lcares
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -146,7 +162,7 @@ run: deps
 # ---- what Debian provides --------------------------------------------------------------------
 
 PACKAGES_BUILD := gcc libc6-dev liblmdb-dev libsodium-dev libinih-dev libev-dev libseccomp-dev \
-                  libjansson-dev
+                  libjansson-dev libc-ares-dev
 PACKAGES_TEST  := libcmocka-dev python3-minimal python3 iproute2 util-linux procps
 PACKAGES_DEV   := clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck mandoc patch
 # to run it takes little, to test it more, to keep it clean all of them
@@ -197,7 +213,7 @@ SOURCES  := $(wildcard master/*.[ch] master/*/*.[ch] shm/*.[ch] shm/store/*.[ch]
 TESTSRC  := $(wildcard tests/load/*.[ch] tests/fault/*.[ch] tests/fuzz/*.c tests/unit/*/*.c tests/unit/*/*/*.c)
 
 lint: docs
-	@$(MAKE) --no-print-directory B=build/lint WERROR=-Werror build/lint/shackd build/lint/shackctl \
+	@$(MAKE) --no-print-directory B=build/lint WERROR=-Werror build/lint/shackd build/lint/shackd-net build/lint/shackctl \
 	    build/lint/mkdoc build/lint/.tests
 	@tests/lib/lint build/lint
 
@@ -217,10 +233,11 @@ docs: $(B)/mkdoc
 
 install: all
 	install -D -m 755 shackd $(DESTDIR)$(PREFIX)/sbin/shackd
+	install -D -m 755 shackd-net $(DESTDIR)$(PREFIX)/sbin/shackd-net
 	install -D -m 755 shackctl $(DESTDIR)$(PREFIX)/bin/shackctl
 	install -D -m 644 etc/shackd.ini $(DESTDIR)/etc/shackd/shackd.ini
 	for s in 5 7 8; do install -d $(DESTDIR)$(PREFIX)/share/man/man$$s; \
 	    install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/; done
 
 clean:
-	rm -rf build shackd shackctl
+	rm -rf build shackd shackd-net shackctl

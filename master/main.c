@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "master/boot.h"
@@ -25,21 +24,6 @@
 #include "master/upgrade/takeover.h"
 #include "master/version.h"
 #include "shm/role.h"
-
-/* A worker. Its name first of all: execution by descriptor has called it "3" or so. */
-static int run_role(const char *slot)
-{
-	char name[16];
-	size_t kind = strcspn(slot, ".");
-
-	snprintf(name, sizeof(name), "shackd-%s", slot);
-	prctl(PR_SET_NAME, name);
-	for (const struct role *role = role_table; role->kind != NULL; role++)
-		if (strlen(role->kind) == kind && strncmp(role->kind, slot, kind) == 0)
-			return role->run(slot);
-	fprintf(stderr, "shackd: no worker is called '%s'\n", slot);
-	return EXIT_USAGE;
-}
 
 /* 0, 1 and 2 must exist: what is opened instead would be written to by mistake. */
 static void open_standard(void)
@@ -149,7 +133,7 @@ int main(int argc, char **argv)
 	int status;
 
 	if (argc == 3 && strcmp(argv[1], ROLE_FLAG) == 0)
-		return run_role(argv[2]);
+		return role_run(role_table, argv[2]);
 	if (takeover_asked(argc, argv))
 		return boot_adopt();
 	if (argc == 3 && strcmp(argv[1], REHEARSE_FLAG) == 0)

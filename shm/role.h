@@ -26,6 +26,9 @@ struct role {
 
 extern const struct role role_table[];
 
+/* Becomes the holder of SLOT, whose kind is looked up in TABLE. Returns the exit status. */
+int role_run(const struct role *table, const char *slot);
+
 /* ---- the stores, of which the master knows nothing but this ---- */
 
 /* The editions that the workers of this executable serve. */

@@ -194,13 +194,34 @@ static void go(struct worker *worker)
 	worker->kind->go(worker);
 }
 
+/* A newer list. What can't be used is said and let go: the one before it still holds. */
+static bool list_message(struct worker *worker, struct msg *msg)
+{
+	struct msg_fd what;
+
+	if (msg->type != MSG_FD)
+		return false;
+	memcpy(&what, msg->body, sizeof(what));
+	if (what.role != FD_LIST)
+		return false;
+	if (!take_list(worker, &what, &msg->fd)) {
+		count_bad_message(worker);
+		log_limited(LOG_LEVEL_WARNING, "a list of kind %u can't be used", what.index);
+		close(msg->fd);
+	} else if (worker->kind->list != NULL) {
+		worker->kind->list(worker, what.index);
+	}
+	msg->fd = -1;
+	return true;
+}
+
 static void handle_message(struct worker *worker, struct msg *msg)
 {
 	if (msg->type == MSG_GO) {
 		go(worker);
 	} else if (msg->type == MSG_STOP) {
 		stop(worker);
-	} else if (stage_message(worker, msg)) {
+	} else if (list_message(worker, msg) || stage_message(worker, msg)) {
 		return;
 	} else if (worker->kind->message != NULL) {
 		worker->kind->message(worker, msg);

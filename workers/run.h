@@ -16,6 +16,7 @@
 
 #include "shm/addr.h"
 #include "shm/conf.h"
+#include "shm/list.h"
 #include "shm/msg.h"
 #include "shm/page.h"
 #include "shm/store/env.h"
@@ -67,6 +68,8 @@ struct worker {
 	struct worker_socket udp[WORKER_LISTENERS]; /* there may be gaps */
 	unsigned listeners; /* highest index + 1 */
 
+	int list_fd[LIST_KINDS]; /* the newest compiled list of each kind, -1: none came yet */
+
 	struct table table; /* vaulted kinds: the slot's sessions */
 
 	int gate_voice, gate_state; /* memfds, -1: none */
@@ -106,9 +109,12 @@ struct worker_kind {
 	void (*go)(struct worker *worker);
 	/* The 50 ms timer behind the doorbell, and the doorbell itself. */
 	void (*tick)(struct worker *worker);
-	/* A message that run does not know, and MSG_FD after START but for pages and bells. The kind
-	 * owns msg->fd. May be NULL. */
+	/* A message that run does not know, and MSG_FD after START but for pages, bells and lists. The
+	 * kind owns msg->fd. May be NULL. */
 	void (*message)(struct worker *worker, struct msg *msg);
+	/* A newer list came after START: worker->list_fd[INDEX], which is ours to map (the number of
+	 * the descriptor may be the same as before). May be NULL. */
+	void (*list)(struct worker *worker, unsigned index);
 	/* Could CONF be obeyed? Changes nothing that is in force; what it prepares, commit or
 	 * unstage finishes. False with a sentence in WHY_R ("KEY: what is wrong"). May be NULL. */
 	bool (*stage)(struct worker *worker, const struct conf *conf, char why_r[252]);

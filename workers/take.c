@@ -24,6 +24,8 @@ void take_init(struct worker *worker)
 	worker->gate_voice = worker->gate_state = worker->log_read = worker->log_err = -1;
 	for (unsigned i = 0; i < WORKER_LISTENERS; i++)
 		worker->udp[i].fd = -1;
+	for (unsigned i = 0; i < LIST_KINDS; i++)
+		worker->list_fd[i] = -1;
 }
 
 static void drop(int *fd)
@@ -37,6 +39,8 @@ void take_undo(struct worker *worker)
 {
 	for (unsigned i = 0; i < WORKER_LISTENERS; i++)
 		drop(&worker->udp[i].fd);
+	for (unsigned i = 0; i < LIST_KINDS; i++)
+		drop(&worker->list_fd[i]);
 	for (unsigned i = 0; i < worker->peer_bells; i++)
 		drop(&worker->peer_bell[i]);
 	for (unsigned i = 0; i < WORKER_PEERS; i++)
@@ -106,6 +110,14 @@ static bool take_bell(struct worker *worker, int *fd)
 	return true;
 }
 
+bool take_list(struct worker *worker, const struct msg_fd *what, int *fd)
+{
+	if (what->index >= LIST_KINDS || !list_sealed(*fd))
+		return false;
+	drop(&worker->list_fd[what->index]);
+	return keep(&worker->list_fd[what->index], fd);
+}
+
 bool take_peer(struct worker *worker, const struct msg_fd *what, int *fd)
 {
 	switch (what->role) {
@@ -134,6 +146,8 @@ static bool take_one(struct worker *worker, const struct msg_fd *what, int *fd)
 	case FD_PAGE_OF_SLOT:
 	case FD_PEER_BELL:
 		return take_peer(worker, what, fd);
+	case FD_LIST:
+		return take_list(worker, what, fd);
 	case FD_TABLE:
 		table_unmap(&worker->table);
 		return table_map(*fd, &worker->table);

@@ -26,6 +26,10 @@ void take_init(struct worker *worker);
  * when it was kept itself. False when it can't be used. */
 bool take_peer(struct worker *worker, const struct msg_fd *what, int *fd);
 
+/* A compiled list, FD_LIST: takes the place of the one that came before. Sets *FD to -1 when it was
+ * kept. False when it can't be used. */
+bool take_list(struct worker *worker, const struct msg_fd *what, int *fd);
+
 /* Unmaps and closes all of it. */
 void take_undo(struct worker *worker);
 
