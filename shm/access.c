@@ -3,9 +3,8 @@
  * NAME      access - the compiled access list
  * PURPOSE   See access.h.
  * OWNER     made by data (workers/data), read by ysf, keeper, link and data
- * CONTRACT  what a set holds is found with one hash and, mostly, one cache line; an address with one
- *           such look-up for each prefix length that occurs
- * LIMITS    see list_layout.h
+ * CONTRACT  what a set holds is found with one hash and, mostly, one cache line; an address with
+ * one such look-up for each prefix length that occurs LIMITS    see list_layout.h
  */
 #include <ctype.h>
 #include <errno.h>
@@ -18,9 +17,9 @@
 #define V4_BITS 96 /* of the mapped prefix */
 
 static const char *const set_names[ACCESS_SETS] = {
-	[ACCESS_CS] = "CS",   [ACCESS_AL] = "AL", [ACCESS_SB] = "SB",
+	[ACCESS_CS] = "CS",   [ACCESS_AL] = "AL",   [ACCESS_SB] = "SB",
 	[ACCESS_GW] = "GW",   [ACCESS_GWB] = "GWB", [ACCESS_SN] = "SN",
-	[ACCESS_SUB] = "SUB", [ACCESS_IP] = "IP", [ACCESS_IPB] = "IPB",
+	[ACCESS_SUB] = "SUB", [ACCESS_IP] = "IP",   [ACCESS_IPB] = "IPB",
 };
 
 static bool is_net_set(enum access_set set)
@@ -56,8 +55,7 @@ static bool nets_sound(const struct access *access, enum access_set set)
 	const struct access_lengths *lengths = lengths_of(access, set);
 
 	for (uint32_t i = 0; i < table->entries; i++) {
-		const struct access_net *net =
-			list_entry(&access->head, table, sizeof(*net), i);
+		const struct access_net *net = list_entry(&access->head, table, sizeof(*net), i);
 
 		if (net->length > 128)
 			return false;

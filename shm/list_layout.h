@@ -78,7 +78,7 @@ struct access {
 	struct list_source source;
 	struct list_table table[ACCESS_SETS];
 	struct access_lengths lengths[ACCESS_NET_SETS];
-	uint8_t part_lengths[16]; /* [n] != 0: ACCESS_SUB has texts of n characters */
+	uint8_t part_lengths[16];	   /* [n] != 0: ACCESS_SUB has texts of n characters */
 	uint32_t literal[ACCESS_NET_SETS]; /* so many networks, the first ones, are of the file
 					    * itself; the others are of host names */
 	uint32_t names;

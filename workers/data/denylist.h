@@ -4,9 +4,9 @@
  * PURPOSE   Reads what operators of pYSFReflector3 have in their deny.db, and more: networks and
  *           IPv6 addresses.
  * OWNER     data
- * CONTRACT  pure; any bytes are a line. A word that stands before the first colon is the kind of the
- *           rule; what stands behind it, all of it, is the address of an IP or IPB rule, so that
- *           colons of IPv6 need no quoting ("IP:2001:db8::/32").
+ * CONTRACT  pure; any bytes are a line. A word that stands before the first colon is the kind of
+ *           the rule; what stands behind it, all of it, is the address of an IP or IPB rule, so
+ *           that colons of IPv6 need no quoting ("IP:2001:db8::/32").
  * LIMITS    texts of ten characters, host names of 253
  */
 #ifndef SHACKD_WORKERS_DATA_DENYLIST_H
