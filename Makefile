@@ -33,7 +33,8 @@ LF       := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now -Wl,--
 # What each program is linked of. shackctl needs no store, and nobody but main.c knows all.
 SHM      := $(filter-out shm/fault.c shm/stamp.c,$(wildcard shm/*.c))
 STORE    := $(wildcard shm/store/*.c)
-CONF     := $(patsubst %,master/%.c,options inifile value config key dump flags version problems)
+CONF     := $(patsubst %,master/%.c,options inifile value config config_ask config_check \
+              key dump flags version problems)
 
 MAKERS   := master/mkdoc.c
 MAINS    := master/main.c $(MAKERS)

@@ -9,56 +9,19 @@
  */
 #include "master/config.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "master/config_inside.h"
 #include "master/inifile.h"
-#include "master/key.h"
 #include "shm/text.h"
 
 #define YSF_NAME_MAX 16
 #define WORKERS_MAX  64
-/* Room for "FILE:LINE" or "-o". */
-#define WHERE_MAX (PATH_MAX + 16)
-
-/* Who set a value; later ones win. */
-enum source {
-	SOURCE_DEFAULT,
-	SOURCE_FILE,
-	SOURCE_SET,
-};
-
-struct slot {
-	enum source source;
-	bool rejected; /* a value was given that is none */
-	bool open;     /* was left open, and resolved */
-	int line;      /* of the file */
-	struct value value;
-};
-
-struct config {
-	bool has_file;
-	char file[PATH_MAX]; /* as the operator named it */
-	struct slot slot[CONF_KEYS];
-};
-
-/* State of one load. */
-struct load {
-	struct config *config;
-	const char *file;	       /* as the operator named it */
-	char directory[PATH_MAX];      /* of the process */
-	char file_directory[PATH_MAX]; /* of the file */
-	bool lenient;
-	int first_line[CONF_KEYS]; /* where the file has a key, valid or not */
-	struct problems *problems;
-};
 
 /* ---- one value ----------------------------------------------------------------------------- */
 
@@ -120,181 +83,252 @@ static int read_value(const struct option_def *option, const char *text, const c
 	return -1;
 }
 
-/* Reads TEXT and, if it is good, stores it. WHERE is put before a finding. */
-static void set_value(struct load *load, const struct option_def *option, const char *text,
-		      enum source source, int line, const char *where)
+/* One key that somebody gives a value to. */
+struct assignment {
+	const struct option_def *option;
+	struct member *member; /* of its group, NULL for other keys */
+	enum source source;
+	int line;
+	const char *where; /* put before a finding */
+};
+
+/* Reads TEXT and, if it is good, stores it. */
+static void set_value(struct load *load, const struct assignment *to, const char *text)
 {
-	struct slot *slot = &load->config->slot[option->key];
-	const char *directory = source == SOURCE_FILE ? load->file_directory : load->directory;
-	char why[VALUE_WHY_MAX];
+	const struct option_def *option = to->option;
+	struct slot *slot = config_slot(load->config, to->member, option->key);
+	const char *directory =
+		to->source == SOURCE_FILE ? load->file_directory : load->directory;
+	char why[VALUE_WHY_MAX], section[OPTION_NAME_SIZE];
 	struct value value;
 
 	if (read_value(option, text, directory, &value, why) < 0) {
 		slot->rejected = true;
-		problems_add(load->problems, "%s%s.%s: %s", where, option->section, option->name,
-			     why);
+		option_section_text(option->section, to->member != NULL ? to->member->name : NULL,
+				    section, sizeof(section));
+		problems_add(load->problems, "%s%s.%s: %s", to->where, section, option->name, why);
 		return;
 	}
 	slot->value = value;
-	slot->source = source;
-	slot->line = line;
+	slot->source = to->source;
+	slot->line = to->line;
+}
+
+static void set_default(struct load *load, enum conf_key key, struct member *member,
+			const char *text)
+{
+	const struct assignment to = {.option = &option_table[key],
+				      .member = member,
+				      .source = SOURCE_DEFAULT,
+				      .where = "default of "};
+
+	set_value(load, &to, text);
 }
 
 static void set_defaults(struct load *load, bool foreground)
 {
 	for (int key = 0; key < CONF_KEYS; key++) {
-		const struct option_def *option = &option_table[key];
 		bool log = key == CONF_SERVER_LOG && foreground;
 
-		set_value(load, option, log ? "stderr" : option->fallback, SOURCE_DEFAULT, 0,
-			  "default of ");
+		if (conf_key_group((enum conf_key)key) == CONF_GROUPS)
+			set_default(load, (enum conf_key)key, NULL,
+				    log ? "stderr" : option_table[key].fallback);
 	}
 }
 
+/* ---- groups -------------------------------------------------------------------------------- */
+
+static enum conf_group find_group(const char *section)
+{
+	int group = 0;
+
+	while (group < CONF_GROUPS && strcmp(group_table[group].section, section) != 0)
+		group++;
+	return (enum conf_group)group;
+}
+
+static const char *bad_name(const struct group_def *def, const char *name, char *why, size_t size)
+{
+	if (name[0] == '\0') {
+		char example[OPTION_NAME_SIZE];
+
+		snprintf(why, size, "needs a name (write [%s])",
+			 option_section_text(def->section, NULL, example, sizeof(example)));
+		return why;
+	}
+	if (strlen(name) <= def->name_max)
+		return NULL;
+	snprintf(why, size, "the name is %zu bytes long (at most %zu)", strlen(name),
+		 def->name_max);
+	return why;
+}
+
+static struct member *add_member(struct load *load, enum conf_group group, const char *name)
+{
+	struct group *members = &load->config->group[group];
+	unsigned keys = conf_group_keys(group);
+	struct member *member = calloc(1, sizeof(*member) + keys * sizeof(member->slot[0]));
+
+	if (member == NULL)
+		return NULL;
+	text_copy(member->name, sizeof(member->name), name);
+	members->member[members->count++] = member;
+	for (unsigned i = 0; i < keys; i++) {
+		enum conf_key key = (enum conf_key)(conf_group_first(group) + i);
+
+		if (!option_is_required(&option_table[key]))
+			set_default(load, key, member, option_table[key].fallback);
+	}
+	return member;
+}
+
+/* The member NAME of a group, made when it is new. NULL with a finding, if LOUD. */
+static struct member *find_member(struct load *load, const char *section, const char *name,
+				  const char *where, bool loud)
+{
+	enum conf_group group = find_group(section);
+	struct group *members = &load->config->group[group];
+	char why[VALUE_WHY_MAX], text[OPTION_NAME_SIZE];
+	const char *bad = bad_name(&group_table[group], name, why, sizeof(why));
+	struct member *member = NULL;
+
+	for (size_t i = 0; i < members->count; i++)
+		if (strcmp(members->member[i]->name, name) == 0)
+			return members->member[i];
+	if (bad == NULL && members->count == CONF_GROUP_MAX) {
+		snprintf(why, sizeof(why), "is one too many (at most %d)", CONF_GROUP_MAX);
+		bad = why;
+	}
+	if (bad == NULL) {
+		member = add_member(load, group, name);
+		bad = member == NULL ? strerror(ENOMEM) : NULL;
+	}
+	if (bad != NULL && loud)
+		problems_add(load->problems, "%s%s: %s", where,
+			     option_section_text(section, name, text, sizeof(text)), bad);
+	return member;
+}
+
 /* ---- the file ------------------------------------------------------------------------------ */
+
+static void begin_section(void *context, int line, const char *section)
+{
+	struct load *load = context;
+	char where[WHERE_MAX], name[OPTION_NAME_SIZE];
+	const char *known = option_section(section, name);
+	struct member *member;
+
+	if (find_group(known) == CONF_GROUPS)
+		return;
+	snprintf(where, sizeof(where), "%s:%d: ", load->file, line);
+	member = find_member(load, known, name, where, true);
+	if (member == NULL || member->line != 0)
+		return;
+	member->source = SOURCE_FILE;
+	member->line = line;
+}
 
 static void set_from_file(void *context, int line, const char *section, const char *key,
 			  const char *value)
 {
 	struct load *load = context;
-	const struct option_def *option = option_find(section, key);
-	char where[WHERE_MAX];
+	char where[WHERE_MAX], name[OPTION_NAME_SIZE];
+	const char *known = option_section(section, name);
+	struct assignment to = {.option = option_find(known, key),
+				.source = SOURCE_FILE,
+				.line = line,
+				.where = where};
+	struct slot *slot;
 
 	snprintf(where, sizeof(where), "%s:%d: ", load->file, line);
-	if (option == NULL && load->lenient)
+	if (to.option == NULL && load->lenient)
 		return;
-	if (option == NULL) {
+	if (to.option == NULL) {
 		const struct option_def *nearest = option_nearest(section, key);
+		char text[OPTION_NAME_SIZE];
 
+		option_section_text(nearest->section, name[0] != '\0' ? name : NULL, text,
+				    sizeof(text));
 		problems_add(load->problems, "%s%s.%s: unknown key (nearest: %s.%s)", where,
-			     section, key, nearest->section, nearest->name);
+			     section, key, text, nearest->name);
 		return;
 	}
-	if (load->first_line[option->key] != 0) {
+	if (find_group(known) != CONF_GROUPS) {
+		to.member = find_member(load, known, name, where, false);
+		if (to.member == NULL)
+			return; /* told where the section began */
+	}
+	slot = config_slot(load->config, to.member, to.option->key);
+	if (slot->first_line != 0) {
 		problems_add(load->problems, "%s%s.%s: given twice (first in line %d)", where,
-			     section, key, load->first_line[option->key]);
+			     section, key, slot->first_line);
 		return;
 	}
-	load->first_line[option->key] = line;
-	set_value(load, option, value, SOURCE_FILE, line, where);
+	slot->first_line = line;
+	set_value(load, &to, value);
 }
 
 /* ---- -o ------------------------------------------------------------------------------------ */
 
+/* Cuts SECTION.KEY=VALUE in place. A section's name may have full stops, a key has none. */
+static bool cut_set(char *set, char **section_r, char **key_r, char **value_r)
+{
+	char *equal = strchr(set, '='), *dot;
+
+	if (equal == NULL)
+		return false;
+	*equal = '\0';
+	dot = strrchr(set, '.');
+	if (dot == NULL) {
+		*equal = '=';
+		return false;
+	}
+	*dot = '\0';
+	*section_r = text_trim(set);
+	*key_r = text_trim(dot + 1);
+	*value_r = text_trim(equal + 1);
+	return true;
+}
+
+static void set_unknown(struct load *load, const char *section, const char *key)
+{
+	const struct option_def *nearest = option_nearest(section, key);
+	char name[OPTION_NAME_SIZE], text[OPTION_NAME_SIZE];
+	const char *what = option_section(section, name) != NULL ? "key" : "section";
+
+	option_section_text(nearest->section, name[0] != '\0' ? name : NULL, text, sizeof(text));
+	problems_add(load->problems, "-o %s.%s: unknown %s (nearest: %s.%s)", section, key, what,
+		     text, nearest->name);
+}
+
 /* SET is SECTION.KEY=VALUE, cut into a copy here. */
 static void set_from_flag(struct load *load, const char *set)
 {
-	char copy[CONF_TEXT_MAX * 2], *dot, *equal, *section, *key;
-	const struct option_def *option;
+	struct assignment to = {.source = SOURCE_SET, .where = "-o "};
+	char copy[CONF_TEXT_MAX * 2], name[OPTION_NAME_SIZE], *section, *key, *value;
+	const char *known;
 
 	if (!text_copy(copy, sizeof(copy), set)) {
 		problems_add(load->problems, "-o %.40s...: is too long", set);
 		return;
 	}
-	equal = strchr(copy, '=');
-	dot = strchr(copy, '.');
-	if (equal == NULL || dot == NULL || dot > equal) {
-		problems_add(load->problems, "-o %s: is not SECTION.KEY=VALUE", set);
+	if (!cut_set(copy, &section, &key, &value)) {
+		problems_add(load->problems, "-o %s: is not SECTION.KEY=VALUE", copy);
 		return;
 	}
-	*equal = *dot = '\0';
-	section = text_trim(copy);
-	key = text_trim(dot + 1);
-	option = option_find(section, key);
-	if (option == NULL) {
-		option = option_nearest(section, key);
-		problems_add(load->problems, "-o %s.%s: unknown %s (nearest: %s.%s)", section, key,
-			     option_section_known(section) ? "key" : "section", option->section,
-			     option->name);
+	known = option_section(section, name);
+	to.option = known != NULL ? option_find(known, key) : NULL;
+	if (to.option == NULL) {
+		set_unknown(load, section, key);
 		return;
 	}
-	set_value(load, option, text_trim(equal + 1), SOURCE_SET, 0, "-o ");
-}
-
-/* ---- values against each other ------------------------------------------------------------- */
-
-static const struct value *value_of(const struct load *load, enum conf_key key)
-{
-	return &load->config->slot[key].value;
-}
-
-/* Are these keys worth comparing? One that was rejected stands at its default: noise. */
-static bool sound(const struct load *load, enum conf_key a, enum conf_key b)
-{
-	return !load->config->slot[a].rejected && !load->config->slot[b].rejected;
-}
-
-/* A finding about KEY in the light of OTHER, put where the operator wrote one of them. */
-static void __attribute__((format(printf, 4, 5)))
-clash(struct load *load, enum conf_key key, enum conf_key other, const char *format, ...)
-{
-	bool named = load->config->slot[key].source != SOURCE_DEFAULT;
-	const struct option_def *option = &option_table[key];
-	char what[VALUE_WHY_MAX], where[WHERE_MAX];
-	va_list args;
-
-	config_where(load->config, named ? key : other, where, sizeof(where));
-	va_start(args, format);
-	vsnprintf(what, sizeof(what), format, args);
-	va_end(args);
-	problems_add(load->problems, "%s%s.%s: %s", where, option->section, option->name, what);
-}
-
-static void check_dgids(struct load *load)
-{
-	const struct conf_dgids *list = &value_of(load, CONF_DGID_LIST)->dgids;
-	int64_t fallback = value_of(load, CONF_DGID_DEFAULT)->number;
-	int64_t local = value_of(load, CONF_DGID_LOCAL)->number;
-
-	if (sound(load, CONF_DGID_DEFAULT, CONF_DGID_LIST) &&
-	    !conf_dgid_in(list, (unsigned)fallback))
-		clash(load, CONF_DGID_DEFAULT, CONF_DGID_LIST,
-		      "%d is not in dgid.list (add it there or choose another)", (int)fallback);
-	if (sound(load, CONF_DGID_LOCAL, CONF_DGID_LIST) && local != 0 &&
-	    !conf_dgid_in(list, (unsigned)local))
-		clash(load, CONF_DGID_LOCAL, CONF_DGID_LIST,
-		      "%d is not in dgid.list (add it there, or 0 for none)", (int)local);
-}
-
-static void check_parrot(struct load *load)
-{
-	int64_t parrot = value_of(load, CONF_DGID_PARROT)->number;
-
-	if (parrot == 0)
-		return;
-	if (sound(load, CONF_DGID_PARROT, CONF_DGID_LIST) &&
-	    !conf_dgid_in(&value_of(load, CONF_DGID_LIST)->dgids, (unsigned)parrot))
-		clash(load, CONF_DGID_PARROT, CONF_DGID_LIST,
-		      "%d is not in dgid.list (add it there, or 0 for none)", (int)parrot);
-	if (sound(load, CONF_DGID_PARROT, CONF_DGID_LOCAL) &&
-	    value_of(load, CONF_DGID_LOCAL)->number == parrot)
-		clash(load, CONF_DGID_PARROT, CONF_DGID_LOCAL,
-		      "%d is dgid.local too (choose another, or 0 for none)", (int)parrot);
-	if (sound(load, CONF_DGID_PARROT, CONF_DGID_DEFAULT) &&
-	    value_of(load, CONF_DGID_DEFAULT)->number == parrot)
-		clash(load, CONF_DGID_PARROT, CONF_DGID_DEFAULT,
-		      "%d is dgid.default too (choose another, or 0 for none)", (int)parrot);
-}
-
-static void check_directories(struct load *load)
-{
-	const char *shm = value_of(load, CONF_SERVER_SHM_DIR)->text;
-	const char *state = value_of(load, CONF_SERVER_STATE_DIR)->text;
-
-	if (sound(load, CONF_SERVER_STATE_DIR, CONF_SERVER_SHM_DIR) && strcmp(shm, state) == 0)
-		clash(load, CONF_SERVER_STATE_DIR, CONF_SERVER_SHM_DIR,
-		      "is the same directory as server.shm_dir (they need one each)");
-}
-
-/* Found out now, not when an upgrade is urgent. */
-static void check_upgrade_key(struct load *load)
-{
-	const char *text = value_of(load, CONF_SERVER_UPGRADE_KEY)->text;
-	uint8_t key[KEY_BYTES];
-
-	if (text[0] != '\0' && !key_read(text, key))
-		clash(load, CONF_SERVER_UPGRADE_KEY, CONF_SERVER_UPGRADE_KEY,
-		      "is no Ed25519 public key (64 hexadecimal digits, or base64)");
+	if (find_group(known) != CONF_GROUPS) {
+		to.member = find_member(load, known, name, to.where, true);
+		if (to.member == NULL)
+			return;
+		to.member->source = SOURCE_SET;
+	}
+	set_value(load, &to, value);
 }
 
 /* ---- what is left open by the operator ----------------------------------------------------- */
@@ -405,10 +439,7 @@ static void finish(struct load *load, const struct config_request *request)
 {
 	for (size_t i = 0; i < request->sets; i++)
 		set_from_flag(load, request->set[i]);
-	check_dgids(load);
-	check_parrot(load);
-	check_directories(load);
-	check_upgrade_key(load);
+	config_check(load);
 	resolve(load);
 }
 
@@ -417,12 +448,16 @@ int config_parse(struct config **config_r, const struct config_request *request,
 {
 	size_t before = problems->count;
 	struct load *load = load_begin(request, problems);
+	const struct inifile_sink sink = {.context = load,
+					  .pair = set_from_file,
+					  .section = begin_section,
+					  .lenient = request->lenient};
 
 	*config_r = NULL;
 	if (load == NULL)
 		return -1;
 	load->config->has_file = true;
-	inifile_parse(load->file, data, size, set_from_file, load, problems);
+	inifile_parse(load->file, data, size, &sink, problems);
 	finish(load, request);
 	*config_r = load->config;
 	free(load);
@@ -472,73 +507,9 @@ int config_load(struct config **config_r, const struct config_request *request,
 
 void config_destroy(struct config **config)
 {
+	for (int group = 0; *config != NULL && group < CONF_GROUPS; group++)
+		for (size_t i = 0; i < (*config)->group[group].count; i++)
+			free((*config)->group[group].member[i]);
 	free(*config);
 	*config = NULL;
-}
-
-/* ---- asking -------------------------------------------------------------------------------- */
-
-bool config_has_file(const struct config *config)
-{
-	return config->has_file;
-}
-
-const struct value *config_value(const struct config *config, enum conf_key key)
-{
-	return &config->slot[key].value;
-}
-
-int64_t config_number(const struct config *config, enum conf_key key)
-{
-	return config_value(config, key)->number;
-}
-
-bool config_bool(const struct config *config, enum conf_key key)
-{
-	assert(option_table[key].type == CONF_BOOL);
-	return config_number(config, key) != 0;
-}
-
-const char *config_text(const struct config *config, enum conf_key key)
-{
-	return config_value(config, key)->text;
-}
-
-const struct addr *config_listen(const struct config *config, enum conf_key key, size_t *count_r)
-{
-	assert(option_table[key].type == CONF_LISTEN);
-	*count_r = config_value(config, key)->listens;
-	return config_value(config, key)->listen;
-}
-
-const char *config_where(const struct config *config, enum conf_key key, char *buf, size_t size)
-{
-	const struct slot *slot = &config->slot[key];
-
-	buf[0] = '\0';
-	if (slot->source == SOURCE_FILE)
-		snprintf(buf, size, "%s:%d: ", config->file, slot->line);
-	else if (slot->source == SOURCE_SET)
-		snprintf(buf, size, "-o ");
-	return buf;
-}
-
-bool config_is_open(const struct config *config, enum conf_key key)
-{
-	return config->slot[key].open;
-}
-
-void config_keep(struct config *config, const struct config *other, enum conf_key key)
-{
-	config->slot[key] = other->slot[key];
-}
-
-bool config_equal(const struct config *a, const struct config *b, enum conf_key key)
-{
-	char atext[2 * CONF_TEXT_MAX], btext[2 * CONF_TEXT_MAX];
-
-	/* The canonical text says it all, and unlike the struct has no bytes of no meaning. */
-	value_print(&option_table[key], config_value(a, key), atext, sizeof(atext));
-	value_print(&option_table[key], config_value(b, key), btext, sizeof(btext));
-	return strcmp(atext, btext) == 0;
 }

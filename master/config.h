@@ -56,13 +56,21 @@ const struct value *config_value(const struct config *config, enum conf_key key)
 /* Where the operator wrote KEY: "FILE:LINE: ", "-o ", or "" for a default. Returns BUF. */
 const char *config_where(const struct config *config, enum conf_key key, char *buf, size_t size);
 
+/* The sections of a group, in the order of the file, then those that only -o has. KEY is one of the
+ * group's keys. */
+size_t config_group_count(const struct config *config, enum conf_group group);
+const char *config_group_name(const struct config *config, enum conf_group group, size_t member);
+const struct value *config_group_value(const struct config *config, size_t member,
+				       enum conf_key key);
+
 /* Was the value left open ("auto")? */
 bool config_is_open(const struct config *config, enum conf_key key);
 
-/* Puts the value that KEY has in OTHER into CONFIG: a reload may not change every key. */
+/* Puts the value that KEY has in OTHER into CONFIG: a reload may not change every key.
+ * Not for keys of groups, which are all LIVE. */
 void config_keep(struct config *config, const struct config *other, enum conf_key key);
 
-/* Same effective value in both? */
+/* Same effective value in both? Of a group's key: the same in the same members? */
 bool config_equal(const struct config *a, const struct config *b, enum conf_key key);
 
 #endif

@@ -51,16 +51,45 @@ static const char *range_text(const struct option_def *option, char *buf, size_t
 	return buf;
 }
 
+static void print_key(FILE *out, const struct option_def *option, const struct value *value)
+{
+	char text[2 * CONF_TEXT_MAX];
+
+	value_print(option, value, text, sizeof(text));
+	fprintf(out, "%s =%s%s\n", option->name, text[0] != '\0' ? " " : "", text);
+}
+
+static void print_members(FILE *out, const struct config *config, enum conf_group group)
+{
+	for (size_t i = 0; i < config_group_count(config, group); i++) {
+		char section[OPTION_NAME_SIZE];
+
+		option_section_text(group_table[group].section,
+				    config_group_name(config, group, i), section,
+				    sizeof(section));
+		fprintf(out, "\n[%s]\n", section);
+		for (unsigned k = 0; k < conf_group_keys(group); k++) {
+			enum conf_key key = (enum conf_key)(conf_group_first(group) + k);
+
+			print_key(out, &option_table[key], config_group_value(config, i, key));
+		}
+	}
+}
+
 void dump_config(FILE *out, const struct config *config)
 {
 	for (int key = 0; key < CONF_KEYS; key++) {
 		const struct option_def *option = &option_table[key];
-		char text[2 * CONF_TEXT_MAX];
+		enum conf_group group = conf_key_group(option->key);
 
-		value_print(option, config_value(config, option->key), text, sizeof(text));
+		if (group != CONF_GROUPS) {
+			if (is_first_of_section(option))
+				print_members(out, config, group);
+			continue;
+		}
 		if (is_first_of_section(option))
 			fprintf(out, "%s[%s]\n", key > 0 ? "\n" : "", option->section);
-		fprintf(out, "%s =%s%s\n", option->name, text[0] != '\0' ? " " : "", text);
+		print_key(out, option, config_value(config, option->key));
 	}
 }
 
@@ -89,10 +118,24 @@ static void print_type_comment(FILE *out, const struct option_def *option)
 	char range[128], text[256];
 
 	range_text(option, range, sizeof(range));
-	snprintf(text, sizeof(text), "(%s%s%s%s)", option_type_name(option->type),
+	snprintf(text, sizeof(text), "(%s%s%s%s%s)", option_type_name(option->type),
 		 range[0] != '\0' ? ", " : "", range,
+		 option_is_required(option) ? "; must be given" : "",
 		 option->reload == OPTION_RESTART ? "; a change needs a restart" : "");
 	print_comment(out, text);
+}
+
+/* A section of a group is an example, and so a comment as a whole. */
+static void print_section_comment(FILE *out, const struct option_def *option)
+{
+	enum conf_group group = conf_key_group(option->key);
+	char section[OPTION_NAME_SIZE];
+
+	option_section_text(option->section, NULL, section, sizeof(section));
+	fputc('\n', out);
+	if (group != CONF_GROUPS)
+		print_comment(out, group_table[group].help);
+	fprintf(out, "%s[%s]\n", group != CONF_GROUPS ? "#" : "", section);
 }
 
 void dump_sample(FILE *out)
@@ -107,7 +150,7 @@ void dump_sample(FILE *out)
 		const struct option_def *option = &option_table[key];
 
 		if (is_first_of_section(option))
-			fprintf(out, "\n[%s]\n", option->section);
+			print_section_comment(out, option);
 		fputc('\n', out);
 		print_comment(out, option->help);
 		print_type_comment(out, option);
@@ -152,7 +195,9 @@ static void print_item(FILE *out, const struct option_def *option)
 
 	fprintf(out, ".It Ic %s Pq %s\n", option->name, option_type_name(option->type));
 	print_sentences(out, option->help);
-	if (option->fallback[0] != '\0')
+	if (option_is_required(option))
+		fputs("Must be given.\n", out);
+	else if (option->fallback[0] != '\0')
 		fprintf(out, "Default:\n.Ql \"%s\" .\n", option->fallback);
 	else
 		fputs("Default: empty.\n", out);
@@ -163,13 +208,25 @@ static void print_item(FILE *out, const struct option_def *option)
 		fputs("A change needs a restart.\n", out);
 }
 
+static void print_heading(FILE *out, const struct option_def *option)
+{
+	enum conf_group group = conf_key_group(option->key);
+	char section[OPTION_NAME_SIZE];
+
+	option_section_text(option->section, NULL, section, sizeof(section));
+	fprintf(out, ".Ss [%s]\n", section);
+	if (group != CONF_GROUPS)
+		print_sentences(out, group_table[group].help);
+	fputs(".Bl -tag -width Ds\n", out);
+}
+
 void dump_manual(FILE *out)
 {
 	for (int key = 0; key < CONF_KEYS; key++) {
 		const struct option_def *option = &option_table[key];
 
 		if (is_first_of_section(option))
-			fprintf(out, ".Ss [%s]\n.Bl -tag -width Ds\n", option->section);
+			print_heading(out, option);
 		print_item(out, option);
 		if (is_last_of_section(option))
 			fputs(".El\n", out);

@@ -35,8 +35,7 @@ struct reader {
 	bool in_section;
 	bool section_known; /* keys of others, and of a broken line, are skipped */
 	bool after_key;	    /* inih would join an indented line to the key before it */
-	inifile_pair *pair;
-	void *context;
+	const struct inifile_sink *sink;
 	struct problems *problems;
 };
 
@@ -189,6 +188,7 @@ static bool check_section(struct reader *reader, const char *line)
 {
 	const char *start = skip_blanks(line) + 1;
 	const char *end = find_char(start, "]"), *behind;
+	char name[OPTION_NAME_SIZE];
 
 	reader->in_section = true;
 	reader->section_known = false;
@@ -196,10 +196,14 @@ static bool check_section(struct reader *reader, const char *line)
 	if (end == NULL)
 		return reject(reader, line, "section without \"]\" (write [SECTION])");
 	snprintf(reader->section, sizeof(reader->section), "%.*s", (int)(end - start), start);
-	reader->section_known = option_section_known(reader->section);
+	reader->section_known = option_section(reader->section, name) != NULL;
 	if (!reader->section_known)
-		return reject(reader, "", "unknown section (nearest: [%s])",
-			      option_nearest_section(reader->section));
+		return reader->sink->lenient ||
+		       reject(reader, "", "unknown section (nearest: [%s])",
+			      option_section_text(option_nearest_section(reader->section), NULL,
+						  name, sizeof(name)));
+	if (reader->sink->section != NULL)
+		reader->sink->section(reader->sink->context, reader->line, reader->section);
 	behind = skip_blanks(end + 1);
 	if (*behind != '\0' && *behind != ';' && *behind != '#')
 		return reject(reader, "", "text behind the section's name (one thing a line)");
@@ -305,19 +309,18 @@ static int hand_on(void *stream, const char *section, const char *key, const cha
 
 	(void)section;
 	if (reader->section_known)
-		reader->pair(reader->context, reader->line, reader->section, key, value);
+		reader->sink->pair(reader->sink->context, reader->line, reader->section, key, value);
 	return 1;
 }
 
-void inifile_parse(const char *name, const char *data, size_t size, inifile_pair *pair,
-		   void *context, struct problems *problems)
+void inifile_parse(const char *name, const char *data, size_t size,
+		   const struct inifile_sink *sink, struct problems *problems)
 {
 	struct reader reader = {
 		.name = name,
 		.data = data,
 		.size = size,
-		.pair = pair,
-		.context = context,
+		.sink = sink,
 		.problems = problems,
 	};
 	int bad = ini_parse_stream(next_line, &reader, hand_on, &reader);

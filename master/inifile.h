@@ -11,6 +11,7 @@
 #ifndef SHACKD_MASTER_INIFILE_H
 #define SHACKD_MASTER_INIFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "master/problems.h"
@@ -19,9 +20,16 @@
 #define INIFILE_LINE_MAX 198
 #define INIFILE_SIZE_MAX (1024 * 1024)
 
-/* One `key = value`; the texts live as long as the call. */
-typedef void inifile_pair(void *context, int line, const char *section, const char *key,
-			  const char *value);
+/* Who is told. The texts live as long as the call; SECTION is as it stands in the file. */
+struct inifile_sink {
+	void *context;
+	/* One `key = value`. */
+	void (*pair)(void *context, int line, const char *section, const char *key,
+		     const char *value);
+	/* A section begins; may be NULL. */
+	void (*section)(void *context, int line, const char *section);
+	bool lenient; /* sections that are not known are no finding, and left out */
+};
 
 /* The whole file at PATH in a buffer that the caller frees; NAME is what findings call it. Returns
  * 0, or -1 with a finding added to PROBLEMS. */
@@ -29,7 +37,7 @@ int inifile_load(const char *path, const char *name, char **data_r, size_t *size
 		 struct problems *problems);
 
 /* Parses SIZE bytes of DATA; NAME is what findings call the file. */
-void inifile_parse(const char *name, const char *data, size_t size, inifile_pair *pair,
-		   void *context, struct problems *problems);
+void inifile_parse(const char *name, const char *data, size_t size,
+		   const struct inifile_sink *sink, struct problems *problems);
 
 #endif

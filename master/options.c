@@ -10,6 +10,7 @@
 
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "shm/text.h"
@@ -31,6 +32,60 @@ const struct option_def option_table[CONF_KEYS] = {
 #undef OPTION
 };
 
+const struct group_def group_table[CONF_GROUPS] = {
+#define GROUP(id, section_, first, last, name_max_, help_)                                         \
+	{.section = section_, .name_max = name_max_, .help = help_},
+#include "shm/groups.def"
+#undef GROUP
+};
+
+/* Length of what stands before the name: "ysf alias " of "ysf alias *". */
+static size_t head_length(const char *section)
+{
+	size_t len = strlen(section);
+
+	return len >= 2 && strcmp(section + len - 2, " *") == 0 ? len - 1 : 0;
+}
+
+const char *option_section(const char *section, char name_r[OPTION_NAME_SIZE])
+{
+	char name[OPTION_NAME_SIZE];
+
+	name_r[0] = '\0';
+	for (int i = 0; i < CONF_KEYS; i++)
+		if (strcmp(option_table[i].section, section) == 0 && head_length(section) == 0)
+			return option_table[i].section;
+	for (int i = 0; i < CONF_GROUPS; i++) {
+		size_t head = head_length(group_table[i].section);
+
+		/* the blank before the name may be missing with it */
+		if (strncmp(section, group_table[i].section, head - 1) != 0 ||
+		    (section[head - 1] != ' ' && section[head - 1] != '\0'))
+			continue;
+		text_copy(name, sizeof(name), section + head - 1);
+		text_copy(name_r, OPTION_NAME_SIZE, text_trim(name));
+		return group_table[i].section;
+	}
+	return NULL;
+}
+
+const char *option_section_text(const char *section, const char *name, char *buf, size_t size)
+{
+	size_t head = head_length(section);
+
+	if (head == 0)
+		text_copy(buf, size, section);
+	else
+		snprintf(buf, size, "%.*s%s", (int)head - (name != NULL && name[0] == '\0'),
+			 section, name != NULL ? name : "NAME");
+	return buf;
+}
+
+bool option_is_required(const struct option_def *option)
+{
+	return option->fallback[0] == '\0' && !option_may_be_empty(option);
+}
+
 const struct option_def *option_find(const char *section, const char *name)
 {
 	for (int i = 0; i < CONF_KEYS; i++) {
@@ -42,12 +97,20 @@ const struct option_def *option_find(const char *section, const char *name)
 	return NULL;
 }
 
-bool option_section_known(const char *section)
+/* How unlike GIVEN, from a file, and SECTION, from the table, are. The name is left out of it. */
+static unsigned section_distance(const char *given, const char *section)
 {
-	for (int i = 0; i < CONF_KEYS; i++)
-		if (strcmp(option_table[i].section, section) == 0)
-			return true;
-	return false;
+	size_t head = head_length(section), cut = 0;
+	char given_head[OPTION_NAME_SIZE], table_head[OPTION_NAME_SIZE];
+
+	if (head == 0)
+		return text_distance(given, section);
+	for (const char *at = section; at < section + head; at++)
+		if (*at == ' ')
+			cut += strcspn(given + cut, " ") + (strchr(given + cut, ' ') != NULL);
+	snprintf(given_head, sizeof(given_head), "%.*s", (int)cut, given);
+	snprintf(table_head, sizeof(table_head), "%.*s", (int)head, section);
+	return text_distance(given_head, table_head);
 }
 
 const char *option_nearest_section(const char *section)
@@ -56,7 +119,7 @@ const char *option_nearest_section(const char *section)
 	unsigned least = UINT_MAX;
 
 	for (int i = 0; i < CONF_KEYS; i++) {
-		unsigned distance = text_distance(section, option_table[i].section);
+		unsigned distance = section_distance(section, option_table[i].section);
 
 		if (distance < least) {
 			least = distance;
@@ -69,17 +132,18 @@ const char *option_nearest_section(const char *section)
 const struct option_def *option_nearest(const char *section, const char *name)
 {
 	const struct option_def *nearest = &option_table[0];
-	bool known = option_section_known(section);
+	char member[OPTION_NAME_SIZE];
+	const char *known = option_section(section, member);
 	unsigned least = UINT_MAX;
 
 	for (int i = 0; i < CONF_KEYS; i++) {
 		const struct option_def *option = &option_table[i];
 		unsigned distance = text_distance(name, option->name);
 
-		if (distance > 0 && known && strcmp(option->section, section) != 0)
+		if (distance > 0 && known != NULL && strcmp(option->section, known) != 0)
 			continue;
 		/* Of keys that look equally alike the one in the more likely section. */
-		distance = distance * 100 + text_distance(section, option->section);
+		distance = distance * 100 + section_distance(section, option->section);
 		if (distance < least) {
 			least = distance;
 			nearest = option;

@@ -18,9 +18,6 @@
 #include "shm/conf.h"
 
 #define HEADER_SIZE (sizeof(struct conf_header) + CONF_KEYS * sizeof(struct conf_entry))
-/* The greatest value is a full listen key; a text takes less. */
-#define VALUE_MAX   (CONF_LISTEN_MAX * sizeof(struct addr) + 16)
-#define BUFFER_SIZE (HEADER_SIZE + CONF_KEYS * VALUE_MAX)
 #define SEALS	    (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
 /* Values begin at multiples of 8, so that numbers can be read in place. */
@@ -55,28 +52,81 @@ static const void *bytes_of(const struct option_def *option, const struct value 
 	}
 }
 
-/* Fills the zeroed BUFFER and returns how much of it is used. At least one zero byte follows every
- * value, which is what ends the texts. */
+/* A snapshot in the making. Without a HEADER it is only measured. */
+struct layout {
+	struct conf_header *header;
+	size_t at; /* where the next value goes */
+};
+
+/* Puts LENGTH bytes there. At least one zero byte follows, which is what ends the texts. */
+static struct conf_entry put(struct layout *layout, const void *bytes, size_t length)
+{
+	struct conf_entry entry = {.offset = (uint32_t)layout->at, .length = (uint32_t)length};
+
+	if (layout->header != NULL)
+		memcpy((char *)layout->header + layout->at, bytes, length);
+	layout->at = align(layout->at + length + 1);
+	return entry;
+}
+
+static struct conf_entry put_value(struct layout *layout, enum conf_key key,
+				   const struct value *value)
+{
+	size_t length;
+	const void *bytes = bytes_of(&option_table[key], value, &length);
+
+	return put(layout, bytes, length);
+}
+
+static void put_group(struct layout *layout, const struct config *config, enum conf_group group)
+{
+	unsigned keys = conf_group_keys(group);
+	struct conf_entry row[1 + keys];
+	struct conf_members members = {.offset = (uint32_t)layout->at,
+				       .count = (uint32_t)config_group_count(config, group)};
+
+	layout->at += members.count * sizeof(row);
+	for (size_t i = 0; i < members.count; i++) {
+		const char *name = config_group_name(config, group, i);
+
+		row[0] = put(layout, name, strlen(name));
+		for (unsigned k = 0; k < keys; k++) {
+			enum conf_key key = (enum conf_key)(conf_group_first(group) + k);
+
+			row[1 + k] = put_value(layout, key, config_group_value(config, i, key));
+		}
+		if (layout->header != NULL)
+			memcpy((char *)layout->header + members.offset + i * sizeof(row), row,
+			       sizeof(row));
+	}
+	if (layout->header != NULL)
+		layout->header->group[group] = members;
+}
+
+/* Fills the zeroed HEADER, which may be NULL. Returns the size of the whole snapshot. */
 static size_t lay_out(struct conf_header *header, const struct config *config, uint64_t generation)
 {
-	size_t at = align(HEADER_SIZE);
+	struct layout layout = {.header = header, .at = align(HEADER_SIZE)};
 
 	for (int key = 0; key < CONF_KEYS; key++) {
-		const struct value *value = config_value(config, (enum conf_key)key);
-		size_t length;
-		const void *bytes = bytes_of(&option_table[key], value, &length);
+		struct conf_entry entry = {0};
 
-		memcpy((char *)header + at, bytes, length);
-		header->entry[key].offset = (uint32_t)at;
-		header->entry[key].length = (uint32_t)length;
-		at = align(at + length + 1);
+		if (conf_key_group((enum conf_key)key) == CONF_GROUPS)
+			entry = put_value(&layout, (enum conf_key)key,
+					  config_value(config, (enum conf_key)key));
+		if (header != NULL)
+			header->entry[key] = entry;
 	}
+	for (int group = 0; group < CONF_GROUPS; group++)
+		put_group(&layout, config, (enum conf_group)group);
+	if (header == NULL)
+		return layout.at;
 	header->magic = CONF_MAGIC;
 	header->version = CONF_VERSION;
-	header->size = at;
+	header->size = layout.at;
 	header->generation = generation;
 	header->keys = CONF_KEYS;
-	return at;
+	return layout.at;
 }
 
 static void lay_out_listeners(struct conf_header *header, const struct config *config,
@@ -115,13 +165,13 @@ static int write_all(int fd, const char *data, size_t size)
 int snapshot_build(const struct config *config, uint64_t generation,
 		   const struct snapshot_listeners *listeners)
 {
-	struct conf_header *header = calloc(1, BUFFER_SIZE);
+	size_t size = lay_out(NULL, config, generation);
+	struct conf_header *header = calloc(1, size);
 	int fd, error;
-	size_t size;
 
 	if (header == NULL)
 		return -1;
-	size = lay_out(header, config, generation);
+	lay_out(header, config, generation);
 	lay_out_listeners(header, config, listeners);
 	fd = memfd_create("shackd-conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd >= 0 &&

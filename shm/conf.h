@@ -21,6 +21,7 @@
 #define CONF_TEXT_MAX	512
 #define CONF_LISTEN_MAX 64
 #define CONF_AUX_MAX	32
+#define CONF_GROUP_MAX	64
 
 /* Every key, in the order of the sample file. */
 enum conf_key {
@@ -28,6 +29,14 @@ enum conf_key {
 #include "shm/options.def"
 #undef OPTION
 	CONF_KEYS
+};
+
+/* The sections of which there may be many, each with a name of its own: [ysf alias NAME]. */
+enum conf_group {
+#define GROUP(id, section, first, last, name_max, help) CONF_GROUP_##id,
+#include "shm/groups.def"
+#undef GROUP
+	CONF_GROUPS
 };
 
 enum conf_type {
@@ -59,10 +68,16 @@ struct conf_dgids {
 	uint64_t bits[2];
 };
 
-/* Layout of the snapshot: header, CONF_KEYS entries, values. */
+/* Layout of the snapshot: header, CONF_KEYS entries (those of a group's keys are zero), values. */
 struct conf_entry {
 	uint32_t offset; /* of the value, from the start of the snapshot, 8-byte aligned */
 	uint32_t length; /* bytes; text without its NUL */
+};
+
+/* The members of a group, each a row of entries: its name, then its keys in order. */
+struct conf_members {
+	uint32_t offset; /* of the first row, 8-byte aligned */
+	uint32_t count;
 };
 
 struct conf_header {
@@ -75,6 +90,7 @@ struct conf_header {
 	uint64_t listeners;  /* bit n: there is a listener n */
 	struct addr listener[CONF_LISTEN_MAX]; /* as configured: a port may be 0 */
 	uint8_t listener_dgid[CONF_LISTEN_MAX]; /* 0: of ysf.listen, else of an auxiliary port */
+	struct conf_members group[CONF_GROUPS];
 	struct conf_entry entry[];
 };
 
@@ -98,6 +114,20 @@ const struct addr *conf_listen(const struct conf *conf, enum conf_key key, size_
 const struct addr *conf_listener(const struct conf *conf, unsigned index);
 /* 0: it belongs to ysf.listen (or is none); else the DG-ID of its auxiliary port. */
 uint8_t conf_listener_dgid(const struct conf *conf, unsigned index);
+
+/* Members of a group, in the order of the file: 0 to conf_group_count - 1. KEY is one of its keys. */
+size_t conf_group_count(const struct conf *conf, enum conf_group group);
+const char *conf_group_name(const struct conf *conf, enum conf_group group, size_t member);
+int64_t conf_group_number(const struct conf *conf, enum conf_group group, size_t member,
+			  enum conf_key key);
+const char *conf_group_text(const struct conf *conf, enum conf_group group, size_t member,
+			    enum conf_key key);
+
+/* How many keys a group has, and which is its first. */
+enum conf_key conf_group_first(enum conf_group group);
+unsigned conf_group_keys(enum conf_group group);
+/* The group that KEY belongs to; CONF_GROUPS when it belongs to none. */
+enum conf_group conf_key_group(enum conf_key key);
 
 static inline bool conf_dgid_in(const struct conf_dgids *set, unsigned dgid)
 {

@@ -80,6 +80,10 @@ static void check_snapshot(const struct config *config)
 
 	demand(conf != NULL);
 	demand(strcmp(conf_text(conf, CONF_YSF_NAME), config_text(config, CONF_YSF_NAME)) == 0);
+	for (size_t i = 0; i < config_group_count(config, CONF_GROUP_YSF_ALIAS); i++)
+		demand(strcmp(conf_group_name(conf, CONF_GROUP_YSF_ALIAS, i),
+			      config_group_name(config, CONF_GROUP_YSF_ALIAS, i)) == 0 &&
+		       conf_group_number(conf, CONF_GROUP_YSF_ALIAS, i, CONF_YSF_ALIAS_DGID) > 0);
 	conf_unmap(&conf);
 	close(fd);
 }

@@ -204,6 +204,153 @@ static void test_contradictions(void **state)
 		"40-49)");
 }
 
+static void test_aux(void **state)
+{
+	struct config *config = parse("[ysf]\naux_ports = 41:42397 , 88 : 0\n", NULL, false);
+	const struct value *value;
+
+	(void)state;
+	assert_non_null(config);
+	value = config_value(config, CONF_YSF_AUX_PORTS);
+	assert_int_equal(value->auxes, 2);
+	assert_int_equal(value->aux[0].dgid, 41);
+	assert_int_equal(value->aux[0].port, 42397);
+	assert_int_equal(value->aux[1].dgid, 88);
+	assert_int_equal(value->aux[1].port, 0);
+	config_destroy(&config);
+	refused("", SET("ysf.aux_ports=41"),
+		"-o ysf.aux_ports: \"41\" is not DG-ID:PORT (such as 41:42397)");
+	refused("", SET("ysf.aux_ports=0:1"),
+		"-o ysf.aux_ports: \"0:1\" is not DG-ID:PORT (such as 41:42397)");
+	refused("", SET("ysf.aux_ports=1:65536"),
+		"-o ysf.aux_ports: \"1:65536\" is not DG-ID:PORT (such as 41:42397)");
+	refused("", SET("ysf.aux_ports=1:2,"),
+		"-o ysf.aux_ports: has an empty item (a list with commas between)");
+	refused("", SET("ysf.aux_ports=1:2,1:3"),
+		"-o ysf.aux_ports: DG-ID 1 has two ports (give it one)");
+	refused("", SET("ysf.aux_ports=1:2,2:2"),
+		"-o ysf.aux_ports: port 2 has two DG-IDs (give it one)");
+}
+
+static void test_parrot(void **state)
+{
+	(void)state;
+	text_is("", SET("dgid.parrot=9"), CONF_YSF_DESCRIPTION, "");
+	refused("", SET("dgid.parrot=10"),
+		"-o dgid.parrot: 10 is not in dgid.list (add it there, or 0 for none)");
+	refused("[dgid]\nlocal = 9\n", SET("dgid.parrot=9"),
+		"-o dgid.parrot: 9 is dgid.local too (choose another, or 0 for none)");
+	refused("", SET("dgid.parrot=22"),
+		"-o dgid.parrot: 22 is dgid.default too (choose another, or 0 for none)");
+}
+
+static void test_empty_paths(void **state)
+{
+	size_t count;
+	struct config *config = parse("[access]\nfile=\n[dgid]\nhome_file = h.db\n"
+				      "[ysf]\ndashboard_listen =\nmmdvm_log=log/%Y-%m-%d.log\n",
+				      NULL, false);
+
+	(void)state;
+	assert_non_null(config);
+	assert_string_equal(config_text(config, CONF_ACCESS_FILE), "");
+	assert_string_equal(config_text(config, CONF_DGID_HOME_FILE), "/base/etc/h.db");
+	assert_string_equal(config_text(config, CONF_YSF_MMDVM_LOG), "/base/etc/log/%Y-%m-%d.log");
+	config_listen(config, CONF_YSF_DASHBOARD_LISTEN, &count);
+	assert_int_equal(count, 0);
+	config_destroy(&config);
+}
+
+#define ALIAS "[ysf alias IT PYSF3-TEST]\ndgid = 9\n"
+
+static void test_groups(void **state)
+{
+	struct config *config, *other;
+
+	(void)state;
+	config = parse(ALIAS "[ysf]\nid = 7\n[ysf alias B]\nid = 3\ndgid = 50\n"
+			     "[ysf alias IT PYSF3-TEST]\ndescription = x\n",
+		       SET("ysf alias B.id=4", "ysf alias C.D.dgid=1"), false);
+	assert_non_null(config);
+	assert_int_equal(config_group_count(config, CONF_GROUP_YSF_ALIAS), 3);
+	assert_string_equal(config_group_name(config, CONF_GROUP_YSF_ALIAS, 0), "IT PYSF3-TEST");
+	assert_string_equal(config_group_name(config, CONF_GROUP_YSF_ALIAS, 2), "C.D");
+	assert_int_equal(config_group_value(config, 0, CONF_YSF_ALIAS_DGID)->number, 9);
+	assert_int_equal(config_group_value(config, 0, CONF_YSF_ALIAS_ID)->number, 0);
+	assert_string_equal(config_group_value(config, 0, CONF_YSF_ALIAS_DESCRIPTION)->text, "x");
+	assert_int_equal(config_group_value(config, 1, CONF_YSF_ALIAS_ID)->number, 4);
+	assert_int_equal(config_group_value(config, 2, CONF_YSF_ALIAS_DGID)->number, 1);
+	other = parse(ALIAS "description=x\n[ysf alias B]\nid=4\ndgid=50\n[ysf alias C.D]\n"
+			    "dgid=1\n",
+		      NULL, false);
+	assert_true(config_equal(config, other, CONF_YSF_ALIAS_DGID));
+	config_destroy(&other);
+	other = parse(ALIAS, NULL, false);
+	assert_false(config_equal(config, other, CONF_YSF_ALIAS_DGID));
+	config_destroy(&other);
+	config_destroy(&config);
+}
+
+static void test_groups_refused(void **state)
+{
+	(void)state;
+	refused("\n[ysf alias]\ndgid = 9\n", NULL,
+		"etc/f.ini:2: ysf alias: needs a name (write [ysf alias NAME])");
+	refused("[ysf alias 0123456789abcdefg]\ndgid = 9\n", NULL,
+		"etc/f.ini:1: ysf alias 0123456789abcdefg: the name is 17 bytes long (at most "
+		"16)");
+	refused("[ysf alias A]\n", NULL,
+		"etc/f.ini:1: ysf alias A.dgid: is missing (it has no default)");
+	refused("[ysf alias A]\ndgid =\n", NULL,
+		"etc/f.ini:2: ysf alias A.dgid: must not be empty (DG-ID)");
+	refused("[ysf alias A]\ndgid = 10\n", NULL,
+		"etc/f.ini:2: ysf alias A.dgid: 10 is neither in ysf.aux_ports nor in dgid.list");
+	refused(ALIAS "[ysf alias B]\ndgid = 9\n", NULL,
+		"etc/f.ini:4: ysf alias B.dgid: 9 is that of [ysf alias IT PYSF3-TEST] too (one "
+		"alias a DG-ID)");
+	refused(ALIAS "dgid = 22\n", NULL,
+		"etc/f.ini:3: ysf alias IT PYSF3-TEST.dgid: given twice (first in line 2)");
+	refused(ALIAS "descripton = x\n", NULL,
+		"etc/f.ini:3: ysf alias IT PYSF3-TEST.descripton: unknown key (nearest: "
+		"ysf alias IT PYSF3-TEST.description)");
+	refused(ALIAS "description = 0123456789abcde\n", NULL,
+		"etc/f.ini:3: ysf alias IT PYSF3-TEST.description: is 15 bytes long (at most 14)");
+	refused("[ysf alais A]\ndgid = 9\n", NULL,
+		"etc/f.ini:1: ysf alais A: unknown section (nearest: [ysf alias NAME])");
+	refused("", SET("ysf alias A.id=7"),
+		"-o ysf alias A.dgid: is missing (it has no default)");
+	refused("", SET("ysf alias A.di=7"),
+		"-o ysf alias A.di: unknown key (nearest: ysf alias A.id)");
+	refused("", SET("ysf alias.dgid=9"),
+		"-o ysf alias: needs a name (write [ysf alias NAME])");
+}
+
+static void test_groups_full(void **state)
+{
+	char ini[8192] = "[dgid]\nlist = 1-99\n";
+
+	(void)state;
+	for (int i = 1; i <= CONF_GROUP_MAX; i++)
+		sprintf(ini + strlen(ini), "[ysf alias %d]\ndgid = %d\n", i, i);
+	text_is(ini, NULL, CONF_YSF_DESCRIPTION, "");
+	strcat(ini, "[ysf alias X]\ndgid = 99\nid = 7\n");
+	refused(ini, NULL, "etc/f.ini:131: ysf alias X: is one too many (at most 64)");
+}
+
+static void test_lenient(void **state)
+{
+	struct config_request request = {.file = "f.ini", .directory = "/base", .lenient = true};
+	const char *ini = "[ysf]\nid = 7\nnews = 1\n[feed X]\nhost = y\n[dgid]\nlocal = 9\n";
+	struct config *config;
+
+	(void)state;
+	problems.count = 0;
+	assert_int_equal(config_parse(&config, &request, ini, strlen(ini), &problems), 0);
+	assert_int_equal(config_number(config, CONF_YSF_ID), 7);
+	assert_int_equal(config_number(config, CONF_DGID_LOCAL), 9);
+	config_destroy(&config);
+}
+
 static void test_all_at_once(void **state)
 {
 	(void)state;
@@ -284,6 +431,13 @@ int main(void)
 		cmocka_unit_test(test_names),	       cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_set_refused),    cmocka_unit_test(test_file_refused),
 		cmocka_unit_test(test_contradictions), cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_aux),
+		cmocka_unit_test(test_parrot),
+		cmocka_unit_test(test_empty_paths),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_groups_refused),
+		cmocka_unit_test(test_groups_full),
+		cmocka_unit_test(test_lenient),
 		cmocka_unit_test(test_equal),	       cmocka_unit_test(test_load),
 		cmocka_unit_test(test_no_file),
 	};

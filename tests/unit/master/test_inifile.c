@@ -37,9 +37,11 @@ static void note(void *context, int line, const char *section, const char *key, 
 
 static void parse_bytes(const char *data, size_t size)
 {
+	const struct inifile_sink sink = {.pair = note};
+
 	problems.count = 0;
 	seen[0] = '\0';
-	inifile_parse("f", data, size, note, NULL, &problems);
+	inifile_parse("f", data, size, &sink, &problems);
 }
 
 static void good(const char *text, const char *expected)

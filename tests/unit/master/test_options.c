@@ -32,7 +32,8 @@ static void test_table(void **state)
 
 		assert_int_equal(option->key, key);
 		assert_ptr_equal(option_find(option->section, option->name), option);
-		assert_int_equal(value_parse(option, option->fallback, &value, why), 0);
+		assert_int_equal(value_parse(option, option->fallback, &value, why),
+				 option_is_required(option) ? -1 : 0);
 		assert_true(strlen(option->help) > 10);
 		assert_int_equal(option->help[strlen(option->help) - 1], '.');
 		assert_non_null(option_type_name(option->type));
@@ -57,14 +58,53 @@ static void test_sections_adjacent(void **state)
 
 static void test_find(void **state)
 {
+	char name[OPTION_NAME_SIZE];
+
 	(void)state;
 	assert_int_equal(option_find("ysf", "listen")->key, CONF_YSF_LISTEN);
 	assert_null(option_find("ysf", "Listen"));
 	assert_null(option_find("YSF", "listen"));
 	assert_null(option_find("", ""));
-	assert_true(option_section_known("dgid"));
-	assert_false(option_section_known("dgi"));
-	assert_false(option_section_known(""));
+	assert_string_equal(option_section("dgid", name), "dgid");
+	assert_string_equal(name, "");
+	assert_null(option_section("dgi", name));
+	assert_null(option_section("", name));
+}
+
+/* What -T prints of a group is what the parser finds again. */
+static void test_groups(void **state)
+{
+	char name[OPTION_NAME_SIZE], text[OPTION_NAME_SIZE];
+
+	(void)state;
+	for (int i = 0; i < CONF_GROUPS; i++) {
+		const struct group_def *def = &group_table[i];
+		enum conf_key first = conf_group_first((enum conf_group)i);
+
+		for (int key = 0; key < CONF_KEYS; key++) {
+			bool own = strcmp(option_table[key].section, def->section) == 0;
+
+			assert_int_equal(own, conf_key_group((enum conf_key)key) ==
+						      (enum conf_group)i);
+			assert_true(!own || option_table[key].reload == OPTION_LIVE);
+			assert_true(!own ||
+				    key < (int)first + (int)conf_group_keys((enum conf_group)i));
+		}
+		option_section_text(def->section, "A.B", text, sizeof(text));
+		assert_string_equal(option_section(text, name), def->section);
+		assert_string_equal(name, "A.B");
+		assert_true(def->name_max > 0 && def->name_max < OPTION_NAME_SIZE / 2);
+	}
+	assert_string_equal(option_section("ysf alias  IT PYSF3 ", name), "ysf alias *");
+	assert_string_equal(name, "IT PYSF3");
+	assert_string_equal(option_section("ysf alias *", name), "ysf alias *");
+	assert_string_equal(name, "*");
+	assert_string_equal(option_section("ysf alias", name), "ysf alias *");
+	assert_string_equal(name, "");
+	assert_null(option_section("ysf aliasX", name));
+	assert_string_equal(option_section_text("ysf", "x", text, sizeof(text)), "ysf");
+	assert_string_equal(option_section_text("ysf alias *", NULL, text, sizeof(text)),
+			    "ysf alias NAME");
 }
 
 static void test_nearest(void **state)
@@ -82,6 +122,9 @@ static void test_nearest(void **state)
 	assert_int_equal(option_nearest("servr", "watchdog")->key, CONF_SERVER_WATCHDOG);
 	assert_string_equal(option_nearest_section("sever"), "server");
 	assert_string_equal(option_nearest_section("dgids"), "dgid");
+	assert_string_equal(option_nearest_section("ysf alais A LONG NAME"), "ysf alias *");
+	assert_string_equal(option_nearest_section("access file"), "access");
+	assert_int_equal(option_nearest("ysf alias X", "dg-id")->key, CONF_YSF_ALIAS_DGID);
 	memset(longest, 'x', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
 	assert_non_null(option_nearest(longest, longest));
@@ -95,6 +138,7 @@ int main(void)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_sections_adjacent),
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_nearest),
 	};
 

@@ -160,6 +160,8 @@ static void test_refused(void **state)
 
 		for (size_t i = 0; i < sizeof(evil) / sizeof(evil[0]); i++) {
 			copy->entry[key].offset = evil[i];
+			if (evil[i] == kept.offset)
+				continue; /* a group's key: it has no value here */
 			refuse(copy, size, seals);
 			copy->entry[key] = kept;
 		}
@@ -168,6 +170,75 @@ static void test_refused(void **state)
 		copy->entry[key].length = kept.length + 1;
 		refuse(copy, size, seals);
 		copy->entry[key] = kept;
+	}
+	free(copy);
+}
+
+#define ALIASES                                                                                    \
+	"[ysf alias A]\ndgid = 9\n[ysf alias B C]\ndgid = 22\nid = 12345\ndescription = there\n"
+
+static void test_groups(void **state)
+{
+	const enum conf_group group = CONF_GROUP_YSF_ALIAS;
+	int fd = build(ALIASES, 1);
+	struct conf *conf = conf_map(fd);
+
+	(void)state;
+	assert_non_null(conf);
+	assert_int_equal(conf_group_count(conf, group), 2);
+	assert_string_equal(conf_group_name(conf, group, 0), "A");
+	assert_int_equal(conf_group_number(conf, group, 0, CONF_YSF_ALIAS_DGID), 9);
+	assert_int_equal(conf_group_number(conf, group, 0, CONF_YSF_ALIAS_ID), 0);
+	assert_string_equal(conf_group_text(conf, group, 0, CONF_YSF_ALIAS_DESCRIPTION), "");
+	assert_string_equal(conf_group_name(conf, group, 1), "B C");
+	assert_int_equal(conf_group_number(conf, group, 1, CONF_YSF_ALIAS_DGID), 22);
+	assert_int_equal(conf_group_number(conf, group, 1, CONF_YSF_ALIAS_ID), 12345);
+	assert_string_equal(conf_group_text(conf, group, 1, CONF_YSF_ALIAS_DESCRIPTION), "there");
+	conf_unmap(&conf);
+	close(fd);
+	fd = build("", 1);
+	conf = conf_map(fd);
+	assert_int_equal(conf_group_count(conf, group), 0);
+	conf_unmap(&conf);
+	close(fd);
+}
+
+/* Each word of the table of members and of their rows is broken in turn. */
+static void test_groups_refused(void **state)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	static const uint32_t evil[] = {0, 1, 0x7fffffff, 0xffffffff, 0xfffffff8};
+	struct conf_members *members;
+	struct conf_header *copy;
+	int fd = build(ALIASES, 1);
+	uint32_t *word, kept;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(fstat(fd, &st), 0);
+	copy = malloc((size_t)st.st_size);
+	assert_non_null(copy);
+	assert_int_equal(pread(fd, copy, (size_t)st.st_size, 0), st.st_size);
+	close(fd);
+	members = &copy->group[CONF_GROUP_YSF_ALIAS];
+	kept = members->count;
+	for (uint32_t count = CONF_GROUP_MAX + 1; count != 0; count *= 2) {
+		members->count = count;
+		refuse(copy, (size_t)st.st_size, seals);
+	}
+	members->count = kept;
+	word = (uint32_t *)(void *)((char *)copy + members->offset);
+	for (size_t i = 0; i < 2 * 4 * 2; i++)
+		for (size_t j = 0; j < sizeof(evil) / sizeof(evil[0]); j++) {
+			kept = word[i];
+			word[i] = evil[j];
+			if (kept != evil[j] && (i % 2 == 0 || evil[j] > 1))
+				refuse(copy, (size_t)st.st_size, seals);
+			word[i] = kept;
+		}
+	for (size_t j = 0; j < sizeof(evil) / sizeof(evil[0]); j++) {
+		members->offset = evil[j];
+		refuse(copy, (size_t)st.st_size, seals);
 	}
 	free(copy);
 }
@@ -188,6 +259,8 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_sealed),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_groups_refused),
 		cmocka_unit_test(test_not_a_memfd),
 	};
 
