@@ -58,7 +58,7 @@ obj      = $(patsubst %.c,$(B)/%.o,$(1))
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 LOADLIB  := $(wildcard tests/load/lib_*.c)
 LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim linesim doctored bare)
-FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill failing.so)
+FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill failing.so clockstep.so)
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run test deps check units testing soak lint format bench fuzz sabotage install clean docs loads faults FORCE
@@ -139,7 +139,7 @@ $(LOAD): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(LOADLIB))
 $(B)/tests/fault/writer_kill: $(call obj,$(addprefix tests/fault/,writer_kill.c lib_model.c lib_steps.c) $(PARTS)) $(B)/stamp.o
 	$(LINK) $(LIBS)
 # Preloaded into the daemon, never sanitized: it stands between the daemon and the system.
-$(B)/tests/fault/failing.so: tests/fault/failing.c
+$(B)/tests/fault/%.so: tests/fault/%.c
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -fPIC -shared -o $@ $< -ldl
