@@ -50,9 +50,14 @@ static size_t calls_at(uint32_t clients, uint32_t streams)
 	return farewells_at(clients) + align_up(streams * sizeof(struct ring_farewell));
 }
 
-static size_t ring_bytes(uint32_t clients, uint32_t streams)
+static size_t tapes_at(uint32_t clients, uint32_t streams)
 {
 	return calls_at(clients, streams) + align_up(streams * sizeof(struct ring_call));
+}
+
+static size_t ring_bytes(uint32_t clients, uint32_t streams)
+{
+	return tapes_at(clients, streams) + RING_TAPES * sizeof(struct ring_tape);
 }
 
 static int close_failed(int fd)
@@ -140,6 +145,7 @@ struct ring *ring_map(int fd, uint32_t clients, uint32_t streams)
 	}
 	ring->farewell = (struct ring_farewell *)(void *)(memory + farewells_at(clients));
 	ring->call = (struct ring_call *)(void *)(memory + calls_at(clients, streams));
+	ring->tape = (struct ring_tape *)(void *)(memory + tapes_at(clients, streams));
 	places_clear(&ring->held);
 	places_clear(&ring->owed);
 	return ring;
@@ -246,7 +252,8 @@ static uint64_t where_of(unsigned listener, unsigned list)
 }
 
 void ring_relay_begin(struct ring *ring, uint64_t seq, uint8_t dgid, enum ring_state then,
-		      uint32_t talker, const void *talker_key, const void *frame)
+		      uint32_t talker, const void *talker_key, const void *frame,
+		      const void *rewritten)
 {
 	struct ring_relay *relay = &ring->memory->relay;
 
@@ -256,8 +263,18 @@ void ring_relay_begin(struct ring *ring, uint64_t seq, uint8_t dgid, enum ring_s
 	relay->talker = talker;
 	if (talker != 0)
 		memcpy(relay->talker_key, talker_key, RING_KEY);
-	memcpy(relay->frame, frame, RING_FRAME);
+	memcpy(relay->frame[0], frame, RING_FRAME);
+	if (rewritten != NULL)
+		memcpy(relay->frame[1], rewritten, RING_FRAME);
+	relay->variants = rewritten != NULL ? 2 : 1;
 	store(&relay->seq, seq);
+}
+
+void *ring_relay_frame(struct ring *ring, bool movable)
+{
+	struct ring_relay *relay = &ring->memory->relay;
+
+	return relay->frame[movable && relay->variants > 1 ? 1 : 0];
 }
 
 static bool copy_is(const struct ring_copy *copy, const void *owner, uint64_t version,

@@ -25,7 +25,7 @@
 #include "shm/addr.h"
 
 #define RING_MAGIC    0x53484b52U
-#define RING_VERSION  1
+#define RING_VERSION  2
 #define RING_BATCH    64
 #define RING_HOLD     512
 #define RING_DATAGRAM 256  /* bytes kept of a datagram */
@@ -37,6 +37,9 @@
 #define RING_FRAME    155
 #define RING_LISTENERS 64
 #define RING_DGIDS    128
+#define RING_VARIANTS 2	   /* of a frame: as it came, and for movable gateways */
+#define RING_TAPES    8	   /* recordings at a time */
+#define RING_TAPE_FRAMES 1800 /* of a recording: three minutes */
 #define RING_TRIES    2	   /* deaths of handlers that make a datagram poison */
 #define RING_UNFILLED UINT32_MAX /* msg_len of a message that the kernel has not filled */
 
@@ -83,7 +86,8 @@ struct ring_relay {
 	uint8_t talker_key[RING_KEY];
 	uint8_t dgid;
 	uint8_t then; /* state of the entry when all have it */
-	uint8_t frame[RING_FRAME];
+	uint8_t variants; /* 1: all get the first */
+	uint8_t frame[RING_VARIANTS][RING_FRAME];
 };
 
 /* Answers that are being sent: who has his is done. */
@@ -112,6 +116,24 @@ struct ring_call {
 	uint8_t header[RING_FRAME];
 };
 
+/* A transmission that is recorded, then played back to its sender. A frame is on it when `frames`
+ * says so; `played` is twice the frames that were sent back, and one more while `message` tells
+ * whether the next one was. Frame N is due at start + N periods. */
+struct ring_tape {
+	_Atomic uint32_t stream; /* what is recorded; 0: vacant */
+	uint32_t client;	 /* id of the sender */
+	uint8_t key[RING_KEY];
+	uint8_t dgid;
+	_Atomic uint32_t frames;
+	_Atomic uint32_t played;
+	_Atomic uint64_t start; /* clock_mono; 0: it is recording */
+	struct mmsghdr message;
+	struct {
+		uint64_t seq; /* of the datagram */
+		uint8_t frame[RING_FRAME];
+	} record[RING_TAPE_FRAMES];
+};
+
 /* A poll whose time is not yet in the store. */
 struct ring_poll {
 	uint64_t polled; /* clock_mono */
@@ -133,8 +155,8 @@ struct ring_head {
 	char slot[16];
 };
 
-/* The shared memory; behind it lie ids[2][clients], poll[2][clients], farewell[streams] and
- * call[streams]. */
+/* The shared memory; behind it lie ids[2][clients], poll[2][clients], farewell[streams],
+ * call[streams] and tape[RING_TAPES]. */
 struct ring_memory {
 	struct ring_head head;
 	_Atomic uint64_t next_seq;
@@ -178,6 +200,7 @@ struct ring {
 	struct ring_poll *poll[2];
 	struct ring_farewell *farewell;
 	struct ring_call *call;
+	struct ring_tape *tape;
 	struct ring_places held, owed;
 	struct ring_copy window[RING_WINDOWS], list[2];
 	unsigned next_window;
@@ -268,9 +291,12 @@ void ring_hold_sweep(struct ring *ring);
 
 /* ---- fan-outs ---- */
 
-/* Begins. TALKER 0: no talker. */
+/* Begins. TALKER 0: no talker. REWRITTEN: the frame of movable gateways, NULL: the same. */
 void ring_relay_begin(struct ring *ring, uint64_t seq, uint8_t dgid, enum ring_state then,
-		      uint32_t talker, const void *talker_key, const void *frame);
+		      uint32_t talker, const void *talker_key, const void *frame,
+		      const void *rewritten);
+/* What a gateway gets of the fan-out that is under way. */
+void *ring_relay_frame(struct ring *ring, bool movable);
 /* The fan of LISTENER comes next; BASE of its COUNT receivers have the frame. OWNER and VERSION tell
  * whether the ids lie there already; OWNER NULL: copy in any case. */
 void ring_relay_list(struct ring *ring, unsigned listener, const uint32_t *ids, uint32_t count,
@@ -324,6 +350,29 @@ const struct ring_call *ring_call_find(const struct ring *ring, uint32_t stream,
 void ring_follow(struct ring *ring, uint64_t store, uint64_t number);
 /* What was followed last in STORE; 0: nothing. */
 uint64_t ring_followed(const struct ring *ring, uint64_t store);
+
+/* ---- recordings ---- */
+
+/* A vacant tape, for STREAM of the gateway CLIENT with KEY on DGID. NULL: all are in use. */
+struct ring_tape *ring_tape_begin(struct ring *ring, uint32_t stream, uint32_t client,
+				  const void *key, uint8_t dgid);
+/* The tape of STREAM, or of the gateway CLIENT (0: any); NULL: none. */
+struct ring_tape *ring_tape_of_stream(struct ring *ring, uint32_t stream);
+struct ring_tape *ring_tape_of_client(struct ring *ring, uint32_t client);
+/* Records a frame that came with datagram SEQ; the newest one does not come twice. False: full. */
+bool ring_tape_record(struct ring_tape *tape, uint64_t seq, const void *frame);
+/* Offers the next frame (there is one) to sendmmsg. Returns the message; its name is the caller's to
+ * fill in, VECTOR to keep until it is sent. */
+struct mmsghdr *ring_tape_offer(struct ring_tape *tape, struct iovec *vector);
+/* The frame that was offered is sent (or can't be). */
+void ring_tape_next(struct ring_tape *tape);
+/* How many were sent. */
+static inline uint32_t ring_tape_played(const struct ring_tape *tape)
+{
+	return atomic_load_explicit(&tape->played, memory_order_relaxed) / 2;
+}
+/* It is vacant. */
+void ring_tape_erase(struct ring_tape *tape);
 
 /* ---- polls that are not written ---- */
 

@@ -41,6 +41,8 @@ static void wipe(struct ring *ring)
 		store(&ring->farewell[i].seq, 0);
 		atomic_store(&ring->call[i].stream, 0);
 	}
+	for (unsigned i = 0; i < RING_TAPES; i++)
+		atomic_store(&ring->tape[i].stream, 0);
 	memory->head.version = RING_VERSION;
 	memory->head.clients = ring->clients;
 	memory->head.streams = ring->streams;
@@ -216,13 +218,34 @@ static void check_relay(struct ring *ring, struct ring_left *left)
 		return;
 	struct ring_entry *entry = ring_find(ring, seq);
 	if (relay->dgid >= RING_DGIDS || relay->then > RING_RELAYED ||
-	    relay->then == RING_WAITING) {
+	    relay->then == RING_WAITING || relay->variants < 1 ||
+	    relay->variants > RING_VARIANTS) {
 		left->bad++;
 	} else if (entry != NULL ? ring_state(entry) == RING_WAITING
 				 : ring_farewell_find(ring, seq) != NULL) {
 		return;
 	}
 	store(&relay->seq, 0);
+}
+
+/* A frame that was offered was sent if the kernel wrote so. */
+static void check_tapes(struct ring *ring, struct ring_left *left)
+{
+	for (unsigned i = 0; i < RING_TAPES; i++) {
+		struct ring_tape *tape = &ring->tape[i];
+		uint32_t frames = atomic_load(&tape->frames), played = atomic_load(&tape->played);
+
+		if (atomic_load(&tape->stream) == 0)
+			continue;
+		if (frames > RING_TAPE_FRAMES || played > 2 * frames || tape->client == 0 ||
+		    tape->dgid >= RING_DGIDS || load(&tape->start) >= SEQ_MOST) {
+			ring_tape_erase(tape);
+			left->bad++;
+		} else if (played % 2 != 0) {
+			atomic_store(&tape->played, tape->message.msg_len != 0 ? played + 1
+									       : played - 1);
+		}
+	}
 }
 
 static void check_polls(struct ring *ring, struct ring_left *left)
@@ -297,6 +320,7 @@ void ring_recover(struct ring *ring, uint64_t faults, struct ring_left *left_r)
 	check_replies(ring, left);
 	accuse(ring, faults, left);
 	check_relay(ring, left);
+	check_tapes(ring, left);
 	check_polls(ring, left);
 	check_numbers(ring, left);
 	memset(ring->window, 0, sizeof(ring->window));

@@ -107,7 +107,8 @@ class Daemon:
             self.config = self.base / "shackd.ini"
             self.config.write_text("")
         options = [f"server.run_dir={self.run_dir}", f"server.shm_dir={self.shm_dir}",
-                   f"server.state_dir={self.state_dir}"]
+                   f"server.state_dir={self.state_dir}",
+                   "dgid.prefix=no"]  # so that frames can be compared as they were sent
         if self.listen is not None:  # else it stands in the file
             options.append(f"ysf.listen={self.listen}")
         if IS_ROOT:

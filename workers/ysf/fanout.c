@@ -54,7 +54,8 @@ static struct fan *fan_make(int family)
 	if (fan != NULL) {
 		fan->stride = family == AF_INET6 ? sizeof(struct sockaddr_in6)
 						 : sizeof(struct sockaddr_in);
-		fan->frame.iov_len = FRAME_SIZE;
+		for (unsigned i = 0; i < RING_VARIANTS; i++)
+			fan->frame[i].iov_len = FRAME_SIZE;
 	}
 	return fan;
 }
@@ -137,7 +138,7 @@ bool fanout_add(struct fanout *fanout, struct gateway *gateway)
 	fan->message[fan->count] = (struct mmsghdr){
 		.msg_hdr = {.msg_name = to,
 			    .msg_namelen = length,
-			    .msg_iov = &fan->frame,
+			    .msg_iov = &fan->frame[gateway_movable(gateway)],
 			    .msg_iovlen = 1,
 			    .msg_control = source,
 			    .msg_controllen = source_size},
@@ -166,6 +167,17 @@ void fanout_remove(struct fanout *fanout, struct gateway *gateway)
 		fan->who[at]->fan_at = at;
 	}
 	fan->count = last;
+	fan->version++;
+}
+
+void fanout_suit(struct fanout *fanout, const struct gateway *gateway)
+{
+	struct fan *fan = fanout_fan(fanout, gateway->dgid, gateway->listener);
+	struct iovec *frame = &fan->frame[gateway_movable(gateway)];
+
+	if (fan->message[gateway->fan_at].msg_hdr.msg_iov == frame)
+		return;
+	fan->message[gateway->fan_at].msg_hdr.msg_iov = frame;
 	fan->version++;
 }
 

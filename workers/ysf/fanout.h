@@ -34,7 +34,7 @@ struct fan {
 	uint32_t count;
 	uint32_t room;
 	uint32_t stride;
-	struct iovec frame; /* what all messages send */
+	struct iovec frame[RING_VARIANTS]; /* what the messages send: as it came, for the movable */
 };
 
 struct fanout {
@@ -50,6 +50,8 @@ struct fan *fanout_fan(const struct fanout *fanout, unsigned dgid, unsigned list
 /* Enters GATEWAY under its DG-ID and listener. False: no memory. */
 bool fanout_add(struct fanout *fanout, struct gateway *gateway);
 void fanout_remove(struct fanout *fanout, struct gateway *gateway);
+/* The flags of GATEWAY, which is entered, have changed: from now on it gets the frame that suits. */
+void fanout_suit(struct fanout *fanout, const struct gateway *gateway);
 
 /* Control data that makes LOCAL (16 bytes, IPv4 mapped) the source of a datagram to an address of
  * FAMILY. Returns its length. */
@@ -66,8 +68,8 @@ struct fan_result {
 
 #define FAN_NOBODY UINT32_MAX
 
-/* Sends fan->frame to all entries from *AT on, but SKIP, from socket FD; moves *AT. Adds to
- * RESULT. Returns false when the socket's send buffer is full: call again when it is writable. A
+/* Sends fan->frame to all entries from *AT on, each its variant, but SKIP, from socket FD; moves *AT.
+ * Adds to RESULT. Returns false when the socket's send buffer is full: call again when it is writable. A
  * receiver that can't be reached is counted and left out; it never stops the others. The messages
  * go by way of RING (after ring_relay_list for this fan), which so knows who has the frame. */
 bool fan_send(struct fan *fan, struct ring *ring, int fd, uint32_t skip, uint32_t *at,

@@ -15,6 +15,8 @@
 #include "workers/ysf/ysf.h"
 
 #define FOLLOW_SLICE 256
+/* What a home list or an operator may change of a gateway that is linked. */
+#define NAILS	     (CLIENT_STATIC | CLIENT_FIXED | CLIENT_AUX | CLIENT_OPTIONED)
 #define WALK_SLICE   1024
 #define FORGET_AFTER 256
 #define SAY_RATE     20 /* log lines about links a second */
@@ -95,8 +97,11 @@ static struct gateway *mirror(struct ysf *ysf, const struct client_key *key,
 		return gateway;
 	}
 	gateway->home_dgid = record->home_dgid;
+	gateway->flags = (uint8_t)((gateway->flags & ~NAILS) | (record->flags & NAILS));
 	if (gateway->dgid != record->dgid)
 		move(ysf, gateway, record->dgid);
+	else
+		fanout_suit(&ysf->fanout, gateway);
 	return gateway;
 }
 

@@ -42,6 +42,12 @@ struct gateway {
 	struct gateway *next_unwritten, **at_unwritten; /* `polled` is newer than the store's */
 };
 
+/* May its DG-ID change? Then it gets frames that say in which one it is. */
+static inline bool gateway_movable(const struct gateway *gateway)
+{
+	return (gateway->flags & (CLIENT_STATIC | CLIENT_FIXED)) == 0;
+}
+
 struct gateways {
 	struct keymap map;
 	struct gateway **chunk;

@@ -147,7 +147,7 @@ static bool open_call(struct ysf *ysf, struct opening *o)
 	gateway->good_frames = 0; /* used up */
 	if (ysf->relay.active)
 		return false; /* the terminator of a call that was cut goes first */
-	voice_pass_on(ysf, call, o->by->in);
+	voice_pass_on(ysf, call, o->by->in, o->by->fich);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "shm/log.h"
+#include "workers/ysf/prefix.h"
 #include "workers/ysf/ysf.h"
 
 #define RELAY_STALL (200 * NS_PER_MS)
@@ -43,13 +44,13 @@ static void leave_out(struct relay *relay, const struct gateway *skip)
 }
 
 void relay_start(struct ysf *ysf, uint8_t dgid, struct ring_entry *entry, enum ring_state then,
-		 const struct gateway *skip)
+		 const struct gateway *skip, const uint8_t *rewritten)
 {
 	ysf->relay = (struct relay){
 		.active = true, .dgid = dgid, .began = ysf->now, .entry = entry, .then = then};
 	leave_out(&ysf->relay, skip);
 	ring_relay_begin(ysf->ring, entry->seq, dgid, then, skip != NULL ? skip->id : 0,
-			 skip != NULL ? &skip->key : NULL, entry->data);
+			 skip != NULL ? &skip->key : NULL, entry->data, rewritten);
 	relay_continue(ysf);
 }
 
@@ -100,7 +101,8 @@ void relay_continue(struct ysf *ysf)
 			ring_relay_list(ysf->ring, relay->listener, fan->id, fan->count, relay->at,
 					fan, fan->version);
 		relay->listed = true;
-		fan->frame.iov_base = ysf->ring->memory->relay.frame;
+		for (unsigned i = 0; i < RING_VARIANTS; i++)
+			fan->frame[i].iov_base = ring_relay_frame(ysf->ring, i == 1);
 		if (!fan_send(fan, ysf->ring, listener->fd, skip, &relay->at, &result)) {
 			page_count(ysf->page, COUNT_YSF_SEND_STALLED);
 			receive_reading(ysf, false);
@@ -204,18 +206,31 @@ void relay_add_farewell(struct ysf *ysf, const struct call *call)
 	log_limited(LOG_LEVEL_WARNING, "too many cut calls at once: terminator left out");
 }
 
+const uint8_t *relay_rewrite(const struct ysf *ysf, const uint8_t *frame, const struct fich *fich,
+			     uint8_t dgid, uint8_t rewritten_r[FRAME_SIZE])
+{
+	if (!ysf->set.prefix || !prefix_frame(frame, fich, dgid, rewritten_r))
+		return NULL;
+	return rewritten_r;
+}
+
 static void say_farewell(struct ysf *ysf, struct ring_farewell *farewell)
 {
+	const uint8_t *other = NULL;
+	uint8_t rewritten[FRAME_SIZE];
 	const struct gateway *talker;
 	struct client_key key;
+	struct fich fich;
 
 	memcpy(&key, farewell->talker_key, sizeof(key));
 	talker = gateways_find(&ysf->gateways, &key);
 	ysf->relay = (struct relay){
 		.active = true, .dgid = farewell->dgid, .began = ysf->now, .farewell = farewell};
 	leave_out(&ysf->relay, talker);
+	if (fich_decode(farewell->frame + YSF_FICH_AT, &fich) != FICH_BAD)
+		other = relay_rewrite(ysf, farewell->frame, &fich, farewell->dgid, rewritten);
 	ring_relay_begin(ysf->ring, farewell->seq, farewell->dgid, RING_DONE,
-			 talker != NULL ? talker->id : 0, &key, farewell->frame);
+			 talker != NULL ? talker->id : 0, &key, farewell->frame, other);
 	relay_continue(ysf);
 }
 

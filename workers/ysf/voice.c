@@ -30,19 +30,33 @@ static void touch(struct ysf *ysf, struct call *call, const struct ring_entry *i
 		calls_touch(ysf, call, counter);
 }
 
-void voice_pass_on(struct ysf *ysf, struct call *call, struct ring_entry *in)
+/* A frame is rewritten once, whoever listens. */
+static void relay(struct ysf *ysf, const struct call *call, struct ring_entry *in,
+		  const struct fich *fich, enum ring_state then)
+{
+	const uint8_t *other = NULL;
+	uint8_t rewritten[FRAME_SIZE];
+
+	if (!relayed(call))
+		return;
+	if (fich != NULL)
+		other = relay_rewrite(ysf, in->data, fich, call->dgid, rewritten);
+	relay_start(ysf, call->dgid, in, then, call->owner, other);
+}
+
+void voice_pass_on(struct ysf *ysf, struct call *call, struct ring_entry *in,
+		   const struct fich *fich)
 {
 	touch(ysf, call, in);
-	if (relayed(call))
-		relay_start(ysf, call->dgid, in, RING_DONE, call->owner);
+	relay(ysf, call, in, fich, RING_DONE);
 }
 
 /* The last frame of a call: it is done when the end of the call is committed. */
-static bool end_with(struct ysf *ysf, struct call *call, struct ring_entry *in)
+static bool end_with(struct ysf *ysf, struct call *call, struct ring_entry *in,
+		     const struct fich *fich)
 {
 	touch(ysf, call, in);
-	if (relayed(call))
-		relay_start(ysf, call->dgid, in, RING_RELAYED, call->owner);
+	relay(ysf, call, in, fich, RING_RELAYED);
 	return calls_end(ysf, call, REASON_TERMINATOR);
 }
 
@@ -112,13 +126,13 @@ static bool in_call(struct ysf *ysf, struct ring_entry *in, struct call *call,
 		    const struct fich *fich)
 {
 	if (fich->fi == FICH_FI_TERMINATOR)
-		return end_with(ysf, call, in);
+		return end_with(ysf, call, in, fich);
 	if (fich->fi == FICH_FI_COMMUNICATION && too_old(ysf, in)) {
 		touch(ysf, call, in);
 		page_count(ysf->page, COUNT_YSF_DROP_OLD);
 		return true;
 	}
-	voice_pass_on(ysf, call, in);
+	voice_pass_on(ysf, call, in, fich);
 	return true;
 }
 
@@ -131,8 +145,8 @@ static bool damaged(struct ysf *ysf, struct ring_entry *in, struct call *call)
 		return true;
 	}
 	if (ysf_frame_end(in->data))
-		return end_with(ysf, call, in);
-	voice_pass_on(ysf, call, in);
+		return end_with(ysf, call, in, NULL);
+	voice_pass_on(ysf, call, in, NULL);
 	return true;
 }
 

@@ -33,6 +33,7 @@ static void read_settings(struct ysf *ysf)
 	set->clients_per_ip = (uint32_t)conf_number(conf, CONF_LIMITS_CLIENTS_PER_IP);
 	set->streams = (uint32_t)conf_number(conf, CONF_LIMITS_STREAMS);
 	set->late_entry = conf_bool(conf, CONF_YSF_LATE_ENTRY);
+	set->prefix = conf_bool(conf, CONF_DGID_PREFIX);
 	set->list = conf_dgids(conf, CONF_DGID_LIST);
 	set->dgid_default = (uint8_t)conf_number(conf, CONF_DGID_DEFAULT);
 	set->dgid_local = (uint8_t)conf_number(conf, CONF_DGID_LOCAL);

@@ -104,6 +104,7 @@ struct ysf_settings {
 	uint32_t frame_rate; /* a second; 0: off */
 	uint32_t clients, clients_per_ip, streams;
 	bool late_entry;
+	bool prefix; /* movable gateways see the DG-ID in front of the caller */
 	struct conf_dgids list;
 	uint8_t dgid_default, dgid_local;
 	uint32_t id;
@@ -247,8 +248,9 @@ void replies_send(struct ysf *ysf, struct replies *replies);
 
 /* ---- voice.c: frames ---- */
 bool voice_frame(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway);
-/* A frame of CALL to its listeners. */
-void voice_pass_on(struct ysf *ysf, struct call *call, struct ring_entry *in);
+/* A frame of CALL to its listeners. FICH is NULL when it is damaged. */
+void voice_pass_on(struct ysf *ysf, struct call *call, struct ring_entry *in,
+		   const struct fich *fich);
 
 /* ---- admit.c: the access check ---- */
 /* False: refused, counted and told about. */
@@ -261,9 +263,13 @@ bool opening(struct ysf *ysf, struct attempt *attempt);
 
 /* ---- relay.c: frames out ---- */
 /* Sends the frame ENTRY to all on DGID but SKIP (may be NULL); ENTRY is in state THEN when all have
- * it. Nothing else may be relayed while active. */
+ * it. Movable gateways get REWRITTEN instead, if there is one. Nothing else may be relayed while
+ * active. */
 void relay_start(struct ysf *ysf, uint8_t dgid, struct ring_entry *entry, enum ring_state then,
-		 const struct gateway *skip);
+		 const struct gateway *skip, const uint8_t *rewritten);
+/* What movable gateways get instead of FRAME, a frame of DGID: REWRITTEN_R, or NULL: the same. */
+const uint8_t *relay_rewrite(const struct ysf *ysf, const uint8_t *frame, const struct fich *fich,
+			     uint8_t dgid, uint8_t rewritten_r[FRAME_SIZE]);
 /* Finishes the fan-out that a predecessor began. */
 void relay_resume(struct ysf *ysf);
 void relay_continue(struct ysf *ysf);

@@ -298,7 +298,8 @@ static void begin(struct lab *lab, uint32_t count)
 {
 	fan_of(count);
 	taken(lab->ring, 1);
-	ring_relay_begin(lab->ring, lab->ring->memory->entry[0].seq, 22, RING_DONE, 7, key, frame);
+	ring_relay_begin(lab->ring, lab->ring->memory->entry[0].seq, 22, RING_DONE, 7, key, frame,
+			 NULL);
 	ring_relay_list(lab->ring, 2, ids, count, 0, message, 1);
 }
 
@@ -333,7 +334,23 @@ static void test_death_inside_a_fan_out(void **state)
 	assert_int_equal(left.listener, 2);
 	assert_int_equal(left.served, 2500);
 	assert_int_equal(lab.ring->memory->relay.talker, 7);
-	assert_memory_equal(lab.ring->memory->relay.frame, frame, RING_FRAME);
+	assert_memory_equal(ring_relay_frame(lab.ring, false), frame, RING_FRAME);
+	assert_memory_equal(ring_relay_frame(lab.ring, true), frame, RING_FRAME);
+	lab_end(&lab);
+}
+
+static void test_both_variants_of_a_frame_outlive_their_holder(void **state)
+{
+	static const uint8_t other[RING_FRAME] = "YSFD, rewritten";
+	struct lab lab = lab_make();
+
+	(void)state;
+	taken(lab.ring, 1);
+	ring_relay_begin(lab.ring, lab.ring->memory->entry[0].seq, 22, RING_DONE, 7, key, frame,
+			 other);
+	successor(&lab, 0);
+	assert_memory_equal(ring_relay_frame(lab.ring, false), frame, RING_FRAME);
+	assert_memory_equal(ring_relay_frame(lab.ring, true), other, RING_FRAME);
 	lab_end(&lab);
 }
 
@@ -465,7 +482,8 @@ static void test_farewells_wait_in_their_order(void **state)
 	successor(&lab, 0);
 	struct ring_farewell *first = ring_farewell_first(lab.ring);
 	assert_int_equal(first->dgid, 2);
-	ring_relay_begin(lab.ring, first->seq, first->dgid, RING_DONE, 0, NULL, first->frame);
+	ring_relay_begin(lab.ring, first->seq, first->dgid, RING_DONE, 0, NULL, first->frame,
+			 NULL);
 	successor(&lab, 0);
 	assert_true(ring_relay_left(lab.ring, &left, list));
 	assert_ptr_equal(ring_farewell_find(lab.ring, left.seq), ring_farewell_first(lab.ring));
@@ -514,6 +532,67 @@ static void test_polls_outlive_their_holder(void **state)
 	successor(&lab, 0);
 	ring_polls(lab.ring, &count);
 	assert_int_equal(count, 0);
+	lab_end(&lab);
+}
+
+static void test_recordings_outlive_their_holder(void **state)
+{
+	struct lab lab = lab_make();
+	struct ring_tape *tape = ring_tape_begin(lab.ring, 1001, 7, key, 22);
+	struct iovec vector;
+
+	(void)state;
+	assert_non_null(tape);
+	for (uint64_t seq = 1; seq <= 5; seq++) {
+		assert_true(ring_tape_record(tape, seq, frame));
+		successor(&lab, 0);
+		tape = ring_tape_of_stream(lab.ring, 1001);
+		assert_true(ring_tape_record(tape, seq, key)); /* died before it was marked done */
+		assert_int_equal(tape->frames, seq);
+	}
+	assert_ptr_equal(ring_tape_of_client(lab.ring, 7), tape);
+	assert_null(ring_tape_of_client(lab.ring, 8));
+	assert_null(ring_tape_of_stream(lab.ring, 0));
+	tape->start = 55;
+	for (uint32_t n = 0; n < 5; n++) {
+		assert_int_equal(ring_tape_played(tape), n);
+		ring_tape_offer(tape, &vector);
+		successor(&lab, 0); /* before the kernel had it */
+		tape = ring_tape_of_stream(lab.ring, 1001);
+		assert_int_equal(ring_tape_played(tape), n);
+		struct mmsghdr *offered = ring_tape_offer(tape, &vector);
+		assert_int_equal(vector.iov_len, RING_FRAME);
+		assert_memory_equal(vector.iov_base, frame, RING_FRAME);
+		offered->msg_len = RING_FRAME;
+		if (n % 2 == 0)
+			ring_tape_next(tape);
+		successor(&lab, 0); /* before it was noted, or after */
+		tape = ring_tape_of_stream(lab.ring, 1001);
+	}
+	assert_int_equal(ring_tape_played(tape), 5);
+	ring_tape_erase(tape);
+	successor(&lab, 0);
+	assert_null(ring_tape_of_stream(lab.ring, 1001));
+	lab_end(&lab);
+}
+
+static void test_tapes_are_bounded(void **state)
+{
+	struct lab lab = lab_make();
+
+	(void)state;
+	for (uint32_t i = 0; i < RING_TAPES; i++)
+		assert_non_null(ring_tape_begin(lab.ring, 100 + i, 1 + i, key, 22));
+	assert_null(ring_tape_begin(lab.ring, 200, 99, key, 22));
+	struct ring_tape *tape = ring_tape_of_client(lab.ring, 3);
+	for (uint64_t seq = 1; seq <= RING_TAPE_FRAMES; seq++)
+		assert_true(ring_tape_record(tape, seq, frame));
+	assert_false(ring_tape_record(tape, RING_TAPE_FRAMES + 1, frame));
+	successor(&lab, 0);
+	assert_int_equal(ring_tape_of_client(lab.ring, 3)->frames, RING_TAPE_FRAMES);
+	ring_tape_erase(ring_tape_of_client(lab.ring, 5));
+	assert_non_null(ring_tape_begin(lab.ring, 200, 99, key, 22));
+	assert_int_equal(ring_tape_of_client(lab.ring, 99)->frames, 0);
 	lab_end(&lab);
 }
 
@@ -666,6 +745,19 @@ static void use(struct lab *lab)
 
 		assert_true(call == NULL || (call->dgid < RING_DGIDS && count < STREAMS));
 	}
+	for (unsigned i = 0; i < RING_TAPES; i++) {
+		struct ring_tape *tape = &ring->tape[i];
+		struct iovec vector;
+
+		if (tape->stream == 0)
+			continue;
+		assert_true(tape->dgid < RING_DGIDS && tape->frames <= RING_TAPE_FRAMES);
+		assert_true(ring_tape_played(tape) <= tape->frames);
+		ring_tape_record(tape, 1, frame);
+		if (ring_tape_played(tape) < tape->frames)
+			ring_tape_offer(tape, &vector);
+		ring_tape_erase(tape);
+	}
 	while (ring_farewell_first(ring) != NULL) {
 		assert_true(ring_farewell_first(ring)->dgid < RING_DGIDS);
 		ring_farewell_done(ring, ring_farewell_first(ring));
@@ -744,12 +836,15 @@ int main(void)
 		cmocka_unit_test(test_what_is_in_both_places_counts_once),
 		cmocka_unit_test(test_all_places_can_be_used_again),
 		cmocka_unit_test(test_death_inside_a_fan_out),
+		cmocka_unit_test(test_both_variants_of_a_frame_outlive_their_holder),
 		cmocka_unit_test(test_window_is_made_anew_when_the_fan_changes),
 		cmocka_unit_test(test_successor_goes_on_with_another_order),
 		cmocka_unit_test(test_who_has_his_answer_is_done),
 		cmocka_unit_test(test_fan_out_is_over_with_its_entry),
 		cmocka_unit_test(test_farewells_wait_in_their_order),
 		cmocka_unit_test(test_polls_outlive_their_holder),
+		cmocka_unit_test(test_recordings_outlive_their_holder),
+		cmocka_unit_test(test_tapes_are_bounded),
 		cmocka_unit_test(test_calls_and_what_was_followed),
 		cmocka_unit_test(test_a_death_accuses_what_was_handled),
 		cmocka_unit_test(test_what_waits_and_farewells_can_be_accused),

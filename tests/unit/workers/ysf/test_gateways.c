@@ -162,6 +162,8 @@ static void assert_fan_agrees(const struct fan *fan)
 		assert_memory_equal(&to.sin_addr, fan->who[i]->key.ip + 12, 4);
 		assert_int_equal(fan->message[i].msg_hdr.msg_control != NULL,
 				 (fan->who[i]->flags & CLIENT_PKTINFO) != 0);
+		assert_ptr_equal(fan->message[i].msg_hdr.msg_iov,
+				 &fan->frame[gateway_movable(fan->who[i])]);
 	}
 }
 
@@ -179,6 +181,7 @@ static void test_fan_out_after_random_changes(void **state)
 	for (uint32_t n = 0; n < 400; n++) {
 		gateway[n] = (struct gateway){.key = key_number(n), .dgid = 22};
 		gateway[n].flags = n % 7 == 0 ? CLIENT_PKTINFO : 0;
+		gateway[n].flags |= n % 3 == 0 ? CLIENT_STATIC : 0;
 	}
 	for (unsigned round = 0; round < 20000; round++) {
 		uint32_t n = (uint32_t)rand() % 400;
@@ -189,6 +192,10 @@ static void test_fan_out_after_random_changes(void **state)
 			assert_true(fanout_add(&fanout, &gateway[n]));
 		count += in[n] ? -1U : 1U;
 		in[n] = !in[n];
+		n = (uint32_t)rand() % 400;
+		gateway[n].flags ^= CLIENT_FIXED; /* the home list has changed */
+		if (in[n])
+			fanout_suit(&fanout, &gateway[n]);
 		if (round % 500 == 0)
 			assert_fan_agrees(fanout_fan(&fanout, 22, 0));
 	}
@@ -233,11 +240,12 @@ static void test_who_was_served_comes_to_the_front(void **state)
 	fanout_free(&fanout);
 }
 
-/* One socket that stands for all receivers: each 127.0.0.x is one, told apart by the order. */
+/* One socket that stands for all receivers: each 127.0.0.x is one, told apart by the order. Those
+ * that may move get a frame of their own. */
 static void test_fan_sends_to_all_but_the_talker(void **state)
 {
 	struct sockaddr_in any = {.sin_family = AF_INET};
-	uint8_t frame[FRAME_SIZE] = "YSFD", got[FRAME_SIZE];
+	uint8_t frame[FRAME_SIZE] = "YSFD", other[FRAME_SIZE] = "YSFX", got[FRAME_SIZE];
 	struct fan_result result = {0};
 	socklen_t size = sizeof(any);
 	struct gateway gateway[5];
@@ -255,10 +263,12 @@ static void test_fan_sends_to_all_but_the_talker(void **state)
 
 		memcpy(key.port, &any.sin_port, 2);
 		gateway[n] = (struct gateway){.key = key, .dgid = 9};
+		gateway[n].flags = n < 2 ? CLIENT_STATIC : 0;
 		assert_true(fanout_add(&fanout, &gateway[n]));
 	}
 	struct fan *fan = fanout_fan(&fanout, 9, 0);
-	fan->frame.iov_base = frame;
+	fan->frame[0].iov_base = frame;
+	fan->frame[1].iov_base = other;
 	struct ring *ring = ring_map(-1, 8, 1);
 	struct ring_left left;
 	assert_non_null(ring);
@@ -268,8 +278,10 @@ static void test_fan_sends_to_all_but_the_talker(void **state)
 	ring_unmap(&ring);
 	assert_int_equal(result.sent, 4);
 	assert_int_equal(at, 5);
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4; i++) {
 		assert_int_equal(recv(in, got, sizeof(got), 0), FRAME_SIZE);
+		assert_memory_equal(got, i < 2 ? frame : other, FRAME_SIZE);
+	}
 	assert_true(recv(in, got, sizeof(got), 0) < 0);
 	fanout_free(&fanout);
 	close(in);
