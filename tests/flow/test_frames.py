@@ -200,7 +200,9 @@ def test_prefixes():
     for dgid, source, text in ((50, "AB1CDEFG", "50/AB1CDEF"), (50, "22/IU5JAE", "50/22     "),
                                (50, "IU5JAE GIO", "50/IU5JAE "), (50, "", "50/       ")):
         expect(prefix_text(dgid, source) == text.encode(), prefix_text(dgid, source))
-    for data in (TERMINATOR, REAL_DAMAGED, VD1_FIRST, REAL_VOICE, damaged(REAL_HEADER)):
+    expect(header_csd(rewritten(TERMINATOR, 22)) == (b"ALL       22/IK5XMK ", pad("IQ5AA") * 2),
+           "terminator")
+    for data in (REAL_DAMAGED, VD1_FIRST, REAL_VOICE, damaged(REAL_HEADER)):
         expect(rewritten(data, 22) == data, "a frame that stays as it is")
 
 

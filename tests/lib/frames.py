@@ -176,13 +176,13 @@ def prefix_text(dgid, source):
 
 
 def rewritten(frame, dgid):
-    """What a movable listener gets of FRAME when its sender is on DGID: headers and the source of
-    V/D mode 2 name the room, everything else is as it came."""
+    """What a movable listener gets of FRAME when its sender is on DGID: headers, terminators and the
+    source of V/D mode 2 name the room, everything else is as it came."""
     known = fich_of(frame)
     if known is None:
         return frame
     text, payload = prefix_text(dgid, frame[14:24]), payload_of(frame)
-    if known.fi == HEADER:
+    if known.fi in (HEADER, TERMINATOR):
         one, two = header_csd(frame)
         if one is None:
             return frame

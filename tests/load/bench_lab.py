@@ -131,7 +131,7 @@ class Product:
     settings = {
         "ysf.listen": "127.0.0.1:0", "workers.ysf": "1", "limits.clients": "25000",
         "limits.clients_per_ip": "25000", "ysf.max_age": "0", "ysf.frame_rate": "0",
-        "dgid.list": "1-99", "dgid.local": "0", "server.user": "", "server.log_level": "warning",
+        "dgid.list": "1-99", "dgid.default": "22", "dgid.local": "0", "server.user": "", "server.log_level": "warning",
     }
 
     def __init__(self, settings=None, cpus=REFLECTOR_CPU):

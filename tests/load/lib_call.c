@@ -117,6 +117,21 @@ static void call_voice(const struct call_talker *t, uint32_t call, int kind, uin
 	memcpy(frame + AT_STAMP, &id, sizeof(id));
 }
 
+/* The caller as movable listeners see him: no source of ours has a separator in it. */
+static void call_prefix(const struct call_talker *t, struct call_frames *c)
+{
+	const uint8_t *source = c->frame[CALL_HEADER] + AT_SOURCE;
+	uint8_t text[20];
+	char seen[16];
+
+	snprintf(seen, sizeof(seen), "%d/%.10s", t->prefix % 100, (const char *)source);
+	memset(text, ' ', sizeof(text));
+	memcpy(text, call_all, sizeof(call_all));
+	memcpy(text + 10, seen, 10);
+	code_csd(text, c->calls);
+	code_dch(text + 10, c->channel);
+}
+
 void call_begin(struct call_talker *t, uint32_t call, uint32_t first_seq)
 {
 	struct call_frames *c = &t->call[call % 2];
@@ -133,6 +148,8 @@ void call_begin(struct call_talker *t, uint32_t call, uint32_t first_seq)
 		else
 			call_voice(t, call, kind, c->frame[kind]);
 	}
+	if (t->prefix != 0)
+		call_prefix(t, c);
 }
 
 /* A word that no single damage of the stamp leaves right. */
@@ -207,36 +224,57 @@ static bool call_same_outside(const uint8_t *a, const uint8_t *b, int width)
 	return true;
 }
 
+/* What came of a frame that was sent as mine. */
+static enum call_verdict call_compare(const struct call_talker *t, const struct call_frames *c,
+				      int kind, const uint8_t *frame, const uint8_t *mine,
+				      bool movable)
+{
+	bool calls = kind == CALL_HEADER || kind == CALL_END;
+	bool rewritable = t->prefix != 0 && (calls || kind == CALL_VOICE + 1);
+	uint8_t other[NET_FRAME];
+
+	if (memcmp(frame, mine, NET_FRAME) == 0)
+		return rewritable && movable ? CALL_OTHER : CALL_OK;
+	if (t->prefix == 0)
+		return call_same_outside(frame, mine, calls ? 9 : 5) ? CALL_REWRITTEN : CALL_DAMAGED;
+	memcpy(other, mine, NET_FRAME);
+	if (calls)
+		call_columns(other, 0, 9, c->calls);
+	else if (rewritable)
+		call_columns(other, 0, 5, c->channel);
+	if (memcmp(frame, other, NET_FRAME) != 0)
+		return CALL_DAMAGED;
+	return movable ? CALL_REWRITTEN : CALL_OTHER;
+}
+
 /* A header or terminator is the very one that was sent, at most with another CSD1. */
 static enum call_verdict call_judge_once(const struct call_talker *t, const uint8_t *frame,
-					 int kind, struct call_stamp *stamp_r)
+					 int kind, bool movable, struct call_stamp *stamp_r)
 {
 	enum call_verdict verdict = CALL_ALIEN;
 
 	for (int i = 0; i < 2; i++) {
 		const struct call_frames *c = &t->call[i];
-		const uint8_t *mine = c->frame[kind];
 
 		if (!c->used || (kind == CALL_END && c->end.seq == UINT32_MAX))
 			continue;
 		*stamp_r = kind == CALL_HEADER ? c->header : c->end;
-		if (memcmp(frame, mine, NET_FRAME) == 0)
-			return CALL_OK;
-		if (call_same_outside(frame, mine, 9))
-			return CALL_REWRITTEN;
-		verdict = CALL_DAMAGED;
+		verdict = call_compare(t, c, kind, frame, c->frame[kind], movable);
+		if (verdict != CALL_DAMAGED)
+			return verdict;
 	}
 	return verdict;
 }
 
 enum call_verdict call_judge(const struct call_talker *t, const uint8_t frame[NET_FRAME],
-			     struct call_stamp *stamp_r, bool *header_r, bool *end_r)
+			     bool movable, struct call_stamp *stamp_r, bool *header_r, bool *end_r)
 {
 	const struct call_frames *c;
 	uint8_t mine[NET_FRAME];
 	struct call_row0 id;
 	struct call_row1 row;
 	uint32_t place, check;
+	int kind;
 
 	*header_r = *end_r = false;
 	memcpy(&id, frame + AT_STAMP, sizeof(id));
@@ -244,7 +282,8 @@ enum call_verdict call_judge(const struct call_talker *t, const uint8_t frame[NE
 	if (id.run != t->run) {
 		*end_r = (frame[AT_COUNTER] & 1) != 0;
 		*header_r = !*end_r;
-		return call_judge_once(t, frame, *end_r ? CALL_END : CALL_HEADER, stamp_r);
+		return call_judge_once(t, frame, *end_r ? CALL_END : CALL_HEADER, movable,
+				       stamp_r);
 	}
 	*stamp_r = (struct call_stamp){id.gateway, id.call, row.seq, row.sent_ns};
 	memcpy(&check, frame + AT_STAMP + 2 * ROW, sizeof(check));
@@ -256,9 +295,8 @@ enum call_verdict call_judge(const struct call_talker *t, const uint8_t frame[NE
 		return CALL_ALIEN;
 	if (id.gateway != t->gateway || place == 0 || place > INT32_MAX)
 		return CALL_DAMAGED;
-	memcpy(mine, c->frame[CALL_VOICE + (place - 1) % (CALL_FT + 1)], NET_FRAME);
+	kind = (int)(CALL_VOICE + (place - 1) % (CALL_FT + 1));
+	memcpy(mine, c->frame[kind], NET_FRAME);
 	call_vary(mine, place, stamp_r);
-	if (memcmp(frame, mine, NET_FRAME) == 0)
-		return CALL_OK;
-	return call_same_outside(frame, mine, 5) ? CALL_REWRITTEN : CALL_DAMAGED;
+	return call_compare(t, c, kind, frame, mine, movable);
 }

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tests/load/lib_code.h"
 #include "tests/load/lib_net.h"
 
 #define CALL_FT	    6 /* frame total: FN runs 0..6 */
@@ -39,6 +40,8 @@ struct call_frames {
 	struct call_stamp header;
 	struct call_stamp end;
 	uint8_t frame[CALL_KINDS][NET_FRAME];
+	uint8_t calls[CODE_CSD_SIZE];	/* CSD1 with the prefix */
+	uint8_t channel[CODE_DCH_SIZE]; /* data channel of FN 1, likewise */
 };
 
 /* The two latest calls of one talker; number n is in call[n % 2]. */
@@ -47,12 +50,15 @@ struct call_talker {
 	uint32_t gateway;
 	uint8_t tag[10];
 	int dgid; /* what the FICH says; 0 for none */
+	int prefix; /* DG-ID that movable listeners must see in front of the caller; 0: may see */
 	struct call_frames call[2];
 };
 
 enum call_verdict {
 	CALL_OK,	/* bit for bit what was sent */
-	CALL_REWRITTEN, /* data channel changed, voice and network header whole */
+	CALL_REWRITTEN, /* data channel changed, voice and network header whole; with a known prefix:
+			 * bit for bit what a movable listener must get */
+	CALL_OTHER,	/* what the other kind of listener must get: not this one */
 	CALL_DAMAGED,
 	CALL_ALIEN, /* not ours, or too old to judge */
 };
@@ -67,8 +73,9 @@ const uint8_t *call_make(struct call_talker *t, uint32_t call, uint32_t seq, boo
 /* The gateway number in the tag of a frame ("G00001-22" is 1), or -1. */
 long call_gateway(const uint8_t frame[NET_FRAME]);
 
-/* Judge a frame said to be of talker t; the stamp is set unless it is alien or damaged. */
+/* Judge a frame said to be of talker t; the stamp is set unless it is alien or damaged. movable:
+ * who heard it is a listener whose DG-ID may change. */
 enum call_verdict call_judge(const struct call_talker *t, const uint8_t frame[NET_FRAME],
-			     struct call_stamp *stamp_r, bool *header_r, bool *end_r);
+			     bool movable, struct call_stamp *stamp_r, bool *header_r, bool *end_r);
 
 #endif

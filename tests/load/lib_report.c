@@ -101,7 +101,7 @@ static void report_sum(struct sim *s, struct report *r)
 	r->clean = s->registered == s->o.fan.gateways && s->unanswered == 0 &&
 		   s->answers_doubled == 0 && r->sum.lost == 0 && r->sum.doubled == 0 &&
 		   r->sum.reordered == 0 && r->sum.stale == 0 && f->echoes == 0 &&
-		   f->wrong_room == 0 && f->damaged == 0 && f->alien == 0 && f->malformed == 0 &&
+		   f->wrong_room == 0 && f->damaged == 0 && f->wrong_variant == 0 && f->alien == 0 && f->malformed == 0 &&
 		   f->wrong_source == 0 && fan_drops(s->fan) == 0 && fan_send_errors(s->fan) == 0;
 }
 
@@ -255,6 +255,7 @@ static void report_json(struct sim *s, const struct report *r)
 	report_json_number("malformed", f->malformed);
 	report_json_number("wrong_source", f->wrong_source);
 	report_json_number("rewritten", f->rewritten);
+	report_json_number("wrong_variant", f->wrong_variant);
 	report_json_number("late", r->sum.late);
 	report_json_number("late_limit_us", s->o.late_ns / 1000);
 	printf("\"sim_send_late_us\":%.1f,", report_us(s->send_late_ns));
@@ -329,6 +330,7 @@ static void report_table(const struct sim *s, const struct report *r)
 	report_line("echoed to talker", f->echoes);
 	report_line("on a wrong DG-ID", f->wrong_room);
 	report_line("damaged", f->damaged);
+	report_line("of the other variant", f->wrong_variant);
 	report_line("unknown", f->alien + f->malformed + f->wrong_source);
 	report_line("headers missing", r->sum.headers_missing);
 	report_line("ends missing", r->sum.ends_missing);

@@ -30,6 +30,8 @@ struct sim_options {
 	int dgid[SIM_ROOMS];
 	uint32_t count[SIM_ROOMS]; /* gateways of a room; 0: share what is left */
 	bool suffix;		   /* names fix the DG-ID */
+	bool mixed;		   /* ... of every other gateway */
+	bool prefix;		   /* movable listeners must see their room */
 	uint32_t talkers;     /* over all rooms, dealt out in turn; SIM_TALKERS + 1: one each */
 	uint32_t frames;      /* voice frames of a call; 0: until the time is up */
 	uint32_t calls;	      /* of each room; 0: until the time is up */
@@ -53,6 +55,7 @@ struct station {
 	bool open;	      /* the latest poll has no answer yet */
 	int32_t talker;	      /* index, or -1 */
 	uint16_t room;
+	bool movable;
 	uint8_t name[10];
 };
 

@@ -26,7 +26,8 @@ void station_setup(struct sim *s)
 			struct station *g = &s->gate[s->room[r].first + i];
 			unsigned number = s->o.fan.first + s->room[r].first + i;
 
-			if (s->o.suffix)
+			g->movable = !s->o.suffix || (s->o.mixed && i % 2 != 0);
+			if (!g->movable)
 				snprintf(name, sizeof(name), "G%05u-%d   ", number,
 					 s->room[r].dgid);
 			else
@@ -163,7 +164,8 @@ static void station_voice(struct sim *s, const struct fan_datagram *d)
 	}
 	t = &s->talker[s->gate[number].talker];
 	room = &s->room[s->gate[number].room];
-	verdict = call_judge(&t->frames, d->data, &stamp, &arrival.header, &arrival.end);
+	verdict = call_judge(&t->frames, d->data, s->gate[d->gateway].movable, &stamp,
+			     &arrival.header, &arrival.end);
 	if (verdict == CALL_ALIEN) {
 		s->faults.alien++;
 	} else if (verdict == CALL_DAMAGED) {
@@ -174,6 +176,7 @@ static void station_voice(struct sim *s, const struct fan_datagram *d)
 		s->faults.wrong_room++;
 	} else {
 		s->faults.rewritten += verdict == CALL_REWRITTEN;
+		s->faults.wrong_variant += verdict == CALL_OTHER;
 		arrival.member = d->gateway - room->first;
 		arrival.seq = stamp.seq;
 		arrival.sent_ns = stamp.sent_ns;

@@ -65,6 +65,7 @@ static bool talk_appoint(struct sim *s, struct room *room)
 	t->frames.run = (uint32_t)(net_now() >> 10) | 1;
 	t->frames.gateway = s->o.fan.first + t->gate;
 	t->frames.dgid = s->o.suffix ? room->dgid : 0;
+	t->frames.prefix = s->o.prefix ? room->dgid : 0;
 	memcpy(t->frames.tag, g->name, sizeof(g->name));
 	g->talker = s->ntalkers;
 	room->talker[room->ntalkers++] = s->ntalkers++;

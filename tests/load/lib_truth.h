@@ -83,6 +83,7 @@ struct truth_faults {
 	uint64_t alien;	       /* a frame of nobody here, or of a call long past */
 	uint64_t malformed;    /* neither a poll answer nor 155 bytes of YSFD */
 	uint64_t wrong_source; /* from another address than the one that was polled */
+	uint64_t wrong_variant; /* a movable listener's frame at a fixed one, or the reverse */
 	uint64_t rewritten; /* for information: data channel rewritten, as for movable listeners */
 };
 

@@ -35,6 +35,8 @@ static const char sim_usage[] =
 	"  --first N             number of the first one (1): name G00001, address 127.16.0.1\n"
 	"  --rooms LIST          DG-IDs, each A[-B][:COUNT]: 22,1-10:100 (22)\n"
 	"  --no-suffix           names without DG-ID: all in the reflector's default room\n"
+	"  --mixed               every other gateway has no DG-ID in its name\n"
+	"  --prefix              gateways without must see the room in front of the caller, others not\n"
 	"  --talkers N           dealt out over the rooms (one a room)\n"
 	"  --frames N            voice frames of a call (30); 0: until the time is up\n"
 	"  --calls N             calls of a room (1); 0: until the time is up\n"
@@ -64,6 +66,8 @@ enum {
 	OPT_FIRST,
 	OPT_ROOMS,
 	OPT_NO_SUFFIX,
+	OPT_MIXED,
+	OPT_PREFIX,
 	OPT_TALKERS,
 	OPT_FRAMES,
 	OPT_CALLS,
@@ -95,6 +99,8 @@ static const struct option sim_options[] = {
 	{"first", required_argument, NULL, OPT_FIRST},
 	{"rooms", required_argument, NULL, OPT_ROOMS},
 	{"no-suffix", no_argument, NULL, OPT_NO_SUFFIX},
+	{"mixed", no_argument, NULL, OPT_MIXED},
+	{"prefix", no_argument, NULL, OPT_PREFIX},
 	{"talkers", required_argument, NULL, OPT_TALKERS},
 	{"frames", required_argument, NULL, OPT_FRAMES},
 	{"calls", required_argument, NULL, OPT_CALLS},
@@ -284,6 +290,12 @@ static bool sim_option(struct sim_options *o, int opt, const char *arg)
 		return true;
 	case OPT_ROOMS:
 		return sim_rooms(o, arg);
+	case OPT_MIXED:
+		o->mixed = true;
+		return true;
+	case OPT_PREFIX:
+		o->prefix = true;
+		return true;
 	case OPT_NO_SUFFIX:
 		o->suffix = false;
 		return true;
@@ -347,7 +359,7 @@ static bool sim_arguments(struct sim_options *o, int argc, char **argv)
 	if (in->sin_family == AF_INET && (ntohl(in->sin_addr.s_addr) >> 24) != 127)
 		o->fan.own_sockets = true;
 	sim_total(o);
-	return o->fan.first + o->fan.gateways <= 100000 && (o->suffix || o->nrooms == 1);
+	return o->fan.first + o->fan.gateways <= 100000 && ((o->suffix && !o->mixed) || o->nrooms == 1);
 }
 
 /* A signal descriptor for all that we obey. */

@@ -776,8 +776,12 @@ static void fill_with_garbage(struct ring *ring, unsigned round)
 	size_t least = sizeof(head);
 
 	for (size_t i = least; i < ring->size; i += 8) {
+		const size_t tapes = (size_t)((uint8_t *)ring->tape - bytes);
 		uint64_t word = (uint64_t)rand() << 32 ^ (uint64_t)rand();
 
+		/* of what is recorded any bytes do */
+		if (i >= tapes && (i - tapes) % sizeof(struct ring_tape) >= 1024)
+			continue;
 		/* small numbers lead further than large ones */
 		if (round % 3 == 1)
 			word &= 0x0000000300000003;
