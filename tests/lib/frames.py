@@ -175,6 +175,11 @@ def prefix_text(dgid, source):
     return pad(f"{dgid}/{re.split('[-/]', text.strip())[0].strip()}")
 
 
+def clean(text):
+    """What is not printable is a blank in what is written anew."""
+    return bytes(byte if 0x20 <= byte <= 0x7E else 0x20 for byte in text)
+
+
 def rewritten(frame, dgid):
     """What a movable listener gets of FRAME when its sender is on DGID: headers, terminators and the
     source of V/D mode 2 name the room, everything else is as it came."""
@@ -186,7 +191,7 @@ def rewritten(frame, dgid):
         one, two = header_csd(frame)
         if one is None:
             return frame
-        return frame[:65] + csd_payload(one[:10] + text, two or BLANK20)
+        return frame[:65] + csd_payload(clean(one[:10]) + text, clean(two or BLANK20))
     if known.fi == VOICE and known.dt == VD2 and known.fn == 1:
         return frame[:65] + with_columns(payload, 0, dch_block(text))
     return frame
@@ -327,7 +332,7 @@ class Radio:
         payload = self.sound()
         for n, coded in enumerate(self.data(fn)):
             payload = with_columns(payload, 9 * n, coded)
-        return self.wrap(VOICE, fn, payload, **change)
+        return self.wrap(change.pop("fi", VOICE), fn, payload, **change)
 
     def first_of_voice_fr(self):
         """Frame 0 of 1 of voice full rate: 45 bytes of call sign data in a row."""
