@@ -317,14 +317,16 @@ static struct store_config store_settings(const struct worker *worker, enum stor
 		.max_streams = (uint32_t)conf_number(conf, CONF_LIMITS_STREAMS),
 		.max_blocks = (uint32_t)conf_number(conf, CONF_LIMITS_BLOCKS),
 		.max_events = (uint32_t)conf_number(conf, CONF_LIMITS_EVENTS),
+		.max_saved = (uint32_t)conf_number(conf, CONF_LIMITS_SAVED),
+		.max_ptts = (uint32_t)conf_number(conf, CONF_LIMITS_WILD_PTT),
+		.max_stations = (uint32_t)conf_number(conf, CONF_LIMITS_STATIONS),
 		.page = worker->page,
 		.slot = worker->slot,
 		.generation = worker->generation,
 		.create = worker->kind->creates_stores,
 	};
 
-	config.map_size = store_map_size(kind, config.max_clients, config.max_streams,
-					 config.max_blocks, config.max_events);
+	config.map_size = store_map_size(&config);
 	return config;
 }
 

@@ -187,7 +187,7 @@ uint64_t store_entries(struct store_txn *txn, enum store_db db)
 	MDB_stat stat;
 	int rc;
 
-	if (txn->error || !store_has(txn->store->config.kind, db))
+	if (txn->error || !store_has(txn->store->config.kind, db) || !txn->store->dbi[db])
 		return 0;
 	rc = mdb_stat(txn->mdb, txn->store->dbi[db], &stat);
 	if (!rc)

@@ -13,43 +13,14 @@
 #include "shm/store/events.h"
 #include "shm/store/inside.h"
 
-struct block_key {
-	char call[CALL_MAX];
-};
-
-/* False when it is no base call: empty, too long, or with signs that no record may have. */
-static bool block_key_make(struct block_key *key_r, const char *call)
-{
-	size_t i;
-
-	memset(key_r, 0, sizeof(*key_r));
-	for (i = 0; call[i]; i++) {
-		if (i >= CALL_MAX - 1 || call[i] < 0x20 || call[i] > 0x7e)
-			return false;
-		key_r->call[i] = call[i];
-	}
-	return i > 0;
-}
-
-static bool block_key_ok(const MDB_val *name)
-{
-	struct block_key key, again;
-
-	if (name->mv_size != sizeof(key))
-		return false;
-	memcpy(&key, name->mv_data, sizeof(key));
-	return key.call[CALL_MAX - 1] == '\0' && block_key_make(&again, key.call) &&
-	       memcmp(&key, &again, sizeof(key)) == 0;
-}
-
 enum store_error blocks_get(struct store_txn *txn, const char *call, struct block_record *record_r)
 {
 	enum store_error error;
-	struct block_key key;
+	struct call_key key;
 	MDB_val value;
 
 	memset(record_r, 0, sizeof(*record_r));
-	if (!block_key_make(&key, call))
+	if (!call_key_make(&key, call))
 		return store_fail(txn, STORE_NOT_FOUND);
 	error = store_get(txn, DB_BLOCKS, &key, sizeof(key), &value);
 	if (error || block_record_check(value.mv_data, value.mv_size, record_r))
@@ -76,7 +47,7 @@ static void block_tell(struct store_txn *txn, enum event_type type, const char *
 }
 
 struct earliest {
-	struct block_key key;
+	struct call_key key;
 	uint64_t until;
 	bool found;
 };
@@ -86,7 +57,7 @@ static bool earliest_note(const char *call, const struct block_record *record, v
 	struct earliest *earliest = arg;
 
 	if (!earliest->found || record->until_real < earliest->until) {
-		earliest->found = block_key_make(&earliest->key, call);
+		earliest->found = call_key_make(&earliest->key, call);
 		earliest->until = record->until_real;
 	}
 	return true;
@@ -111,10 +82,10 @@ enum store_error blocks_add(struct store_txn *txn, const char *call,
 {
 	struct block_record present, added = *record;
 	enum store_error error;
-	struct block_key key;
+	struct call_key key;
 
 	added.version = RECORD_VERSION;
-	if (!block_key_make(&key, call) || !block_record_check(&added, sizeof(added), &present))
+	if (!call_key_make(&key, call) || !block_record_check(&added, sizeof(added), &present))
 		return store_fail(txn, STORE_BAD_RECORD);
 	error = blocks_get(txn, call, &present);
 	if (error == STORE_NOT_FOUND)
@@ -130,14 +101,14 @@ enum store_error blocks_remove(struct store_txn *txn, const char *call)
 {
 	struct block_record record;
 	enum store_error error;
-	struct block_key key;
+	struct call_key key;
 
 	error = blocks_get(txn, call, &record);
 	if (error == STORE_BAD_RECORD)
 		memset(&record, 0, sizeof(record));
 	else if (error)
 		return error;
-	block_key_make(&key, call);
+	call_key_make(&key, call);
 	store_del(txn, DB_BLOCKS, &key, sizeof(key));
 	block_tell(txn, EVENT_BLOCK_REMOVE, call, &record);
 	return txn->error;
@@ -148,57 +119,34 @@ uint64_t blocks_count(struct store_txn *txn)
 	return store_entries(txn, DB_BLOCKS);
 }
 
-static bool block_seek(struct store_txn *txn, MDB_cursor *cursor, const char *call, MDB_val *name_r,
-		       MDB_val *value_r)
-{
-	struct block_key key;
-	MDB_val at = {sizeof(key), &key};
+struct block_visit {
+	struct store_txn *txn;
+	blocks_visitor *visit;
+	void *arg;
+};
 
-	if (!block_key_make(&key, call))
-		return store_step(txn, cursor, name_r, value_r, MDB_FIRST);
-	if (!store_step(txn, cursor, &at, value_r, MDB_SET_RANGE))
-		return false;
-	*name_r = at;
-	if (name_r->mv_size != sizeof(key) || memcmp(name_r->mv_data, &key, sizeof(key)) != 0)
-		return true;
-	return store_step(txn, cursor, name_r, value_r, MDB_NEXT);
-}
-
-static bool block_next(struct store_txn *txn, MDB_cursor *cursor, MDB_val *name, MDB_val *value_r,
-		       bool more)
+static bool visit_block(const void *key, const MDB_val *value, void *arg)
 {
-	while (more && !block_key_ok(name)) {
-		store_bad_record(txn, "blocks");
-		more = store_step(txn, cursor, name, value_r, MDB_NEXT);
-	}
-	return more;
+	const struct block_visit *visiting = arg;
+	struct block_record record;
+
+	if (block_record_check(value->mv_data, value->mv_size, &record))
+		return visiting->visit(key, &record, visiting->arg);
+	store_bad_record(visiting->txn, "blocks");
+	return true;
 }
 
 unsigned blocks_walk(struct store_txn *txn, char call[CALL_MAX], unsigned most,
 		     blocks_visitor *visit, void *arg)
 {
-	MDB_cursor *cursor = store_cursor(txn, DB_BLOCKS);
-	struct block_record record;
-	bool more, go_on = true;
-	MDB_val name, value;
-	unsigned seen = 0;
+	static const struct walk walk = {DB_BLOCKS, "blocks", CALL_MAX, call_key_ok};
+	struct block_visit visiting = {txn, visit, arg};
+	struct call_key key;
+	unsigned seen;
 
-	if (!cursor)
-		return 0;
-	more = most > 0 && block_seek(txn, cursor, call, &name, &value);
-	while (block_next(txn, cursor, &name, &value, more)) {
-		memcpy(call, name.mv_data, CALL_MAX);
-		seen++;
-		if (block_record_check(value.mv_data, value.mv_size, &record))
-			go_on = visit(call, &record, arg);
-		else
-			store_bad_record(txn, "blocks");
-		if (!go_on || seen >= most)
-			break;
-		/* the visitor may remove blocks: search anew */
-		more = txn->writing ? block_seek(txn, cursor, call, &name, &value)
-				    : store_step(txn, cursor, &name, &value, MDB_NEXT);
-	}
-	mdb_cursor_close(cursor);
+	if (!call_key_make(&key, call))
+		memset(&key, 0, sizeof(key));
+	seen = store_walk(txn, &walk, &key, most, visit_block, &visiting);
+	memcpy(call, key.call, CALL_MAX);
 	return seen;
 }

@@ -11,20 +11,11 @@
 #include <string.h>
 
 #include "shm/clock.h"
+#include "shm/store/away.h"
 #include "shm/store/events.h"
+#include "shm/store/infos.h"
 #include "shm/store/inside.h"
 #include "shm/store/streams.h"
-
-/* Keys by id are big-endian, so that the index is in the order of linking. */
-struct id_key {
-	uint8_t bytes[4];
-};
-
-static struct id_key id_key_make(uint32_t id)
-{
-	return (struct id_key){
-		{(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id}};
-}
 
 enum store_error clients_get(struct store_txn *txn, const struct client_key *key,
 			     struct client_record *record_r)
@@ -104,7 +95,20 @@ uint32_t clients_count_ip(struct store_txn *txn, const struct client_key *key, u
 static enum store_error client_store(struct store_txn *txn, const struct client_key *key,
 				     const struct client_record *record)
 {
-	return store_put(txn, DB_CLIENTS, key, sizeof(*key), record, sizeof(*record), 0);
+	struct client_record stored = *record;
+
+	stored.flags &= (uint8_t)client_flags(store_edition(txn));
+	return store_put(txn, DB_CLIENTS, key, sizeof(*key), &stored, sizeof(stored), 0);
+}
+
+/* Away as long as it is not where it belongs. A longer absence starts anew with each move. */
+static void client_note_away(struct store_txn *txn, const struct client_key *key,
+			     const struct client_record *record)
+{
+	if (record->home_dgid != 0 && record->home_dgid != record->dgid)
+		away_put(txn, key, record->id, clock_mono());
+	else
+		away_del(txn, key);
 }
 
 static enum store_error client_tell(struct store_txn *txn, enum event_type type,
@@ -151,6 +155,7 @@ enum store_error clients_link(struct store_txn *txn, const struct client_key *ke
 	client_store(txn, key, record);
 	store_put(txn, DB_CLIENT_IDS, &name, sizeof(name), key, sizeof(*key), 0);
 	client_tell(txn, EVENT_CLIENT_LINK, REASON_NONE, key, record, 0);
+	client_note_away(txn, key, record);
 	txn->changed_clients = true;
 	return txn->error;
 }
@@ -174,6 +179,8 @@ enum store_error clients_unlink(struct store_txn *txn, const struct client_key *
 		store_del(txn, DB_CLIENT_IDS, &name, sizeof(name));
 	}
 	store_del(txn, DB_CLIENTS, key, sizeof(*key));
+	away_del(txn, key);
+	infos_del(txn, key);
 	client_tell(txn, EVENT_CLIENT_UNLINK, reason, key, &record, 0);
 	txn->changed_clients = true;
 	return txn->error;
@@ -190,6 +197,7 @@ static enum store_error client_moved(struct store_txn *txn, const struct client_
 		return store_fail(txn, STORE_BAD_RECORD);
 	client_store(txn, key, record);
 	client_tell(txn, EVENT_CLIENT_DGID, reason, key, record, old_dgid);
+	client_note_away(txn, key, record);
 	txn->changed_clients = true;
 	return txn->error;
 }
@@ -219,12 +227,74 @@ enum store_error clients_home(struct store_txn *txn, const struct client_key *ke
 	error = clients_get(txn, key, &record);
 	if (error)
 		return error;
-	if (record.home_dgid != 0)
+	if (record.home_dgid != 0 || !client_movable(&record))
 		return store_fail(txn, STORE_EXISTS);
 	old_dgid = record.dgid;
 	record.dgid = record.home_dgid = dgid;
 	record.home_time = seconds;
+	if (reason == REASON_OPTIONS)
+		record.flags |= CLIENT_OPTIONED;
 	return client_moved(txn, key, &record, old_dgid, reason);
+}
+
+struct client_place client_place(const struct client_record *record)
+{
+	return (struct client_place){
+		.dgid = record->dgid,
+		.home = record->home_dgid,
+		.seconds = record->home_time,
+		.flags = record->flags & CLIENT_PLACE,
+	};
+}
+
+enum store_error clients_place(struct store_txn *txn, const struct client_key *key,
+			       const struct client_place *place, enum event_reason reason)
+{
+	struct client_record record, before;
+	struct away_record away;
+	enum store_error error;
+
+	error = clients_get(txn, key, &before);
+	if (error)
+		return error;
+	record = before;
+	record.dgid = place->dgid;
+	record.home_dgid = place->home;
+	record.home_time = place->seconds;
+	record.flags = (uint8_t)((record.flags & ~CLIENT_PLACE) | (place->flags & CLIENT_PLACE));
+	if (memcmp(&record, &before, sizeof(record)) == 0)
+		return STORE_OK;
+	if (record.dgid != before.dgid)
+		return client_moved(txn, key, &record, before.dgid, reason);
+	if (!client_record_check(&record, sizeof(record), &before))
+		return store_fail(txn, STORE_BAD_RECORD);
+	client_store(txn, key, &record);
+	/* where it has a home by now that it is not at, its absence starts; one that goes on goes on */
+	if (record.home_dgid == 0 || record.home_dgid == record.dgid ||
+	    away_get(txn, key, &away) != STORE_OK)
+		client_note_away(txn, key, &record);
+	txn->changed_clients = true;
+	return txn->error;
+}
+
+struct client_strip {
+	struct store_txn *txn;
+	unsigned edition;
+};
+
+static bool strip_client(const struct client_key *key, const struct client_record *record,
+			 void *arg)
+{
+	const struct client_strip *strip = arg;
+	struct client_record stripped = *record;
+
+	stripped.flags &= (uint8_t)client_flags(strip->edition);
+	if (stripped.flags != record->flags) {
+		store_put(strip->txn, DB_CLIENTS, key, sizeof(*key), &stripped, sizeof(stripped),
+			  0);
+		strip->txn->changed_clients = true;
+	}
+	return true;
 }
 
 enum store_error clients_touch(struct store_txn *txn, const struct client_key *key, uint64_t polled,
@@ -245,59 +315,36 @@ enum store_error clients_touch(struct store_txn *txn, const struct client_key *k
 	return client_store(txn, key, &record);
 }
 
-/* Finds the first key after *KEY. Where the visitor may change the table, each step searches anew:
- * a cursor under which records are deleted is not to be trusted. */
-static bool client_seek(struct store_txn *txn, MDB_cursor *cursor, const struct client_key *key,
-			MDB_val *name_r, MDB_val *value_r)
-{
-	static const struct client_key start;
+struct client_visit {
+	struct store_txn *txn;
+	clients_visitor *visit;
+	void *arg;
+};
 
-	if (memcmp(key, &start, sizeof(start)) == 0)
-		return store_step(txn, cursor, name_r, value_r, MDB_FIRST);
-	name_r->mv_size = sizeof(*key);
-	name_r->mv_data = (void *)key;
-	if (!store_step(txn, cursor, name_r, value_r, MDB_SET_RANGE))
-		return false;
-	if (name_r->mv_size != sizeof(*key) || memcmp(name_r->mv_data, key, sizeof(*key)) != 0)
-		return true;
-	return store_step(txn, cursor, name_r, value_r, MDB_NEXT);
-}
-
-/* Skips keys that are none. */
-static bool client_next(struct store_txn *txn, MDB_cursor *cursor, MDB_val *name, MDB_val *value_r,
-			bool more)
+static bool visit_client(const void *key, const MDB_val *value, void *arg)
 {
-	while (more && name->mv_size != sizeof(struct client_key)) {
-		store_bad_record(txn, "clients");
-		more = store_step(txn, cursor, name, value_r, MDB_NEXT);
-	}
-	return more;
+	const struct client_visit *visiting = arg;
+	struct client_record record;
+
+	if (client_record_check(value->mv_data, value->mv_size, &record))
+		return visiting->visit(key, &record, visiting->arg);
+	store_bad_record(visiting->txn, "clients");
+	return true;
 }
 
 unsigned clients_walk(struct store_txn *txn, struct client_key *key, unsigned most,
 		      clients_visitor *visit, void *arg)
 {
-	MDB_cursor *cursor = store_cursor(txn, DB_CLIENTS);
-	struct client_record record;
-	bool more, go_on = true;
-	MDB_val name, value;
-	unsigned seen = 0;
+	static const struct walk walk = {DB_CLIENTS, "clients", sizeof(*key), NULL};
+	struct client_visit visiting = {txn, visit, arg};
 
-	if (!cursor)
-		return 0;
-	more = most > 0 && client_seek(txn, cursor, key, &name, &value);
-	while (client_next(txn, cursor, &name, &value, more)) {
-		memcpy(key, name.mv_data, sizeof(*key));
-		seen++;
-		if (client_record_check(value.mv_data, value.mv_size, &record))
-			go_on = visit(key, &record, arg);
-		else
-			store_bad_record(txn, "clients");
-		if (!go_on || seen >= most)
-			break;
-		more = txn->writing ? client_seek(txn, cursor, key, &name, &value)
-				    : store_step(txn, cursor, &name, &value, MDB_NEXT);
-	}
-	mdb_cursor_close(cursor);
-	return seen;
+	return store_walk(txn, &walk, key, most, visit_client, &visiting);
+}
+
+unsigned clients_strip(struct store_txn *txn, struct client_key *key, unsigned most,
+		       unsigned edition)
+{
+	struct client_strip strip = {txn, edition};
+
+	return clients_walk(txn, key, most, strip_client, &strip);
 }

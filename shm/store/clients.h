@@ -78,4 +78,8 @@ typedef bool clients_visitor(const struct client_key *key, const struct client_r
 unsigned clients_walk(struct store_txn *txn, struct client_key *key, unsigned most,
 		      clients_visitor *visit, void *arg);
 
+/* Takes the flags away that stores of EDITION do not know; walks as clients_walk does. */
+unsigned clients_strip(struct store_txn *txn, struct client_key *key, unsigned most,
+		       unsigned edition);
+
 #endif

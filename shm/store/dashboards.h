@@ -5,7 +5,7 @@
  * OWNER     link writes
  * CONTRACT  as clients.h, without events. Below edition 3 nothing is found and nothing is kept
  *           (STORE_NOT_FOUND, not remembered).
- * LIMITS    store_config.max_dashboards: STORE_LIMIT, for nobody who is served goes for a newcomer
+ * LIMITS    DASHBOARDS_MAX, the greatest limits.dashboards, to which the caller keeps
  */
 #ifndef SHACKD_SHM_STORE_DASHBOARDS_H
 #define SHACKD_SHM_STORE_DASHBOARDS_H
@@ -13,10 +13,12 @@
 #include "shm/store/env.h"
 #include "shm/store/schema.h"
 
+#define DASHBOARDS_MAX 256
+
 enum store_error dashboards_get(struct store_txn *txn, const struct client_key *key,
 				struct dashboard_record *record_r);
 
-/* Adds or replaces. */
+/* Adds (STORE_LIMIT: nobody goes for a newcomer) or replaces. */
 enum store_error dashboards_put(struct store_txn *txn, const struct client_key *key,
 				const struct dashboard_record *record);
 

@@ -18,7 +18,9 @@
 #include <unistd.h>
 
 #include "shm/log.h"
+#include "shm/store/dashboards.h"
 #include "shm/store/inside.h"
+#include "shm/store/saved.h"
 #include "shm/store/schema.h"
 
 #define STORE_READERS 256
@@ -60,9 +62,17 @@ const char *store_kind_name(enum store_kind kind)
 	return kind == STORE_VOICE ? "volatile store" : "durable store";
 }
 
+unsigned store_db_edition(enum store_db db)
+{
+	return db >= DB_SAVED ? 3 : 1;
+}
+
 bool store_has(enum store_kind kind, enum store_db db)
 {
-	return kind == STORE_VOICE || db == DB_META || db == DB_BLOCKS;
+	if (store_db_edition(db) > SCHEMA_VERSION)
+		return false;
+	return kind == STORE_VOICE || db == DB_META || db == DB_BLOCKS || db == DB_SAVED ||
+	       db == DB_SAVED_AGES;
 }
 
 void store_count(struct store *store, enum page_counter which)
@@ -71,32 +81,58 @@ void store_count(struct store *store, enum page_counter which)
 		page_count(store->config.page, which);
 }
 
-static uint64_t expected_use(enum store_kind kind, uint64_t clients, uint64_t streams,
-			     uint64_t blocks, uint64_t events)
+/* Bounds that the caller left open. */
+static void complete_limits(struct store_config *config)
 {
-	const uint64_t key = sizeof(struct client_key);
-	uint64_t bytes = blocks * (CALL_MAX + sizeof(struct block_record) + RECORD_EXTRA);
+	if (!config->max_saved)
+		config->max_saved = 20000;
+	if (!config->max_ptts)
+		config->max_ptts = 10000;
+	if (!config->max_stations)
+		config->max_stations = 10000;
+}
 
-	if (kind != STORE_VOICE)
-		return bytes;
-	bytes += clients * (key + sizeof(struct client_record) + RECORD_EXTRA);
-	bytes += clients * (sizeof(uint32_t) + key + RECORD_EXTRA);
-	bytes += streams * (sizeof(uint32_t) + sizeof(struct stream_record) + RECORD_EXTRA);
-	bytes += events * (sizeof(uint64_t) + sizeof(struct event_record) + RECORD_EXTRA);
-	return bytes;
+/* COUNT records of SIZE bytes under keys of KEY bytes. */
+static uint64_t use(uint64_t count, size_t key, size_t size)
+{
+	return count * (key + size + RECORD_EXTRA);
+}
+
+/* A table and its index of ages. */
+static uint64_t use_aged(uint64_t count, size_t key, size_t size)
+{
+	return use(count, key, size) + use(count, sizeof(uint64_t) + key, 0);
 }
 
 uint64_t store_expected_use(const struct store_config *config)
 {
-	return expected_use(config->kind, config->max_clients, config->max_streams,
-			    config->max_blocks, config->max_events);
+	const size_t key = sizeof(struct client_key);
+	const uint64_t clients = config->max_clients, streams = config->max_streams;
+	uint64_t bytes = use(config->max_blocks, CALL_MAX, sizeof(struct block_record));
+
+	bytes += use_aged(config->max_saved, sizeof(struct saved_key), sizeof(struct saved_record));
+	if (config->kind != STORE_VOICE)
+		return bytes;
+	bytes += use(clients, key, sizeof(struct client_record));
+	bytes += use(clients, sizeof(uint32_t), key);
+	bytes += use(clients, key, sizeof(struct away_record));
+	bytes += use(clients, key, sizeof(struct info_record));
+	bytes += use(streams, sizeof(uint32_t), sizeof(struct stream_record));
+	bytes += use(streams, sizeof(uint32_t), sizeof(struct meta_record));
+	bytes += use(config->max_events, sizeof(uint64_t), sizeof(struct event_record));
+	bytes += use_aged(config->max_ptts, CALL_MAX, sizeof(struct ptt_record));
+	bytes += use_aged(config->max_stations, CALL_MAX, sizeof(struct station_record));
+	bytes += use(DASHBOARDS_MAX, key, sizeof(struct dashboard_record));
+	return bytes;
 }
 
-uint64_t store_map_size(enum store_kind kind, uint32_t clients, uint32_t streams, uint32_t blocks,
-			uint32_t events)
+uint64_t store_map_size(const struct store_config *config)
 {
-	uint64_t bytes = 2 * expected_use(kind, clients, streams, blocks, events);
+	struct store_config complete = *config;
+	uint64_t bytes;
 
+	complete_limits(&complete);
+	bytes = 2 * store_expected_use(&complete);
 	if (bytes < MAP_FLOOR)
 		return MAP_FLOOR;
 	return (bytes + MAP_GRAIN - 1) / MAP_GRAIN * MAP_GRAIN;
@@ -202,6 +238,8 @@ static enum store_error env_open(struct store *store, bool *set_aside_r, char er
 	}
 	if (verdict == VERDICT_EMPTY && store->config.create)
 		return identity_make(store, error_r);
+	if (verdict == VERDICT_OURS && store->config.create)
+		return identity_extend(store, error_r);
 	return verdict == VERDICT_OURS ? STORE_OK : STORE_FAILED;
 }
 
@@ -266,6 +304,7 @@ static struct store *store_make(const struct store_config *config, char error_r[
 		return NULL;
 	}
 	store->config = *config;
+	complete_limits(&store->config);
 	snprintf(store->path, sizeof(store->path), "%s", config->path);
 	snprintf(store->slot, sizeof(store->slot), "%s", config->slot ? config->slot : "");
 	store->config.path = store->path;

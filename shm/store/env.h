@@ -51,10 +51,9 @@ struct store_config {
 	uint32_t max_streams;
 	uint32_t max_blocks;
 	uint32_t max_events;
-	uint32_t max_saved; /* 0 in this one and the next: what design takes for granted */
+	uint32_t max_saved; /* 0 here and below: the default of the key */
 	uint32_t max_ptts;
 	uint32_t max_stations;
-	uint32_t max_dashboards;
 	struct page *page; /* for counters and the state word; may be NULL in tests */
 	const char *slot;  /* who we are: goes into events */
 	uint64_t generation;
@@ -69,6 +68,17 @@ enum store_db {
 	DB_STREAMS,
 	DB_BLOCKS,
 	DB_EVENTS,
+	/* since edition 3; made by keeper where they are missing */
+	DB_SAVED,
+	DB_SAVED_AGES, /* when -> key of a saved DG-ID */
+	DB_AWAY,
+	DB_PTTS,
+	DB_PTT_AGES, /* last start -> key */
+	DB_INFOS,
+	DB_METAS,
+	DB_DASHBOARDS,
+	DB_STATIONS,
+	DB_STATION_AGES, /* last heard -> key */
 	STORE_DBS
 };
 
@@ -80,10 +90,9 @@ enum store_error store_open(struct store **store_r, const struct store_config *c
 			    bool *set_aside_r, char error_r[256]);
 void store_close(struct store **store);
 
-/* Bytes that a store of these limits needs (design: 2 x sum of limits x record sizes, floor
+/* Bytes that a store of the limits in CONFIG needs (design: 2 x sum of limits x record sizes, floor
  * 64 MiB). */
-uint64_t store_map_size(enum store_kind kind, uint32_t clients, uint32_t streams, uint32_t blocks,
-			uint32_t events);
+uint64_t store_map_size(const struct store_config *config);
 
 struct store_txn {
 	struct store *store;
@@ -139,6 +148,10 @@ const struct store_config *store_config(const struct store *store);
 
 /* Clears readers of dead processes (keeper). Returns how many, or -1. */
 int store_check_readers(struct store *store);
+
+/* Empties the tables that stores of EDITION do not have, but for the saved DG-IDs: those lie there
+ * unseen, and are found again one day. */
+void store_clear_newer(struct store_txn *txn, unsigned edition);
 
 /* Entries of a database, without counting them. */
 uint64_t store_entries(struct store_txn *txn, enum store_db db);

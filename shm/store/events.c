@@ -72,9 +72,29 @@ static void events_trim(struct store_txn *txn)
 		mdb_cursor_close(cursor);
 }
 
+unsigned event_edition(const struct event_record *event)
+{
+	unsigned edition = event_type_edition(event->type);
+
+	if (event_reason_edition(event->reason) > edition)
+		edition = event_reason_edition(event->reason);
+	while (edition < SCHEMA_VERSION && event->flags & ~stream_flags(edition))
+		edition++;
+	return edition;
+}
+
+/* Makes of it what EDITION can tell. */
+static void event_mask(struct event_record *event, unsigned edition)
+{
+	event->flags &= (uint8_t)stream_flags(edition);
+	if (event_reason_edition(event->reason) > edition)
+		event->reason = event->type == EVENT_ACCESS_REFUSED ? REASON_CALL : REASON_NONE;
+}
+
 enum store_error events_append(struct store_txn *txn, struct event_record *event)
 {
 	const struct store_config *config = &txn->store->config;
+	unsigned edition = store_edition(txn);
 	struct event_record checked;
 	enum store_error error;
 	struct event_key key;
@@ -82,6 +102,9 @@ enum store_error events_append(struct store_txn *txn, struct event_record *event
 
 	if (txn->error)
 		return txn->error;
+	if (event_type_edition(event->type) > edition)
+		return STORE_OK;
+	event_mask(event, edition);
 	event->version = RECORD_VERSION;
 	if (!event->time)
 		event->time = clock_real();

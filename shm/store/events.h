@@ -14,7 +14,8 @@
 #include "shm/store/env.h"
 #include "shm/store/schema.h"
 
-/* Appends; fills time, slot and generation from the store's configuration when they are empty. */
+/* Appends; fills time, slot and generation from the store's configuration when they are empty. What
+ * the edition of the store does not know is not told: the event, its reason, its flags. */
 enum store_error events_append(struct store_txn *txn, struct event_record *event);
 
 /* Number of the newest event, 0: none ever. */
@@ -31,6 +32,9 @@ unsigned events_follow(struct store_txn *txn, uint64_t *cursor, unsigned most, b
 /* Visits up to MOST events after number *CURSOR, whatever was lapped, and moves it. Returns how many. */
 unsigned events_walk(struct store_txn *txn, uint64_t *cursor, unsigned most, events_visitor *visit,
 		     void *arg);
+/* The oldest edition that knows all that is in EVENT. */
+unsigned event_edition(const struct event_record *event);
+
 /* Takes one out of the log. */
 enum store_error events_remove(struct store_txn *txn, uint64_t number);
 

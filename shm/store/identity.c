@@ -14,6 +14,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "shm/log.h"
 #include "shm/store/inside.h"
 #include "shm/store/schema.h"
 
@@ -28,6 +29,10 @@
 static const char *const db_names[STORE_DBS] = {
 	[DB_META] = "meta",	  [DB_CLIENTS] = "clients", [DB_CLIENT_IDS] = "client_ids",
 	[DB_STREAMS] = "streams", [DB_BLOCKS] = "blocks",   [DB_EVENTS] = "events",
+	[DB_SAVED] = "saved",	  [DB_SAVED_AGES] = "saved_ages", [DB_AWAY] = "away",
+	[DB_PTTS] = "ptts",	  [DB_PTT_AGES] = "ptt_ages",	  [DB_INFOS] = "infos",
+	[DB_METAS] = "metas",	  [DB_DASHBOARDS] = "dashboards", [DB_STATIONS] = "stations",
+	[DB_STATION_AGES] = "station_ages",
 };
 
 struct identity {
@@ -98,7 +103,8 @@ static enum store_verdict identity_mdb_failed(struct store *store, int rc, const
 	return identity_is_damage(rc) ? VERDICT_FOREIGN : VERDICT_FAILED;
 }
 
-/* The handles live on when the transaction that opened them is committed. */
+/* The handles live on when the transaction that opened them is committed. A store of an earlier
+ * build lacks some, and is served without them. */
 static int identity_open_dbs(struct store *store, MDB_txn *txn, unsigned flags)
 {
 	unsigned db;
@@ -108,10 +114,24 @@ static int identity_open_dbs(struct store *store, MDB_txn *txn, unsigned flags)
 		if (!store_has(store->config.kind, (enum store_db)db))
 			continue;
 		rc = mdb_dbi_open(txn, db_names[db], flags, &store->dbi[db]);
+		if (rc == MDB_NOTFOUND && store_db_edition((enum store_db)db) > SCHEMA_OLDEST) {
+			store->dbi[db] = 0;
+			rc = 0;
+		}
 		if (rc)
 			return rc;
 	}
 	return 0;
+}
+
+static bool identity_is_complete(const struct store *store)
+{
+	unsigned db;
+
+	for (db = 0; db < STORE_DBS; db++)
+		if (store_has(store->config.kind, (enum store_db)db) && !store->dbi[db])
+			return false;
+	return true;
 }
 
 /* A record of another size would be believed by nobody: such a store can't count. */
@@ -284,6 +304,50 @@ enum store_error identity_make(struct store *store, char error_r[256])
 	return rc == ENOSPC ? STORE_NO_SPACE : STORE_FAILED;
 }
 
+static int identity_add_dbs(struct store *store)
+{
+	MDB_dbi before[STORE_DBS];
+	MDB_txn *txn;
+	int rc;
+
+	rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+	if (rc)
+		return rc;
+	memcpy(before, store->dbi, sizeof(before));
+	rc = identity_open_dbs(store, txn, MDB_CREATE);
+	if (!rc)
+		rc = mdb_txn_commit(txn);
+	else
+		mdb_txn_abort(txn);
+	if (rc)
+		memcpy(store->dbi, before, sizeof(before));
+	return rc;
+}
+
+enum store_error identity_extend(struct store *store, char error_r[256])
+{
+	int rc;
+
+	if (identity_is_complete(store))
+		return STORE_OK;
+	if (!identity_take_gate(store)) {
+		store_say(error_r, "the gate of %.160s is held by process %d", store->path,
+			  (int)store->gate->holder);
+		return STORE_BUSY;
+	}
+	rc = identity_add_dbs(store);
+	gate_leave(store->gate);
+	if (!rc)
+		return STORE_OK;
+	store_say(error_r, "%.160s lacks tables that can't be made: %s", store->path,
+		  mdb_strerror(rc));
+	/* it serves as it is: its keeper must come back, full or not */
+	if (rc != ENOSPC && rc != EIO)
+		return STORE_FAILED;
+	log_warning("%s: %s", store_kind_name(store->config.kind), error_r);
+	return STORE_OK;
+}
+
 /* ---- editions ---- */
 
 void store_editions(unsigned *oldest_r, unsigned *newest_r)
@@ -310,7 +374,9 @@ unsigned store_edition(struct store_txn *txn)
 {
 	struct identity identity;
 
-	return identity_get(txn, &identity) ? (unsigned)identity.schema : 0;
+	if (!txn->edition && identity_get(txn, &identity))
+		txn->edition = (unsigned)identity.schema;
+	return txn->edition;
 }
 
 enum store_error store_set_edition(struct store_txn *txn, unsigned edition)
@@ -322,5 +388,32 @@ enum store_error store_set_edition(struct store_txn *txn, unsigned edition)
 	if (!identity_get(txn, &identity))
 		return txn->error;
 	identity.schema = edition;
+	txn->edition = edition;
 	return store_put(txn, DB_META, "identity", 8, &identity, sizeof(identity), 0);
+}
+
+enum store_error store_serves(struct store_txn *txn, enum store_db db)
+{
+	if (txn->error)
+		return txn->error;
+	if (!store_has(txn->store->config.kind, db) || !txn->store->dbi[db])
+		return STORE_NOT_FOUND;
+	if (store_edition(txn) < store_db_edition(db))
+		return txn->error ? txn->error : STORE_NOT_FOUND;
+	return STORE_OK;
+}
+
+void store_clear_newer(struct store_txn *txn, unsigned edition)
+{
+	unsigned db;
+	int rc;
+
+	for (db = 0; db < STORE_DBS && !txn->error; db++) {
+		if (store_db_edition((enum store_db)db) <= edition || db == DB_SAVED ||
+		    db == DB_SAVED_AGES || !txn->store->dbi[db])
+			continue;
+		rc = mdb_drop(txn->mdb, txn->store->dbi[db], 0);
+		if (rc)
+			store_fail(txn, store_translate(txn->store, rc, "clear"));
+	}
 }

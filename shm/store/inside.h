@@ -17,13 +17,14 @@
 
 #include "shm/gate.h"
 #include "shm/store/env.h"
+#include "shm/store/schema.h"
 
 struct store {
 	struct store_config config; /* path and slot point into this object */
 	char path[3072];
 	char slot[16];
 	MDB_env *env;
-	MDB_dbi dbi[STORE_DBS];
+	MDB_dbi dbi[STORE_DBS]; /* 0: there is no such database (yet) */
 	struct gate *gate;
 	uint64_t id;
 
@@ -47,6 +48,9 @@ void store_say(char error_r[256], const char *format, ...) __attribute__((format
 void store_count(struct store *store, enum page_counter which);
 
 bool store_has(enum store_kind kind, enum store_db db);
+
+/* The oldest edition that has DB. */
+unsigned store_db_edition(enum store_db db);
 
 /* "the volatile store" ... for sentences and logs */
 const char *store_kind_name(enum store_kind kind);
@@ -86,6 +90,9 @@ bool identity_peek(struct store *store, unsigned *edition_r, char error_r[256]);
 /* Makes databases and identity of an empty store, in one transaction. */
 enum store_error identity_make(struct store *store, char error_r[256]);
 
+/* Makes the databases that a store of an earlier build lacks. */
+enum store_error identity_extend(struct store *store, char error_r[256]);
+
 /* ---- room.c ---- */
 
 /* Finds the address range of LMDB's map. */
@@ -104,6 +111,64 @@ bool store_step(struct store_txn *txn, MDB_cursor *cursor, MDB_val *key, MDB_val
 
 /* Counts and logs a record of the WHAT table that failed its check. */
 void store_bad_record(struct store_txn *txn, const char *what);
+
+/* Is DB there, and does the store's edition have it? STORE_NOT_FOUND (not remembered) if not. */
+enum store_error store_serves(struct store_txn *txn, enum store_db db);
+
+/* ---- keys.c: names as keys ---- */
+
+struct call_key {
+	char call[CALL_MAX];
+};
+
+/* False when it is no call: empty, too long, or with signs that no record may have. */
+bool call_key_make(struct call_key *key_r, const char *call);
+bool call_key_ok(const void *key); /* the bytes of a struct call_key */
+
+/* Streams and clients by number: big-endian, so that they lie in order. */
+struct id_key {
+	uint8_t bytes[4];
+};
+
+struct id_key id_key_make(uint32_t id);
+
+/* ---- walk.c ---- */
+
+struct walk {
+	enum store_db db;
+	const char *what; /* for the log */
+	size_t key_size;  /* at most WALK_KEY_MAX */
+	bool (*key_ok)(const void *key); /* NULL: all are */
+};
+
+#define WALK_KEY_MAX 32
+
+/* Visits the records after KEY (all zero: from the start), up to MOST; false stops. KEY is left at
+ * the last record seen; returns how many were seen. In a write the visitor may change the table. */
+typedef bool walk_visitor(const void *key, const MDB_val *value, void *arg);
+unsigned store_walk(struct store_txn *txn, const struct walk *walk, void *key, unsigned most,
+		    walk_visitor *visit, void *arg);
+
+/* ---- aged.c: tables with a bound whose oldest record makes room ---- */
+
+struct aged {
+	enum store_db db;
+	enum store_db ages; /* age and key -> nothing */
+	const char *what;   /* for the log */
+	size_t key_size;    /* at most WALK_KEY_MAX */
+	enum page_counter made_room;
+	/* False: the record is damaged. */
+	bool (*age)(const void *record, size_t size, uint64_t *age_r);
+};
+
+/* Adds or replaces; when it adds and there are BOUND, the oldest goes. */
+enum store_error aged_put(struct store_txn *txn, const struct aged *table, const void *key,
+			  const void *record, size_t size, uint64_t bound);
+enum store_error aged_remove(struct store_txn *txn, const struct aged *table, const void *key);
+
+/* Removes up to MOST records of an age before BEFORE. Returns how many. */
+unsigned aged_expire(struct store_txn *txn, const struct aged *table, uint64_t before,
+		     unsigned most);
 
 /* ---- env.c ---- */
 

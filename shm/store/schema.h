@@ -107,6 +107,9 @@ struct stream_record {
 	uint8_t header[FRAME_SIZE]; /* to make the terminator of a cut call */
 };
 
+/* The flags that a store of EDITION knows. */
+unsigned stream_flags(unsigned edition);
+
 bool stream_record_check(const void *data, size_t length, struct stream_record *record_r);
 
 enum block_reason {
@@ -264,7 +267,7 @@ enum event_reason {
 	REASON_FAILED = 40, /* reload, upgrade: refused, undone or rolled back */
 };
 
-/* The oldest edition of the stores that knows this REASON. */
+/* The oldest edition of the stores that knows this reason. */
 unsigned event_reason_edition(unsigned reason);
 
 #define EVENT_NOTE_MAX 64

@@ -14,23 +14,13 @@
 #include "shm/clock.h"
 #include "shm/store/events.h"
 #include "shm/store/inside.h"
+#include "shm/store/metas.h"
 
 #define PUBLIC_KEYS 128
 
-/* Big-endian, so that streams lie in the order of their keys. */
-struct stream_key {
-	uint8_t bytes[4];
-};
-
-static struct stream_key stream_key_make(uint32_t key)
-{
-	return (struct stream_key){
-		{(uint8_t)(key >> 24), (uint8_t)(key >> 16), (uint8_t)(key >> 8), (uint8_t)key}};
-}
-
 enum store_error streams_get(struct store_txn *txn, uint32_t key, struct stream_record *record_r)
 {
-	struct stream_key name = stream_key_make(key);
+	struct id_key name = id_key_make(key);
 	enum store_error error;
 	MDB_val value;
 
@@ -53,11 +43,11 @@ uint64_t streams_count(struct store_txn *txn)
 static bool stream_take(struct store_txn *txn, const MDB_val *name, const MDB_val *value,
 			struct stream_record *record_r)
 {
-	struct stream_key key;
+	struct id_key key;
 
 	if (name->mv_size == sizeof(key) &&
 	    stream_record_check(value->mv_data, value->mv_size, record_r)) {
-		key = stream_key_make(record_r->key);
+		key = id_key_make(record_r->key);
 		if (memcmp(name->mv_data, &key, sizeof(key)) == 0)
 			return true;
 	}
@@ -69,7 +59,7 @@ void streams_walk(struct store_txn *txn, streams_visitor *visit, void *arg)
 {
 	MDB_cursor *cursor = store_cursor(txn, DB_STREAMS);
 	struct stream_record record;
-	struct stream_key key;
+	struct id_key key;
 	MDB_val name, value;
 	bool more;
 
@@ -77,7 +67,7 @@ void streams_walk(struct store_txn *txn, streams_visitor *visit, void *arg)
 		return;
 	more = store_step(txn, cursor, &name, &value, MDB_FIRST);
 	while (more) {
-		key = (struct stream_key){{0xff, 0xff, 0xff, 0xff}};
+		key = (struct id_key){{0xff, 0xff, 0xff, 0xff}};
 		if (name.mv_size == sizeof(key))
 			memcpy(&key, name.mv_data, sizeof(key));
 		if (stream_take(txn, &name, &value, &record) && !visit(&record, arg))
@@ -120,6 +110,18 @@ static uint32_t lane_find(struct store_txn *txn, uint32_t limit)
 	return lane;
 }
 
+/* What the frames told, as far as the store knows it: the position, and the radio. */
+static void stream_tell_meta(struct store_txn *txn, uint32_t id, struct event_record *event)
+{
+	struct meta_record meta;
+
+	if (metas_get(txn, id, &meta) != STORE_OK)
+		return;
+	event->latitude = meta.latitude;
+	event->longitude = meta.longitude;
+	event->radio = meta.radio;
+}
+
 static enum store_error stream_tell(struct store_txn *txn, enum event_type type,
 				    enum event_reason reason, const struct stream_record *record,
 				    const struct stream_totals *totals)
@@ -145,6 +147,10 @@ static enum store_error stream_tell(struct store_txn *txn, enum event_type type,
 		event.duration_ms = (uint32_t)(clock_age(end, record->started) / NS_PER_MS);
 		event.frames = totals ? totals->frames : 0;
 		event.lost = totals ? totals->lost : 0;
+		stream_tell_meta(txn, record->id, &event);
+	} else {
+		memcpy(event.call, record->tag, sizeof(event.call));
+		memcpy(event.fich, record->fich, sizeof(event.fich));
 	}
 	return events_append(txn, &event);
 }
@@ -161,7 +167,7 @@ enum store_error streams_open(struct store_txn *txn, struct stream_record *recor
 	uint32_t limit = txn->store->config.max_streams;
 	struct stream_record checked;
 	enum store_error error;
-	struct stream_key name;
+	struct id_key name;
 	uint32_t number;
 
 	if (limit > STREAM_LANES_MAX)
@@ -187,7 +193,8 @@ enum store_error streams_open(struct store_txn *txn, struct stream_record *recor
 	if (!number)
 		return txn->error;
 	record->id = (uint32_t)((txn->store->id % STREAM_ID_MAX + number) % STREAM_ID_MAX + 1);
-	name = stream_key_make(record->key);
+	name = id_key_make(record->key);
+	record->flags &= (uint8_t)stream_flags(store_edition(txn));
 	store_put(txn, DB_STREAMS, &name, sizeof(name), record, sizeof(*record), 0);
 	stream_tell(txn, EVENT_STREAM_START, REASON_NONE, record, NULL);
 	txn->changed_streams = true;
@@ -197,10 +204,11 @@ enum store_error streams_open(struct store_txn *txn, struct stream_record *recor
 static enum store_error stream_remove(struct store_txn *txn, const struct stream_record *record,
 				      enum event_reason reason, const struct stream_totals *totals)
 {
-	struct stream_key name = stream_key_make(record->key);
+	struct id_key name = id_key_make(record->key);
 
 	store_del(txn, DB_STREAMS, &name, sizeof(name));
 	stream_tell(txn, EVENT_STREAM_END, reason, record, totals);
+	metas_del(txn, record->id);
 	txn->changed_streams = true;
 	return txn->error;
 }
@@ -249,4 +257,31 @@ enum store_error streams_close_client(struct store_txn *txn, uint32_t client,
 		stream_remove(txn, &record, reason, NULL);
 	streams_walk(txn, close_if_owned, &closing);
 	return txn->error;
+}
+
+struct stream_strip {
+	struct store_txn *txn;
+	unsigned edition;
+};
+
+static bool strip_stream(const struct stream_record *record, void *arg)
+{
+	const struct stream_strip *strip = arg;
+	struct id_key name = id_key_make(record->key);
+	struct stream_record stripped = *record;
+
+	stripped.flags &= (uint8_t)stream_flags(strip->edition);
+	if (stripped.flags != record->flags) {
+		store_put(strip->txn, DB_STREAMS, &name, sizeof(name), &stripped, sizeof(stripped),
+			  0);
+		strip->txn->changed_streams = true;
+	}
+	return true;
+}
+
+void streams_strip(struct store_txn *txn, unsigned edition)
+{
+	struct stream_strip strip = {txn, edition};
+
+	streams_walk(txn, strip_stream, &strip);
 }

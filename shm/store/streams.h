@@ -43,4 +43,7 @@ uint64_t streams_count(struct store_txn *txn);
 typedef bool streams_visitor(const struct stream_record *record, void *arg);
 void streams_walk(struct store_txn *txn, streams_visitor *visit, void *arg);
 
+/* Takes the flags away that stores of EDITION do not know. */
+void streams_strip(struct store_txn *txn, unsigned edition);
+
 #endif

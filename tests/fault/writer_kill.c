@@ -472,7 +472,6 @@ static bool bench_open(struct bench *b)
 		.kind = STORE_VOICE,
 		.path = b->path,
 		.gate_fd = gate_create("test"),
-		.map_size = store_map_size(STORE_VOICE, 1000, 100, 1000, 50000),
 		.max_clients = 1000,
 		.max_streams = 100,
 		.max_blocks = 1000,
@@ -482,6 +481,7 @@ static bool bench_open(struct bench *b)
 		.generation = 1,
 		.create = true,
 	};
+	b->config.map_size = store_map_size(&b->config);
 	b->gate = gate_map(b->config.gate_fd);
 	for (unsigned w = 0; w < MODEL_WRITERS; w++) {
 		b->writer[w].pipe = -1;

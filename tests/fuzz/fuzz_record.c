@@ -88,29 +88,91 @@ static void try_event(const uint8_t *data, size_t size)
 		return;
 	demand(*event_type_name(record.type) != '?' && *event_reason_name(record.reason) != '?');
 	check_text(record.slot, sizeof(record.slot));
-	check_text(record.gateway, sizeof(record.gateway));
-	check_text(record.source, sizeof(record.source));
-	check_text(record.dest, sizeof(record.dest));
-	check_text(record.call, sizeof(record.call));
+	if (event_has_note(record.type)) {
+		check_text(record.note, sizeof(record.note));
+	} else if (record.type == EVENT_STREAM_META) {
+		for (unsigned i = 0; i < 4; i++)
+			check_text(record.text[i], sizeof(record.text[i]));
+	} else {
+		check_text(record.gateway, sizeof(record.gateway));
+		check_text(record.source, sizeof(record.source));
+		check_text(record.dest, sizeof(record.dest));
+		check_text(record.call, sizeof(record.call));
+	}
 	check_json(show_event(1, UINT64_MAX / 2, &record));
+}
+
+static void try_saved(const uint8_t *data, size_t size)
+{
+	struct saved_record saved;
+	struct away_record away;
+	struct dashboard_record dashboard;
+
+	if (saved_record_check(data, size, &saved))
+		demand(saved.dgid > 0 && saved.dgid < 128);
+	if (away_record_check(data, size, &away))
+		demand(away.client > 0 && away.client < STREAM_PRIVATE);
+	if (dashboard_record_check(data, size, &dashboard))
+		demand(size == sizeof(dashboard));
+}
+
+static void try_ptt(const uint8_t *data, size_t size)
+{
+	struct ptt_record record;
+
+	if (!ptt_record_check(data, size, &record))
+		return;
+	demand(record.count > 0 && record.count <= PTT_STARTS);
+	for (unsigned i = 1; i < record.count; i++)
+		demand(record.start[i - 1] <= record.start[i]);
+}
+
+static void try_info(const uint8_t *data, size_t size)
+{
+	struct info_record record;
+
+	if (!info_record_check(data, size, &record))
+		return;
+	check_text(record.locator, sizeof(record.locator));
+	check_text(record.town, sizeof(record.town));
+	check_text(record.type, sizeof(record.type));
+	check_text(record.id, sizeof(record.id));
+}
+
+static void check_position(int32_t latitude, int32_t longitude)
+{
+	demand((latitude == POSITION_NONE) == (longitude == POSITION_NONE));
+	demand(latitude == POSITION_NONE || (latitude >= -90000000 && latitude <= 90000000));
+	demand(longitude == POSITION_NONE || (longitude >= -180000000 && longitude <= 180000000));
+}
+
+static void try_meta(const uint8_t *data, size_t size)
+{
+	struct station_record station;
+	struct meta_record record;
+
+	if (station_record_check(data, size, &station))
+		check_position(station.latitude, station.longitude);
+	if (!meta_record_check(data, size, &record))
+		return;
+	check_position(record.latitude, record.longitude);
+	check_text(record.csd_dest, sizeof(record.csd_dest));
+	check_text(record.csd_source, sizeof(record.csd_source));
+	check_text(record.uplink, sizeof(record.uplink));
+	check_text(record.downlink, sizeof(record.downlink));
+	check_text(record.rem12, sizeof(record.rem12));
+	check_text(record.rem34, sizeof(record.rem34));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static void (*const tries[])(const uint8_t *data, size_t size) = {
+		try_client, try_stream, try_block, try_event,
+		try_saved,  try_ptt,	try_info,  try_meta,
+	};
+
 	if (size < 2)
 		return 0;
-	switch (data[0] % 4) {
-	case 0:
-		try_client(data + 1, size - 1);
-		break;
-	case 1:
-		try_stream(data + 1, size - 1);
-		break;
-	case 2:
-		try_block(data + 1, size - 1);
-		break;
-	default:
-		try_event(data + 1, size - 1);
-	}
+	tries[data[0] % (sizeof(tries) / sizeof(tries[0]))](data + 1, size - 1);
 	return 0;
 }

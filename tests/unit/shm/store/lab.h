@@ -21,11 +21,18 @@
 #include "shm/clock.h"
 #include "shm/gate.h"
 #include "shm/page.h"
+#include "shm/store/away.h"
 #include "shm/store/blocks.h"
 #include "shm/store/clients.h"
+#include "shm/store/dashboards.h"
 #include "shm/store/env.h"
 #include "shm/store/events.h"
+#include "shm/store/infos.h"
+#include "shm/store/metas.h"
+#include "shm/store/ptts.h"
+#include "shm/store/saved.h"
 #include "shm/store/schema.h"
+#include "shm/store/stations.h"
 #include "shm/store/streams.h"
 
 struct lab {
@@ -54,7 +61,6 @@ static inline void lab_enter_at(struct lab *lab, const char *parent)
 		.kind = STORE_VOICE,
 		.path = lab->path,
 		.gate_fd = gate_create("test"),
-		.map_size = store_map_size(STORE_VOICE, 1000, 100, 50, 1000),
 		.max_clients = 1000,
 		.max_streams = 100,
 		.max_blocks = 50,
@@ -64,6 +70,7 @@ static inline void lab_enter_at(struct lab *lab, const char *parent)
 		.generation = 7,
 		.create = true,
 	};
+	lab->config.map_size = store_map_size(&lab->config);
 }
 
 static inline void lab_enter(struct lab *lab)

@@ -177,7 +177,7 @@ static void test_durable_over_boot(void **state)
 	(void)state;
 	lab_enter(&lab);
 	lab.config.kind = STORE_STATE;
-	lab.config.map_size = store_map_size(STORE_STATE, 0, 0, 50, 0);
+	lab.config.map_size = store_map_size(&lab.config);
 	lab_open(&lab);
 	store_close(&lab.store);
 	spoil(&lab, "identity", &other, sizeof(other));
@@ -193,9 +193,11 @@ static void test_limits_and_room(void **state)
 	struct lab lab;
 
 	(void)state;
-	assert_int_equal(store_map_size(STORE_VOICE, 1000, 100, 1000, 1000), 64 << 20);
-	assert_true(store_map_size(STORE_VOICE, 1000, 100, 1000, 5000000) > 5000000ULL * 2 * 160);
 	lab_enter(&lab);
+	assert_int_equal(store_map_size(&lab.config), 64 << 20);
+	lab.config.max_events = 5000000;
+	assert_true(store_map_size(&lab.config) > 5000000ULL * 2 * 160);
+	lab.config.max_events = 1000;
 	lab_open(&lab);
 	store_close(&lab.store);
 	lab.config.map_size *= 2; /* limits were raised */

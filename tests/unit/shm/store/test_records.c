@@ -489,7 +489,7 @@ static void test_durable_blocks(void **state)
 
 static void append(struct store_txn *txn, uint64_t time)
 {
-	struct event_record event = {.type = EVENT_STREAM_META, .time = time};
+	struct event_record event = {.type = EVENT_STREAM_META, .meta = META_CALLS, .time = time};
 
 	assert_int_equal(events_append(txn, &event), STORE_OK);
 }

@@ -171,7 +171,7 @@ static void test_limits_too_big(void **state)
 	lab_enter_at(&lab, mounted);
 	lab.config.max_events = 500000;
 	assert_int_equal(store_open(&lab.store, &lab.config, NULL, lab.error), STORE_NO_SPACE);
-	assert_string_equal(lab.error, "limits need 88 MiB, shm_dir has 24 MiB");
+	assert_string_equal(lab.error, "limits need 93 MiB, shm_dir has 24 MiB");
 	lab_leave(&lab);
 }
 
@@ -189,7 +189,7 @@ static void test_map_holds_limits(void **state)
 	lab_enter(&lab);
 	lab.config.max_clients = 100000;
 	lab.config.max_events = 150000;
-	lab.config.map_size = store_map_size(STORE_VOICE, 100000, 100, 50, 150000);
+	lab.config.map_size = store_map_size(&lab.config);
 	assert_true(lab.config.map_size > 64 << 20);
 	lab_open(&lab);
 	for (i = 0; i < 100000; i += 64) {

@@ -38,7 +38,6 @@ static void open_one(struct lab *lab, enum store_kind kind, struct store **store
 		.kind = kind,
 		.path = lab->path[kind],
 		.gate_fd = lab->gate[kind],
-		.map_size = store_map_size(kind, 100, 10, 1000, EVENTS),
 		.max_clients = 100,
 		.max_streams = 10,
 		.max_blocks = 1000,
@@ -51,6 +50,7 @@ static void open_one(struct lab *lab, enum store_kind kind, struct store **store
 	char error[256] = "";
 	bool set_aside;
 
+	config.map_size = store_map_size(&config);
 	mkdir(lab->path[kind], 0700);
 	if (store_open(store_r, &config, &set_aside, error) != STORE_OK)
 		fail_msg("%s", error);
