@@ -117,6 +117,92 @@ static void test_event(void **state)
 	REFUSED(event, good, memset(r.call, 'A', sizeof(r.call)));
 }
 
+static struct event_record good_meta(void)
+{
+	return (struct event_record){
+		.version = RECORD_VERSION,
+		.type = EVENT_STREAM_META,
+		.meta = META_CALLS,
+	};
+}
+
+static void test_event_meta(void **state)
+{
+	struct event_record end = {.version = RECORD_VERSION, .type = EVENT_STREAM_END};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		REFUSED(event, good_meta(), memset(r.text[i], 'A', sizeof(r.text[i])));
+	REFUSED(event, good_meta(), r.text[1][0] = 1);
+	REFUSED(event, good_meta(), r.meta = 0);
+	REFUSED(event, good_meta(), r.meta = META_POSITION + 1);
+	REFUSED(event, good_meta(), r.latitude = 90000001);
+	REFUSED(event, good_meta(), r.longitude = -180000001);
+	REFUSED(event, end, r.latitude = POSITION_NONE);
+	REFUSED(event, end, r.longitude = 180000001);
+	end.latitude = end.longitude = POSITION_NONE;
+	assert_true(event_record_check(&end, sizeof(end), &end));
+	end.type = EVENT_BLOCK_ADD; /* there those bytes are times */
+	end.until = UINT64_MAX - 1;
+	assert_true(event_record_check(&end, sizeof(end), &end));
+}
+
+static void test_tables(void **state)
+{
+	struct saved_record saved = {.version = RECORD_VERSION, .dgid = 99};
+	struct away_record away = {.version = RECORD_VERSION, .client = 1};
+	struct ptt_record ptt = {.version = RECORD_VERSION, .count = 2, .start = {1, 1}};
+	struct info_record info = {.version = RECORD_VERSION, .locator = "JN53GC"};
+	struct meta_record meta = {.version = RECORD_VERSION, .stream = 1, .rem12 = "          "};
+	struct dashboard_record dashboard = {.version = RECORD_VERSION};
+	struct station_record station = {.version = RECORD_VERSION, .latitude = -90000000};
+
+	(void)state;
+	REFUSED(saved, saved, r.version = 2);
+	REFUSED(saved, saved, r.dgid = 0);
+	REFUSED(saved, saved, r.dgid = 128);
+	REFUSED(away, away, r.version = 0);
+	REFUSED(away, away, r.client = 0);
+	REFUSED(away, away, r.client = STREAM_PRIVATE);
+	REFUSED(ptt, ptt, r.version = 0);
+	REFUSED(ptt, ptt, r.count = 0);
+	REFUSED(ptt, ptt, r.count = PTT_STARTS + 1);
+	REFUSED(ptt, ptt, r.start[0] = 2);
+	REFUSED(info, info, r.version = 0);
+	REFUSED(info, info, memset(r.locator, 'A', sizeof(r.locator)));
+	REFUSED(info, info, memset(r.town, 'A', sizeof(r.town)));
+	REFUSED(info, info, memset(r.type, 'A', sizeof(r.type)));
+	REFUSED(info, info, r.id[0] = '\t');
+	REFUSED(meta, meta, r.version = 0);
+	REFUSED(meta, meta, r.stream = 0);
+	REFUSED(meta, meta, r.stream = STREAM_ID_MAX + 1);
+	REFUSED(meta, meta, r.latitude = -90000001);
+	REFUSED(meta, meta, r.longitude = POSITION_NONE);
+	REFUSED(meta, meta, r.csd_dest[0] = 1);
+	REFUSED(meta, meta, r.csd_source[0] = 1);
+	REFUSED(meta, meta, r.uplink[0] = 1);
+	REFUSED(meta, meta, r.downlink[0] = 1);
+	REFUSED(meta, meta, r.rem12[10] = 'A');
+	REFUSED(meta, meta, r.rem34[0] = 0x7f);
+	REFUSED(dashboard, dashboard, r.version = 7);
+	REFUSED(station, station, r.version = 0);
+	REFUSED(station, station, r.latitude--);
+	REFUSED(station, station, r.longitude = POSITION_NONE);
+}
+
+static void test_editions(void **state)
+{
+	(void)state;
+	assert_int_equal(client_flags(2) & (CLIENT_FIXED | CLIENT_AUX | CLIENT_OPTIONED), 0);
+	assert_int_equal(stream_flags(2) & STREAM_PARROT, 0);
+	assert_int_equal(event_type_edition(EVENT_CLIENT_LINK), 1);
+	assert_int_equal(event_type_edition(EVENT_UPGRADE), 2);
+	assert_int_equal(event_type_edition(EVENT_LIST_LOADED), 3);
+	assert_int_equal(event_reason_edition(REASON_LIST), 1);
+	assert_int_equal(event_reason_edition(REASON_FAILED), 2);
+	assert_int_equal(event_reason_edition(REASON_HOME), 3);
+}
+
 static void test_keys_and_names(void **state)
 {
 	struct addr addr = {.ip = {1, 2, 3}, .port = 0x1234}, back;
@@ -145,7 +231,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_client),	       cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_block),	       cmocka_unit_test(test_event),
-		cmocka_unit_test(test_keys_and_names),
+		cmocka_unit_test(test_event_meta),     cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_editions),       cmocka_unit_test(test_keys_and_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
