@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "master/slot.h"
 #include "shm/log.h"
 
 #define BUFFER_BYTES (4 * 1024 * 1024)
@@ -178,24 +179,31 @@ static bool bind_group(struct master *master, unsigned listener, const struct ad
 	return false;
 }
 
-static bool refuse(const struct addr *addr, const struct failure *failure, char why_r[BIND_WHY_MAX])
+/* KEY: what asks for it. */
+static bool refuse_for(const char *key, const struct addr *addr, const struct failure *failure,
+		       char why_r[BIND_WHY_MAX])
 {
 	char text[ADDR_TEXT_MAX], user[256];
 
 	addr_text(addr, text);
 	if (failure->error == EADDRINUSE)
-		snprintf(why_r, BIND_WHY_MAX, "ysf.listen: can't bind %s: %s", text,
+		snprintf(why_r, BIND_WHY_MAX, "%s: can't bind %s: %s", key, text,
 			 portuser_text(addr->port, user, sizeof(user)));
 	else if (failure->error == EADDRNOTAVAIL)
-		snprintf(why_r, BIND_WHY_MAX,
-			 "ysf.listen: can't bind %s: this machine has no such address", text);
+		snprintf(why_r, BIND_WHY_MAX, "%s: can't bind %s: this machine has no such address",
+			 key, text);
 	else if (failure->error == EACCES && addr->port < 1024)
 		snprintf(why_r, BIND_WHY_MAX,
-			 "ysf.listen: can't bind %s: only root may use ports below 1024", text);
+			 "%s: can't bind %s: only root may use ports below 1024", key, text);
 	else
-		snprintf(why_r, BIND_WHY_MAX, "ysf.listen: can't bind %s: %s: %s", text,
-			 failure->what, strerror(failure->error));
+		snprintf(why_r, BIND_WHY_MAX, "%s: can't bind %s: %s: %s", key, text, failure->what,
+			 strerror(failure->error));
 	return false;
+}
+
+static bool refuse(const struct addr *addr, const struct failure *failure, char why_r[BIND_WHY_MAX])
+{
+	return refuse_for("ysf.listen", addr, failure, why_r);
 }
 
 static bool has_no_ipv6(int error)
@@ -341,5 +349,30 @@ bool bind_all(struct master *master)
 	    !bind_listeners(master, &plan, master->ysf_count, why))
 		return master_why(master, EXIT_START, "%s", why);
 	bind_commit(master, &plan);
+	return true;
+}
+
+bool bind_feeds(struct master *master)
+{
+	struct slot *link = slot_single(master, SLOT_LINK);
+	struct failure failure = {0};
+	char why[BIND_WHY_MAX];
+	size_t count;
+	const struct addr *addr = config_listen(master->config, CONF_YSF_DASHBOARD_LISTEN, &count);
+
+	for (size_t i = 0; link != NULL && i < count; i++) {
+		int *fd = &link->udp[master->feeds];
+
+		*fd = bind_one(master, &addr[i], true, &failure);
+		if (*fd >= 0 && learn_address(*fd, &master->feed[master->feeds], &failure)) {
+			master->feeds++;
+		} else if (*fd < 0 && i > 0 && addr_is_any(&addr[i]) &&
+			   has_no_ipv6(failure.error)) {
+			log_warning("ysf.dashboard_listen: no IPv6: %s", strerror(failure.error));
+		} else {
+			refuse_for("ysf.dashboard_listen", &addr[i], &failure, why);
+			return master_why(master, EXIT_START, "%s", why);
+		}
+	}
 	return true;
 }

@@ -18,6 +18,10 @@
 /* Binds everything; fills the listeners and slot->udp. False after master_why. */
 bool bind_all(struct master *master);
 
+/* The sockets of the slot that dashboards listen to, if there is one; for the daemon's whole life.
+ * False after master_why. */
+bool bind_feeds(struct master *master);
+
 /* What of ysf.listen in CONFIG is there, comes and goes. False: no index for all of them. */
 bool bind_plan(const struct master *master, const struct config *config,
 	       struct listen_plan *plan_r);

@@ -24,12 +24,14 @@
 #include "master/bind.h"
 #include "master/control.h"
 #include "master/launch.h"
+#include "master/lists.h"
 #include "master/place.h"
 #include "master/reap.h"
 #include "master/reload/reload.h"
 #include "master/slot.h"
 #include "master/snapshot.h"
 #include "master/upgrade/takeover.h"
+#include "master/upgrade/twin.h"
 #include "master/upgrade/upgrade.h"
 #include "master/vault.h"
 #include "shm/log.h"
@@ -71,8 +73,8 @@ static int open_high(const char *path, int flags)
 /* The file that we run, whatever its name leads to later. */
 static bool open_executable(struct master *master)
 {
-	master->executable = open_high("/proc/self/exe", O_PATH);
-	return master->executable >= 0 ||
+	master->executable[KIND_OWN] = open_high("/proc/self/exe", O_PATH);
+	return master->executable[KIND_OWN] >= 0 ||
 	       master_why(master, EXIT_START, "can't open my own executable: %s", strerror(errno));
 }
 
@@ -88,12 +90,25 @@ static bool note_program(struct master *master)
 	       master_why(master, EXIT_START, "can't find out where my executable is");
 }
 
+static bool open_net(struct master *master)
+{
+	char why[TWIN_WHY_MAX];
+	int fd = twin_open(master->program, why);
+
+	if (fd < 0)
+		return master_why(master, EXIT_START, "%s", why);
+	master->executable[KIND_NET] = fcntl(fd, F_DUPFD_CLOEXEC, LOW_FD);
+	close(fd);
+	return master->executable[KIND_NET] >= 0 ||
+	       master_why(master, EXIT_START, "too many open files: %s", strerror(errno));
+}
+
 static bool open_own(struct master *master)
 {
 	master->null = open_high("/dev/null", O_RDWR);
 	if (master->null < 0)
 		return master_why(master, EXIT_START, "can't open /dev/null: %s", strerror(errno));
-	return open_executable(master) && note_program(master);
+	return open_executable(master) && note_program(master) && open_net(master);
 }
 
 static void raise_limits(void)
@@ -184,7 +199,7 @@ static bool prepare(struct master *master, const char *pidfile)
 	return signals_block(master) && open_own(master) && open_log(master) &&
 	       place_identity(master) && place_directories(master) &&
 	       place_pidfile(master, pidfile) && slot_make_all(master) && bind_all(master) &&
-	       accept_open(master) && make_snapshot(master) && make_gates(master) &&
+	       bind_feeds(master) && accept_open(master) && make_snapshot(master) && make_gates(master) &&
 	       control_open(master) && reload_open(master) && upgrade_open(master) &&
 	       make_loop(master);
 }
@@ -212,8 +227,20 @@ static void start_workers(struct master *master)
 	master->phase = PHASE_WORKERS;
 	/* one that can't even be forked ends the start */
 	for (unsigned i = 0; i < master->slots && master->phase == PHASE_WORKERS; i++)
-		if (kind_serves(master->slot[i].kind))
+		if (kind_serves(master->slot[i].kind) && master->slot[i].kind != SLOT_DATA)
 			slot_spawn(&master->slot[i]);
+}
+
+/* Who may talk is known before anybody is listened to. */
+static void start_data(struct master *master)
+{
+	struct slot *data = slot_single(master, SLOT_DATA);
+
+	master->phase = PHASE_DATA;
+	if (data != NULL)
+		slot_spawn(data);
+	else
+		start_workers(master);
 }
 
 static bool all_ready(const struct master *master)
@@ -231,7 +258,7 @@ static void go_together(struct master *master)
 		return;
 	master->phase = PHASE_SERVING;
 	for (unsigned i = 0; i < master->slots; i++)
-		if (kind_serves(master->slot[i].kind))
+		if (master->slot[i].state == SLOT_READY)
 			slot_go(&master->slot[i]);
 	accept_start(master);
 	announce(master);
@@ -247,7 +274,7 @@ void boot_slot_ready(struct slot *slot)
 		return;
 	if (reload_slot_ready(slot))
 		return;
-	if (!kind_serves(slot->kind) || master->phase == PHASE_SERVING)
+	if (!kind_serves(slot->kind) || slot->kind == SLOT_DATA || master->phase == PHASE_SERVING)
 		slot_go(slot);
 	if (slot == master->keeper) {
 		control_keeper_serves(master);
@@ -258,6 +285,8 @@ void boot_slot_ready(struct slot *slot)
 		master->phase = PHASE_KEEPER;
 		slot_spawn(master->keeper);
 	} else if (slot == master->keeper && master->phase == PHASE_KEEPER) {
+		start_data(master);
+	} else if (slot->kind == SLOT_DATA && master->phase == PHASE_DATA) {
 		start_workers(master);
 	}
 	go_together(master);
@@ -293,6 +322,7 @@ static void tear_down(struct master *master)
 	accept_close(master);
 	control_close(master);
 	reload_close(master);
+	lists_close(master);
 	place_leave(master);
 	for (unsigned i = 0; i < master->slots; i++) {
 		struct slot *slot = &master->slot[i];
@@ -346,7 +376,8 @@ void boot_init(struct master *master_r)
 	*master_r = (struct master){
 		.launcher = -1,
 		.started = clock_mono(),
-		.executable = -1,
+		.executable = {-1, -1},
+		.list_fd = {-1, -1, -1},
 		.null = -1,
 		.conf_fd = -1,
 		.log_read = -1,

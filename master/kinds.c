@@ -23,6 +23,7 @@ const struct kind kind_table[SLOT_KINDS] = {
 		{
 			.name = "keeper",
 			.service = KIND_INTERNAL,
+			.store = true,
 			.follows = true,
 			.enabled = KIND_NO_KEY,
 			.listen = KIND_NO_KEY,
@@ -34,6 +35,7 @@ const struct kind kind_table[SLOT_KINDS] = {
 	[SLOT_LINE] =
 		{
 			.name = "line",
+			.outside = "line",
 			.service = KIND_VAULTED,
 			.many = true,
 			.enabled = CONF_LINE_ENABLED,
@@ -43,12 +45,40 @@ const struct kind kind_table[SLOT_KINDS] = {
 			.sessions_per_ip = CONF_LIMITS_SESSIONS_PER_IP,
 		},
 #endif
+	[SLOT_DATA] =
+		{
+			.name = "data",
+			.service = KIND_AIDE,
+			.program = KIND_NET,
+			.store = true,
+			.enabled = CONF_YSF_ENABLED,
+			.listen = KIND_NO_KEY,
+			.count = KIND_NO_KEY,
+			.sessions = KIND_NO_KEY,
+			.sessions_per_ip = KIND_NO_KEY,
+		},
+	[SLOT_LINK] =
+		{
+			.name = "link",
+			.outside = "dashboard",
+			.service = KIND_FEED,
+			.program = KIND_NET,
+			.store = true,
+			.follows = true,
+			.enabled = CONF_YSF_ENABLED,
+			.listen = CONF_YSF_DASHBOARD_LISTEN,
+			.count = KIND_NO_KEY,
+			.sessions = KIND_NO_KEY,
+			.sessions_per_ip = KIND_NO_KEY,
+		},
 	[SLOT_YSF] =
 		{
 			.name = "ysf",
+			.outside = "ysf",
 			.service = KIND_DATAGRAM,
 			.many = true,
 			.lanes = true,
+			.store = true,
 			.follows = true,
 			.enabled = CONF_YSF_ENABLED,
 			.listen = CONF_YSF_LISTEN,

@@ -22,6 +22,8 @@ enum slot_kind {
 #ifdef SHACKD_TEST
 	SLOT_LINE,
 #endif
+	SLOT_DATA,
+	SLOT_LINK,
 	SLOT_YSF, /* the last: its number of slots can grow */
 	SLOT_KINDS,
 };
@@ -31,15 +33,23 @@ enum kind_service {
 	KIND_INTERNAL, /* not at all: log and keeper, each started and stopped in its own turn */
 	KIND_DATAGRAM, /* one UDP socket for each listener and slot */
 	KIND_VAULTED,  /* TCP: the master accepts and keeps the connections, slots share them */
+	KIND_AIDE,     /* not at all, but it works for those who are reached */
+	KIND_FEED,     /* UDP sockets of its one slot, bound at the start (master/feed.h) */
 };
+
+/* Which executable of the build can be it. */
+enum kind_program { KIND_OWN, KIND_NET, KIND_PROGRAMS };
 
 /* KEYS are of enum conf_key, or KIND_NO_KEY. */
 struct kind {
 	const char *name; /* slots are NAME, or NAME.0, NAME.1 ... */
+	const char *outside; /* what the outside calls it; NULL: nobody knows of it */
 	enum kind_service service;
+	enum kind_program program;
 	bool many;	     /* NAME.N */
 	bool lanes;	     /* its page has the clocks of streams */
-	bool follows;	     /* it uses the voice store: has its gate and the doorbells */
+	bool store;	     /* it uses the voice store: has its gate, and rings the doorbells */
+	bool follows;	     /* its own bell is rung when something was committed there */
 	int enabled;	     /* key: is it wanted? */
 	int listen;	     /* key */
 	int count;	     /* key: how many slots */

@@ -22,12 +22,13 @@
 #include "shm/addr.h"
 #include "shm/clock.h"
 #include "shm/gate.h"
+#include "shm/list.h"
 #include "shm/msg.h"
 #include "shm/page.h"
 
 #define MASTER_YSF_MAX	   64
 #define MASTER_VAULTED_MAX 16 /* slots of a vaulted kind */
-#define MASTER_SLOTS_MAX   (2 + MASTER_YSF_MAX + MASTER_VAULTED_MAX)
+#define MASTER_SLOTS_MAX   (4 + MASTER_YSF_MAX + MASTER_VAULTED_MAX)
 #define MASTER_WHY_MAX	   1024
 #define MASTER_EVENTS	   256 /* events that wait for keeper */
 #define MASTER_ZOMBIES	   256
@@ -39,6 +40,7 @@
 enum phase {
 	PHASE_LOG,     /* waiting for log */
 	PHASE_KEEPER,  /* waiting for keeper */
+	PHASE_DATA,    /* waiting for data, whose lists say who may talk */
 	PHASE_WORKERS, /* waiting for all others */
 	PHASE_SERVING,
 	PHASE_STOPPING,
@@ -65,6 +67,7 @@ struct heir {
 	uint64_t generation;
 	uint64_t forked, ready_ns; /* clock_mono; from there to READY */
 	unsigned passed;	   /* messages of the start sequence that are sent */
+	unsigned lists;		   /* bit n: a newer list of kind n is not sent yet */
 	bool ready;
 	bool killed; /* by somebody else's SIGKILL, which says nothing about it */
 	ev_io pid_watch, control_watch;
@@ -106,6 +109,7 @@ struct slot {
 	ev_io pid_watch, control_watch;
 	ev_timer timer;	 /* WAITING: the respawn; STARTING: another try to pass descriptors */
 	unsigned passed; /* messages of the start sequence that are sent */
+	unsigned lists;	 /* bit n: a newer list of kind n is not sent yet */
 	bool want_go, want_stop;
 	struct post *post, **post_end; /* messages that wait, see slot_post */
 	unsigned posts;
@@ -174,10 +178,12 @@ struct master {
 	char why[MASTER_WHY_MAX]; /* for a code that is not 0 */
 	uint64_t started;	  /* clock_mono */
 
-	int executable, null; /* descriptors */
+	int executable[KIND_PROGRAMS], null; /* descriptors */
 	int conf_fd;
 	uint64_t conf_generation;
 	int log_read, log_write, log_err;
+	int list_fd[LIST_KINDS]; /* the newest compiled list of each kind (master/lists.h); -1: none */
+	bool list_lent[LIST_KINDS]; /* it is the record's of an upgrade, not ours to close */
 	int gate_fd[2]; /* voice, state */
 	struct gate *gate[2];
 	struct watch_gate gate_seen[2];
@@ -202,6 +208,9 @@ struct master {
 	bool listener_known[CONF_LISTEN_MAX]; /* is one, or was: its addresses mean something */
 	unsigned listeners;		      /* highest index + 1 */
 	bool buffer_told;		      /* a short receive buffer was logged */
+
+	struct addr feed[CONF_LISTEN_MAX]; /* where link's sockets are bound */
+	unsigned feeds;
 
 	struct slot slot[MASTER_SLOTS_MAX];
 	unsigned slots;
@@ -236,6 +245,7 @@ struct master {
 	/* refused at a bound, or odd */
 	uint64_t events_dropped, messages_bad, control_refused, crashes_dropped;
 	uint64_t sessions_refused, sessions_refused_per_ip, accept_failed;
+	uint64_t lists_refused;
 
 	struct control *own_control;
 };

@@ -36,7 +36,15 @@ static json_t *listeners_of(const struct master *master, enum slot_kind kind)
 		if (master->listener_used[i])
 			json_array_append_new(array,
 					      json_string(addr_text(&master->listener[i], text)));
+	for (unsigned i = 0; kind == SLOT_LINK && i < master->feeds; i++)
+		json_array_append_new(array, json_string(addr_text(&master->feed[i], text)));
 	return array;
+}
+
+/* In the order of their start, but for what dashboards are told: that comes behind. */
+static enum slot_kind shown_as(unsigned place)
+{
+	return place < SLOT_LINK ? place : place == SLOT_KINDS - 1 ? SLOT_LINK : place + 1;
 }
 
 const char *report_services(const struct master *master, char *buf, size_t size)
@@ -44,13 +52,14 @@ const char *report_services(const struct master *master, char *buf, size_t size)
 	size_t used = 0;
 
 	buf[0] = '\0';
-	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
-		json_t *array = listeners_of(master, (enum slot_kind)kind), *text;
+	for (unsigned place = 0; place < SLOT_KINDS; place++) {
+		enum slot_kind kind = shown_as(place);
+		json_t *array = listeners_of(master, kind), *text;
 		size_t i;
 
 		json_array_foreach(array, i, text) if (used < size) used +=
 			(size_t)snprintf(buf + used, size - used, "%s%s%s%s", i == 0 ? " " : "",
-					 i == 0 ? kind_table[kind].name : "", i == 0 ? "=" : ",",
+					 i == 0 ? kind_table[kind].outside : "", i == 0 ? "=" : ",",
 					 json_string_value(text));
 		json_decref(array);
 	}
@@ -109,7 +118,7 @@ static json_t *services(const struct master *master)
 		enum slot_kind kind = (enum slot_kind)i;
 		json_t *service;
 
-		if (!kind_serves(kind) || slots_of(master, kind, false) == 0)
+		if (kind_table[kind].outside == NULL || slots_of(master, kind, false) == 0)
 			continue;
 		service = json_pack("{s:o, s:i, s:i}", "listen", listeners_of(master, kind),
 				    "workers", (int)slots_of(master, kind, false), "ready",
@@ -117,21 +126,22 @@ static json_t *services(const struct master *master)
 		if (kind_vaulted(kind))
 			json_object_set_new(service, "sessions",
 					    json_integer(vault_count(master, kind, NULL)));
-		json_object_set_new(object, kind_table[kind].name, service);
+		json_object_set_new(object, kind_table[kind].outside, service);
 	}
 	return object;
 }
 
 static json_t *odd_things(const struct master *master)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "control_refused",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "control_refused",
 			 (json_int_t)master->control_refused, "crash_reports_dropped",
 			 (json_int_t)master->crashes_dropped, "slot_events_dropped",
 			 (json_int_t)master->events_dropped, "messages_bad",
 			 (json_int_t)master->messages_bad, "sessions_refused",
 			 (json_int_t)master->sessions_refused, "sessions_refused_per_ip",
 			 (json_int_t)master->sessions_refused_per_ip, "accept_failed",
-			 (json_int_t)master->accept_failed);
+			 (json_int_t)master->accept_failed, "lists_refused",
+			 (json_int_t)master->lists_refused);
 }
 
 json_t *report_status(const struct master *master)

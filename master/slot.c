@@ -21,6 +21,7 @@
 
 #include "master/adopt.h"
 #include "master/autopsy.h"
+#include "master/lists.h"
 #include "master/reap.h"
 #include "master/reload/reload.h"
 #include "master/spawn.h"
@@ -45,6 +46,14 @@ const char *slot_state_name(enum slot_state state)
 					    "starting", "ready",   "stopping"};
 
 	return names[state];
+}
+
+struct slot *slot_single(struct master *master, enum slot_kind kind)
+{
+	for (unsigned i = 0; i < master->slots; i++)
+		if (master->slot[i].kind == kind)
+			return &master->slot[i];
+	return NULL;
 }
 
 bool slot_has_neighbour(const struct slot *slot)
@@ -314,7 +323,9 @@ void slot_flush(struct slot *slot)
 
 	if (slot->control < 0)
 		return;
-	if (flush_start(slot) && vault_flush(slot) && flush_flag(slot, &slot->want_go, MSG_GO) &&
+	if (flush_start(slot) &&
+	    lists_send(slot->master, slot->control, slot->generation, &slot->lists) &&
+	    vault_flush(slot) && flush_flag(slot, &slot->want_go, MSG_GO) &&
 	    slot_send_posts(slot) &&
 	    (slot->kind != SLOT_KEEPER || !serving ||
 	     (flush_events(slot) && autopsy_flush(slot))) &&
@@ -395,8 +406,10 @@ static void on_message(struct slot *slot, struct msg *msg)
 	struct msg_staged staged;
 	struct msg_drain drain;
 
+	if (msg->type == MSG_LIST)
+		lists_take(slot, msg);
 	if (msg->fd >= 0)
-		close(msg->fd); /* no worker has any to give */
+		close(msg->fd); /* no worker has any other to give */
 	if (msg->type == MSG_READY) {
 		on_ready(slot);
 	} else if (msg->type == MSG_FAILED) {
@@ -420,7 +433,7 @@ static void on_message(struct slot *slot, struct msg *msg)
 	} else if (msg->type == MSG_RELEASED) {
 		memcpy(&release, msg->body, sizeof(release));
 		adopt_released(slot, &release);
-	} else {
+	} else if (msg->type != MSG_LIST) {
 		slot->master->messages_bad++;
 		log_limited(LOG_LEVEL_WARNING, "%s sent a message that is not its to send: %s",
 			    slot->name, msg_type_name(msg->type));
@@ -479,7 +492,7 @@ static void slot_reset(struct slot *slot)
 	slot->generation++;
 	slot->former = false;
 	slot->state = SLOT_STARTING;
-	slot->passed = 0;
+	slot->passed = slot->lists = 0;
 	slot->want_go = slot->want_stop = slot->condemned = slot->planned = false;
 	slot->hang = MSG_HANG_NONE;
 	breaker_spawned(&slot->breaker);

@@ -70,6 +70,9 @@ pid_t slot_fork(const struct slot *slot, int *pidfd_r, int *control_r);
 /* Follows the holder whose pid, pidfd and control were just put into the slot. */
 void slot_follow(struct slot *slot);
 
+/* The slot of a KIND that has one at most; NULL: there is none. */
+struct slot *slot_single(struct master *master, enum slot_kind kind);
+
 static inline bool slot_alive(const struct slot *slot)
 {
 	return slot->pid != 0;

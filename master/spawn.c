@@ -88,7 +88,7 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 	}
 	if (slot->table_fd >= 0)
 		give(&list, FD_TABLE, 0, slot->table_fd);
-	if (!kind_table[slot->kind].follows)
+	if (!kind_table[slot->kind].store)
 		return list.count;
 	give(&list, FD_GATE_VOICE, 0, master->gate_fd[0]);
 	if (slot->kind == SLOT_KEEPER)
@@ -101,6 +101,12 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 	for (unsigned i = 0; slot->kind == SLOT_YSF && i < view.listeners; i++)
 		if (view.used[i] && slot->udp[i] >= 0)
 			give(&list, FD_UDP, i, slot->udp[i])->head.addr = master->listener[i];
+	for (unsigned i = 0; slot->kind == SLOT_LINK && i < master->feeds; i++)
+		give(&list, FD_UDP, i, slot->udp[i])->head.addr = master->feed[i];
+	/* the last ones, for their number may change while they are sent (master/lists.h) */
+	for (unsigned i = 0; i < LIST_KINDS; i++)
+		if (master->list_fd[i] >= 0)
+			give(&list, FD_LIST, i, master->list_fd[i]);
 	return list.count;
 }
 
@@ -127,7 +133,9 @@ void spawn_start(const struct slot *slot, struct msg_start *start_r)
 	start_r->generation = slot->generation;
 	start_r->index = (uint16_t)slot->index;
 	start_r->count = (uint16_t)slot_count(master, slot->kind, &view);
-	start_r->listeners = (uint16_t)(slot->kind == SLOT_YSF ? view.listeners : 0);
+	start_r->listeners = (uint16_t)(slot->kind == SLOT_YSF	  ? view.listeners
+					: slot->kind == SLOT_LINK ? master->feeds
+								  : 0);
 	start_r->uid = master->worker_uid;
 	start_r->gid = master->worker_gid;
 	start_r->master_pid = (int32_t)getpid();
@@ -137,7 +145,8 @@ void spawn_start(const struct slot *slot, struct msg_start *start_r)
 static void become(const struct slot *slot, int control)
 {
 	const struct master *master = slot->master;
-	char *argv[] = {(char[]){"shackd"}, (char[]){ROLE_FLAG}, (char *)(uintptr_t)slot->name,
+	enum kind_program program = kind_table[slot->kind].program;
+	char *argv[] = {program == KIND_NET ? (char[]){"shackd-net"} : (char[]){"shackd"}, (char[]){ROLE_FLAG}, (char *)(uintptr_t)slot->name,
 			NULL};
 	sigset_t none;
 
@@ -153,7 +162,7 @@ static void become(const struct slot *slot, int control)
 	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execveat(master->executable, "", argv, environ, AT_EMPTY_PATH);
+	execveat(master->executable[program], "", argv, environ, AT_EMPTY_PATH);
 	_exit(EXIT_START);
 }
 

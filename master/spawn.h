@@ -10,7 +10,7 @@
 
 #include "master/master.h"
 
-#define SPAWN_ITEMS (16 + CONF_LISTEN_MAX + 2 * MASTER_YSF_MAX + MASTER_SLOTS_MAX)
+#define SPAWN_ITEMS (16 + LIST_KINDS + CONF_LISTEN_MAX + 2 * MASTER_YSF_MAX + MASTER_SLOTS_MAX)
 
 struct spawn_item {
 	struct msg_fd head;

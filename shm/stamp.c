@@ -11,7 +11,7 @@
 #include <stamp.h>
 
 const struct stamp_note stamp_own __attribute__((section(".note.shackd"), used, aligned(4))) = {
-	.head = {.n_namesz = sizeof(STAMP_OWNER), .n_descsz = STAMP_SIZE, .n_type = STAMP_TYPE},
+	.head = {sizeof(STAMP_OWNER), STAMP_SIZE, STAMP_TYPE},
 	.owner = STAMP_OWNER,
 	.text = SHACKD_STAMP,
 };

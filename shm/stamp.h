@@ -11,14 +11,21 @@
 #ifndef SHACKD_SHM_STAMP_H
 #define SHACKD_SHM_STAMP_H
 
-#include <elf.h>
+#include <stdint.h>
 
 #define STAMP_OWNER "shackd"
 #define STAMP_TYPE  1
 #define STAMP_SIZE  32 /* hexadecimal digits, no NUL */
 
+/* How a note begins, in both classes of ELF; <elf.h> can't be had beside <ev.h>. */
+struct stamp_head {
+	uint32_t owner_size; /* with its NUL */
+	uint32_t text_size;
+	uint32_t type;
+};
+
 struct stamp_note {
-	Elf32_Nhdr head; /* the same in both classes of ELF */
+	struct stamp_head head;
 	char owner[8];	 /* STAMP_OWNER, NUL-padded */
 	char text[STAMP_SIZE];
 };

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "shm/role.h"
+#include "shm/stamp.h"
 #include "workers/roles.h"
 
 static int run_data(const char *slot)
@@ -34,6 +35,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], ROLE_FLAG) == 0)
 		return role_run(role_table, argv[2]);
+	if (argc == 2 && strcmp(argv[1], ROLE_STAMP_FLAG) == 0)
+		return printf("%.*s\n", STAMP_SIZE, stamp_own.text) < 0 || fflush(stdout) != 0;
 	fprintf(stderr, "shackd-net: is a part of shackd, which starts it by itself\n");
 	return 1;
 }

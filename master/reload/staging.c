@@ -43,7 +43,7 @@ static bool post_slots(struct reload *reload, struct slot *to)
 	for (unsigned i = master->ysf_count; i < reload->ysf_count && sent; i++) {
 		const struct slot *slot = &master->ysf[i];
 
-		if (slot->retired || !kind_table[to->kind].follows)
+		if (slot->retired || !kind_table[to->kind].store)
 			continue;
 		sent = post_fd(to, FD_PEER_PAGE, i, slot, slot->page_readonly) &&
 		       post_fd(to, FD_PEER_BELL, i, slot, slot->bell) &&

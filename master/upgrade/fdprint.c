@@ -115,11 +115,13 @@ static bool fits(const struct handover_fd *item)
 	case ROLE_TABLE:
 	case ROLE_CONF:
 	case ROLE_PROGRESS:
+	case ROLE_LIST:
 		return fcntl(item->fd, F_GET_SEALS) > 0;
 	case ROLE_LOCK:
 		return item->print.type == S_IFDIR;
 	case ROLE_PIDFILE:
 	case ROLE_EXECUTABLE:
+	case ROLE_NET:
 		return item->print.type == S_IFREG;
 	default:
 		return true; /* its print says all there is */

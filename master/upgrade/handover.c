@@ -212,6 +212,8 @@ const char *handover_role_name(unsigned role)
 		[ROLE_ASKER] = "control connection",
 		[ROLE_CALLER] = "control connection",
 		[ROLE_PROGRESS] = "progress",
+		[ROLE_NET] = "shackd-net",
+		[ROLE_LIST] = "compiled list",
 		[ROLE_PAGE] = "page",
 		[ROLE_BELL] = "doorbell",
 		[ROLE_RING] = "ring",

@@ -50,6 +50,7 @@ struct handover_master {
 	uint32_t worker_uid, worker_gid, control_gid;
 	uint32_t edition; /* of the stores, as the writer left them */
 	uint32_t reserved;
+	uint64_t lists_refused;
 };
 
 enum handover_word {
@@ -104,6 +105,8 @@ enum handover_role {
 	ROLE_ASKER,    /* the control connection that waits for the end of the upgrade */
 	ROLE_CALLER,   /* a control connection that has not said what it wants */
 	ROLE_PROGRESS, /* shared memory in which the next image says how far it has got */
+	ROLE_NET,      /* shackd-net: 0 the writer's, 1 that of the next image */
+	ROLE_LIST,     /* index: enum list_kind */
 	ROLE_PAGE = 32,
 	ROLE_BELL,
 	ROLE_RING, /* in-flight ring */

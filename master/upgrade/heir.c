@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "master/lists.h"
 #include "master/reap.h"
 #include "master/slot.h"
 #include "shm/log.h"
@@ -38,12 +39,13 @@ static void watch_control(struct heir *heir, struct ev_loop *loop, int events)
 	ev_io_start(loop, &heir->control_watch);
 }
 
-static void flush(struct slot *slot)
+void heir_flush(struct slot *slot)
 {
 	struct heir *heir = &slot->heir;
 	struct ev_loop *loop = slot->master->loop;
 
-	if (slot_send_start(slot, heir->control, heir->generation, true, &heir->passed)) {
+	if (slot_send_start(slot, heir->control, heir->generation, true, &heir->passed) &&
+	    lists_send(slot->master, heir->control, heir->generation, &heir->lists)) {
 		watch_control(heir, loop, EV_READ);
 	} else if (errno == ETOOMANYREFS) {
 		watch_control(heir, loop, EV_READ);
@@ -108,14 +110,14 @@ static void on_control(struct ev_loop *loop, ev_io *io, int events)
 	if (events & EV_READ)
 		read_control(slot);
 	if (events & EV_WRITE && heir_there(slot))
-		flush(slot);
+		heir_flush(slot);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
-	flush(timer->data);
+	heir_flush(timer->data);
 }
 
 /* ---- its end ---- */
@@ -171,7 +173,7 @@ bool heir_spawn(struct slot *slot, void (*tell)(struct slot *slot, enum heir_new
 	ev_io_init(&heir->pid_watch, on_death, heir->pidfd, EV_READ);
 	heir->control_watch.data = heir->timer.data = heir->pid_watch.data = slot;
 	ev_io_start(loop, &heir->pid_watch);
-	flush(slot);
+	heir_flush(slot);
 	return true;
 }
 
@@ -191,6 +193,7 @@ bool heir_inherit(struct slot *slot)
 	slot->generation = heir->generation;
 	slot->former = false;
 	slot->passed = heir->passed;
+	slot->lists = heir->lists;
 	slot->ready_ns = heir->ready_ns;
 	slot->want_go = slot->want_stop = slot->condemned = slot->planned = false;
 	slot->watch = (struct watch){0};

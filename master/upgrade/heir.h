@@ -20,6 +20,9 @@ bool heir_spawn(struct slot *slot, void (*tell)(struct slot *slot, enum heir_new
  * it is. False when there is none. */
 bool heir_inherit(struct slot *slot);
 
+/* Sends what waits for it. */
+void heir_flush(struct slot *slot);
+
 static inline bool heir_there(const struct slot *slot)
 {
 	return slot->heir.pid != 0;

@@ -20,6 +20,7 @@
 #include "master/slot.h"
 #include "master/upgrade/fdprint.h"
 #include "master/upgrade/record.h"
+#include "master/upgrade/twin.h"
 #include "master/vault.h"
 #include "shm/fault.h"
 #include "shm/log.h"
@@ -178,6 +179,7 @@ static void take_numbers(struct inheriting *in)
 	master->worker_gid = from->worker_gid;
 	master->control_gid = from->control_gid;
 	master->edition = from->edition;
+	master->lists_refused = from->lists_refused;
 	master->privileged = geteuid() == 0;
 	master->announced = true;
 	master->phase = PHASE_SERVING;
@@ -251,6 +253,20 @@ static bool take_slot(struct inheriting *in, const struct handover_item *item)
 	return true;
 }
 
+/* One that a reflector needs was not there in builds of the past: that takes a restart. */
+static bool all_there(struct inheriting *in)
+{
+	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
+		const struct kind *row = &kind_table[kind];
+
+		if (in->master->ysf_count > 0 && !row->many &&
+		    find_slot(in->master, row->name) == NULL)
+			return fail(in, "the handover record has no slot %s: restart the daemon",
+				    row->name);
+	}
+	return true;
+}
+
 /* log, keeper, and the ysf slots last: the others rely on that order. */
 static bool order_slots(struct inheriting *in)
 {
@@ -270,7 +286,7 @@ static bool order_slots(struct inheriting *in)
 			return fail(in, "the slots of the handover record are in disorder");
 		master->ysf_count += !master->slot[i].retired;
 	}
-	return true;
+	return all_there(in);
 }
 
 static bool take_parts(struct inheriting *in)
@@ -336,9 +352,34 @@ static int *place_of(struct master *master, const struct handover_fd *fd)
 		return fd->index < 2 ? &master->gate_fd[fd->index] : NULL;
 	case ROLE_LOCK:
 		return fd->index < 2 ? &master->locked[fd->index] : NULL;
+	case ROLE_NET:
+		return &master->executable[KIND_NET];
+	case ROLE_LIST:
+		return fd->index < LIST_KINDS ? &master->list_fd[fd->index] : NULL;
 	default:
 		return NULL;
 	}
+}
+
+/* The addresses of link's sockets are told by the sockets alone. */
+static void note_feed(struct master *master, const struct handover_fd *fd)
+{
+	const struct slot *slot = find_slot(master, fd->slot);
+
+	if (fd->role != ROLE_UDP || slot == NULL || slot->kind != SLOT_LINK)
+		return;
+	master->feed[fd->index] = fd->addr;
+	if (fd->index >= master->feeds)
+		master->feeds = fd->index + 1;
+}
+
+/* Descriptors that are of no use to this image, or that it makes in its own turn. */
+static bool is_passed_over(const struct inheriting *in, const struct handover_fd *fd)
+{
+	bool next = in->mode != RECORD_RESUME;
+
+	return fd->role == ROLE_EXECUTABLE || fd->role == ROLE_CONF || fd->role == ROLE_PROGRESS ||
+	       (fd->role == ROLE_NET && (fd->index == 1) != next);
 }
 
 static bool take_fd(struct inheriting *in, const struct handover_fd *fd)
@@ -346,8 +387,8 @@ static bool take_fd(struct inheriting *in, const struct handover_fd *fd)
 	enum slot_kind kind;
 	int *place;
 
-	if (fd->role == ROLE_EXECUTABLE || fd->role == ROLE_CONF || fd->role == ROLE_PROGRESS)
-		return true; /* each in its own turn */
+	if (is_passed_over(in, fd))
+		return true;
 	if (fd->role == ROLE_CONTROL || fd->role == ROLE_ASKER || fd->role == ROLE_CALLER) {
 		if (!control_inherit(in->master, (enum handover_role)fd->role, fd->fd))
 			return fail(in, "a control connection can't be taken over");
@@ -364,6 +405,9 @@ static bool take_fd(struct inheriting *in, const struct handover_fd *fd)
 		return fail(in, "nothing is known of descriptor %d (%s %s %u)", fd->fd,
 			    handover_role_name(fd->role), fd->slot, fd->index);
 	*place = fd->fd;
+	note_feed(in->master, fd);
+	if (fd->role == ROLE_LIST)
+		in->master->list_lent[fd->index] = true;
 	return true;
 }
 
@@ -489,5 +533,7 @@ bool record_inherit(struct master *master, const struct record *record, enum rec
 	if (master->null < 0 || master->log_read < 0 || master->log_write < 0 ||
 	    master->pidfile < 0 || master->own_control == NULL)
 		return fail(&in, "the handover record lacks a descriptor of the master's own");
+	if (!twin_is_ours(master->executable[KIND_NET]))
+		return fail(&in, "%s is not of the same build", TWIN_NAME);
 	return map_gates(&in) && furnish(&in) && each_fd(&in, true, take_session);
 }

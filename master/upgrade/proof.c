@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "master/upgrade/rehearse.h"
+#include "master/upgrade/twin.h"
 #include "shm/fault.h"
 #include "shm/role.h"
 
@@ -109,6 +110,10 @@ static bool rehearse(int fd)
 	if (!record_open(&record, fd, why) ||
 	    !record_inherit(&master, &record, RECORD_REHEARSE, why)) {
 		fprintf(stderr, "%s\n", why);
+		return false;
+	}
+	if (!twin_runs(master.executable[KIND_NET])) {
+		fprintf(stderr, "its %s does not run\n", TWIN_NAME);
 		return false;
 	}
 	return read_file(&master) && look_at_stores(&master, &proof) &&

@@ -64,9 +64,12 @@ static void put_fd(struct writing *writing, enum handover_role role, unsigned in
 	handover_put(&writing->handover, HANDOVER_FD, &item, sizeof(item), NULL, 0);
 }
 
-static void put_own(struct writing *writing, const struct master *master, int progress)
+static void put_own(struct writing *writing, const struct master *master,
+		    const struct record_extra *extra)
 {
-	put_fd(writing, ROLE_EXECUTABLE, 0, "", master->executable);
+	put_fd(writing, ROLE_EXECUTABLE, 0, "", master->executable[KIND_OWN]);
+	put_fd(writing, ROLE_NET, 0, "", master->executable[KIND_NET]);
+	put_fd(writing, ROLE_NET, 1, "", extra->net);
 	put_fd(writing, ROLE_NULL, 0, "", master->null);
 	put_fd(writing, ROLE_CONF, 0, "", master->conf_fd);
 	put_fd(writing, ROLE_LOG_READ, 0, "", master->log_read);
@@ -79,7 +82,10 @@ static void put_own(struct writing *writing, const struct master *master, int pr
 	for (unsigned i = 0; i < 2; i++)
 		if (master->locked[i] >= 0)
 			put_fd(writing, ROLE_LOCK, i, "", master->locked[i]);
-	put_fd(writing, ROLE_PROGRESS, 0, "", progress);
+	for (unsigned i = 0; i < LIST_KINDS; i++)
+		if (master->list_fd[i] >= 0)
+			put_fd(writing, ROLE_LIST, i, "", master->list_fd[i]);
+	put_fd(writing, ROLE_PROGRESS, 0, "", extra->progress);
 }
 
 static void put_connection(void *arg, enum handover_role role, int fd)
@@ -119,7 +125,8 @@ static void put_sockets(struct writing *writing, const struct slot *slot)
 		if (slot->udp[i] < 0)
 			continue;
 		item = describe(writing, ROLE_UDP, i, slot->name, slot->udp[i]);
-		item.addr = slot->master->listener[i];
+		item.addr = slot->kind == SLOT_LINK ? slot->master->feed[i]
+						    : slot->master->listener[i];
 		handover_put(&writing->handover, HANDOVER_FD, &item, sizeof(item), NULL, 0);
 	}
 }
@@ -217,6 +224,7 @@ static void put_master(struct writing *writing, const struct master *master)
 		.worker_gid = master->worker_gid,
 		.control_gid = master->control_gid,
 		.edition = master->edition,
+		.lists_refused = master->lists_refused,
 	};
 
 	if (foreign < 0)
@@ -249,14 +257,15 @@ static void put_events(struct writing *writing, const struct master *master)
 	}
 }
 
-static size_t fill(struct writing *writing, const struct master *master, int progress)
+static size_t fill(struct writing *writing, const struct master *master,
+		   const struct record_extra *extra)
 {
 	put_master(writing, master);
 	put_words(writing, master);
 	put_listeners(writing, master);
 	for (unsigned i = 0; i < master->slots; i++)
 		put_slot(writing, &master->slot[i]);
-	put_own(writing, master, progress);
+	put_own(writing, master, extra);
 	control_each(master, put_connection, writing);
 	put_acceptors(writing, master);
 	vault_each(master, put_session, writing);
@@ -284,7 +293,7 @@ static int seal(const void *data, size_t size)
 	return fd;
 }
 
-int record_write(const struct master *master, int progress, char why_r[160])
+int record_write(const struct master *master, const struct record_extra *extra, char why_r[160])
 {
 	struct writing writing = {.why = why_r};
 	void *data = malloc(HANDOVER_MAX);
@@ -296,7 +305,7 @@ int record_write(const struct master *master, int progress, char why_r[160])
 		return -1;
 	}
 	handover_begin(&writing.handover, data, HANDOVER_MAX);
-	size = fill(&writing, master, progress);
+	size = fill(&writing, master, extra);
 	if (size > 0) {
 		fd = seal(data, size);
 		if (fd < 0)

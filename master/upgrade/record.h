@@ -21,9 +21,14 @@ struct record {
 	struct handover_master master;
 };
 
-/* Writes it into a sealed memfd, with PROGRESS (net.h) among the descriptors. -1 with a sentence.
- */
-int record_write(const struct master *master, int progress, char why_r[160]);
+/* What the next image is given that is not the master's own: PROGRESS (net.h), and shackd-net of its
+ * build. */
+struct record_extra {
+	int progress, net;
+};
+
+/* Writes it into a sealed memfd. -1 with a sentence. */
+int record_write(const struct master *master, const struct record_extra *extra, char why_r[160]);
 
 /* Maps and checks the record FD. False with a sentence. */
 bool record_open(struct record *record_r, int fd, char why_r[160]);

@@ -119,6 +119,10 @@ static bool is_former(const struct master *master, const struct handover_fd *fd)
 {
 	if (fd->role == ROLE_EXECUTABLE || fd->role == ROLE_CONF || fd->role == ROLE_PROGRESS)
 		return true;
+	if (fd->role == ROLE_NET)
+		return fd->fd != master->executable[KIND_NET];
+	if (fd->role == ROLE_LIST)
+		return fd->index >= LIST_KINDS || fd->fd != master->list_fd[fd->index];
 	/* a ring that this build could not go on with */
 	for (unsigned i = 0; i < master->slots; i++)
 		if (fd->role == ROLE_RING && master->slot[i].ring_fd == fd->fd)
@@ -127,7 +131,7 @@ static bool is_former(const struct master *master, const struct handover_fd *fd)
 }
 
 /* What only the image before needed. */
-static void close_former(const struct master *master)
+static void close_former(struct master *master)
 {
 	struct handover_fd fd;
 	size_t at = 0;
@@ -137,6 +141,7 @@ static void close_former(const struct master *master)
 			close(fd.fd);
 	record_close(&take.record);
 	close(take.way.record);
+	memset(master->list_lent, 0, sizeof(master->list_lent));
 }
 
 static void open_doors(struct master *master)
@@ -196,8 +201,9 @@ static void begin_slot(struct slot *slot)
 	net_stage(stage);
 	take.current = slot;
 	take.stopping = 0;
-	/* log and keeper have no heir beside them: what they write has one writer */
-	if (!kind_serves(slot->kind))
+	/* Only those that many talk to have an heir beside them. What log, keeper and link write has
+	 * one writer; nobody waits for data, whose lists are held by the master meanwhile. */
+	if (!kind_table[slot->kind].many)
 		stop_holder(slot);
 	else if (!heir_spawn(slot, on_heir))
 		net_fail("no process for %s: %s", slot->name, strerror(errno));

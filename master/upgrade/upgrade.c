@@ -26,6 +26,7 @@
 #include "master/upgrade/candidate.h"
 #include "master/upgrade/net.h"
 #include "master/upgrade/rehearse.h"
+#include "master/upgrade/twin.h"
 #include "master/version.h"
 #include "shm/log.h"
 #include "shm/role.h"
@@ -39,7 +40,7 @@ struct upgrade {
 	struct master *master;
 	char path[PATH_MAX];
 	uint64_t asked; /* clock_mono */
-	int candidate;
+	int candidate, candidate_net;
 	unsigned stepping_to; /* edition that keeper was asked for; 0: none */
 	bool stepping;	      /* and has not answered */
 	struct record record; /* for the rehearsal */
@@ -63,7 +64,7 @@ bool upgrade_open(struct master *master)
 	if (upgrade == NULL)
 		return master_why(master, EXIT_START, "out of memory");
 	upgrade->master = master;
-	upgrade->candidate = upgrade->progress = upgrade->record.fd = -1;
+	upgrade->candidate = upgrade->candidate_net = upgrade->progress = upgrade->record.fd = -1;
 	master->own_upgrade = upgrade;
 	return true;
 }
@@ -135,6 +136,7 @@ void upgrade_free(struct master *master)
 		return;
 	forget_record(master->own_upgrade);
 	close_fd(&master->own_upgrade->candidate);
+	close_fd(&master->own_upgrade->candidate_net);
 	free(master->own_upgrade);
 	master->own_upgrade = NULL;
 }
@@ -152,6 +154,7 @@ fail(struct upgrade *upgrade, const char *format, ...)
 	ev_timer_stop(master->loop, &upgrade->timer);
 	forget_record(upgrade);
 	close_fd(&upgrade->candidate);
+	close_fd(&upgrade->candidate_net);
 	upgrade->stepping_to = 0;
 	upgrade->stepping = false;
 	if (upgrade->settling != 0 && master->phase == PHASE_SERVING) {
@@ -166,6 +169,7 @@ fail(struct upgrade *upgrade, const char *format, ...)
 
 static bool write_record(struct upgrade *upgrade)
 {
+	struct record_extra extra;
 	char why[160];
 	int fd;
 
@@ -175,7 +179,8 @@ static bool write_record(struct upgrade *upgrade)
 		fail(upgrade, "can't make shared memory: %s", strerror(errno));
 		return false;
 	}
-	fd = record_write(upgrade->master, upgrade->progress, why);
+	extra = (struct record_extra){upgrade->progress, upgrade->candidate_net};
+	fd = record_write(upgrade->master, &extra, why);
 	if (fd < 0) {
 		fail(upgrade, "can't write the handover record: %s", why);
 		return false;
@@ -201,7 +206,7 @@ static void execute(struct upgrade *upgrade)
 		raise(SIGHUP); /* it stays pending over the exec */
 	if (!write_record(upgrade))
 		return;
-	way = (struct net_way){upgrade->record.fd, master->executable, upgrade->progress};
+	way = (struct net_way){upgrade->record.fd, master->executable[KIND_OWN], upgrade->progress};
 	log_info("executing %s", upgrade->path);
 	record_close_on_exec(&upgrade->record, false);
 	net_exec(upgrade->candidate, &way);
@@ -379,6 +384,29 @@ bool upgrade_may(const struct master *master, const char **why_r)
 	return *why_r == NULL;
 }
 
+/* Both executables of the build, or none. */
+static bool open_candidates(struct upgrade *upgrade, char why_r[CANDIDATE_WHY_MAX])
+{
+	const char *key = config_text(upgrade->master->config, CONF_SERVER_UPGRADE_KEY);
+	char path[PATH_MAX];
+
+	upgrade->candidate = candidate_open(upgrade->path, key, why_r);
+	if (upgrade->candidate < 0)
+		return false;
+	if (!twin_path(upgrade->path, path, sizeof(path))) {
+		snprintf(why_r, CANDIDATE_WHY_MAX, "the path of %s is too long", TWIN_NAME);
+		return false;
+	}
+	upgrade->candidate_net = candidate_open(path, key, why_r);
+	if (upgrade->candidate_net < 0)
+		return false;
+	if (twin_same(upgrade->candidate, upgrade->candidate_net))
+		return true;
+	snprintf(why_r, CANDIDATE_WHY_MAX, "%.140s is not of the same build as %.140s", path,
+		 upgrade->path);
+	return false;
+}
+
 void upgrade_begin(struct master *master, const char *path)
 {
 	struct upgrade *upgrade = master->own_upgrade;
@@ -389,9 +417,7 @@ void upgrade_begin(struct master *master, const char *path)
 	upgrade->stepping_to = 0;
 	text_copy(upgrade->path, sizeof(upgrade->path), path != NULL ? path : master->program);
 	log_info("upgrade: trying %s", upgrade->path);
-	upgrade->candidate = candidate_open(
-		upgrade->path, config_text(master->config, CONF_SERVER_UPGRADE_KEY), why);
-	if (upgrade->candidate < 0)
+	if (!open_candidates(upgrade, why))
 		fail(upgrade, "%s", why);
 	else
 		rehearse(upgrade);

@@ -265,6 +265,7 @@ def test_unprivileged_start():
     with Daemon(start=False) as daemon:
         program = daemon.base / "shackd"
         shutil.copy(SHACKD, program)
+        shutil.copy(SHACKD + "-net", daemon.base)
         daemon.program = str(program)
         daemon.wrapper = [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups"]
         daemon.options = ("server.user=shackd",)
@@ -457,7 +458,7 @@ def replaced(daemon, slot, before):
 
 def test_killed_workers_are_replaced():
     with Daemon("workers.ysf=2") as daemon:
-        for slot in ("ysf.0", "ysf.1", "keeper", "log"):
+        for slot in ("ysf.0", "ysf.1", "keeper", "log", "data", "link"):
             before = daemon.workers()[slot]
             os.kill(before["pid"], signal.SIGKILL)
             after = eventually(replaced(daemon, slot, before), 3, f"a new {slot}")
@@ -475,7 +476,7 @@ def test_many_kills_leave_no_trace():
         eventually(lambda: all_ready(daemon), 5, "ready")
         before = descriptors()
         for number in range(30):
-            slot = ("ysf.0", "ysf.1", "keeper", "log")[number % 4]
+            slot = ("ysf.0", "ysf.1", "keeper", "log", "data", "link")[number % 6]
             worker = daemon.workers()[slot]
             os.kill(worker["pid"], signal.SIGKILL)
             eventually(replaced(daemon, slot, worker), 10, f"a new {slot}")
@@ -483,7 +484,7 @@ def test_many_kills_leave_no_trace():
         children = subprocess.run(["ps", "-o", "stat=", "--ppid", str(daemon.pid)],
                                   capture_output=True, text=True).stdout.split()
         expect(not any(state.startswith("Z") for state in children), f"zombies: {children}")
-        expect(len(children) == 4, f"children: {children}")
+        expect(len(children) == len(daemon.workers()), f"children: {children}")
 
 
 def test_stopped_worker_is_replaced():
@@ -532,7 +533,7 @@ def test_status_and_workers_have_their_keys():
             expect(key in status, f"status has no {key}")
         expect(status["state"] == "ready" and status["reasons"] == [], f"{status}")
         workers = daemon.workers()
-        expect(list(workers) == ["log", "keeper", "ysf.0", "ysf.1"], f"{list(workers)}")
+        expect(list(workers) == ["log", "keeper", "data", "link", "ysf.0", "ysf.1"], f"{list(workers)}")
         for worker in workers.values():
             for key in ("slot", "kind", "pid", "generation", "state", "restarts", "heartbeat_ms",
                         "rss_kb", "breaker", "ready_us", "deaths"):

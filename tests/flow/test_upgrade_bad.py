@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from lib.builds import TESTING, copy_of  # noqa: E402
+from lib.builds import NEXT, TESTING, copy_of, net_beside, replace  # noqa: E402
 from lib.shackd import SLOW, alive, eventually, main  # noqa: E402
 from lib.sim import Simulator  # noqa: E402
 from test_upgrade import GATEWAYS, ROOMS, VOICE, Home, all_ready, expect, ids  # noqa: E402
@@ -42,6 +42,7 @@ def not_an_elf(home):
 
 
 def changed(home, change):
+    home.put(TESTING)  # what lies beside it is good
     data = bytearray(TESTING.read_bytes())
     change(data)
     fresh = home.path.with_suffix(".new")
@@ -77,6 +78,35 @@ def writable_parent(home):
     os.chmod(home.folder.name, 0o777)
 
 
+def net_missing(home):
+    home.put(TESTING)
+    net_beside(home.path).unlink()
+
+
+def net_of_another_build(home):
+    home.put(TESTING)
+    replace(net_beside(home.path), net_beside(NEXT))
+
+
+def net_that_is_none(home):
+    home.put(TESTING)
+    replace(net_beside(home.path), "/bin/true")
+
+
+def net_writable_by_others(home):
+    home.put(TESTING)
+    net_beside(home.path).chmod(0o777)
+
+
+def net_without_its_library(home):
+    home.put(TESTING)
+    data = net_beside(TESTING).read_bytes().replace(b"libev.so.4", b"libl0st.so", 1)
+    fresh = net_beside(home.path).with_suffix(".new")
+    fresh.write_bytes(data)
+    fresh.chmod(0o755)
+    fresh.rename(net_beside(home.path))
+
+
 def symbolic_link(home):
     real = home.path.with_suffix(".real")
     copy_of(TESTING, real)
@@ -99,6 +129,11 @@ WAYS = [  # what is put there, what the operator is told
     (writable_by_others, "others may write to it"),
     (writable_parent, "others may write into the directory"),
     (symbolic_link, "symbolic link"),
+    (net_missing, "shackd-net: No such file"),
+    (net_of_another_build, "is not of the same build as"),
+    (net_that_is_none, "is not of the same build as"),
+    (net_writable_by_others, "shackd-net: others may write to it"),
+    (net_without_its_library, "libl0st.so"),
     (failing_at("exit-in-rehearsal"), "proved nothing"),
     (failing_at("crash-in-rehearsal"), "signal 6"),
     (failing_at("wrong-schema"), "schema"),
@@ -324,8 +359,14 @@ def test_signatures():
             for _ in range(TIMES):
                 home.put(TESTING)
                 try_one(home, way, word)
+        for way, word in ((lambda home: None, "shackd-net.sig: No such file"),
+                          (lambda home: other.sign(net_beside(home.path)), "signature is not of")):
+            home.put(TESTING)
+            signer.sign(home.path)
+            try_one(home, way, word)
         home.put(TESTING)
         signer.sign(home.path)
+        signer.sign(net_beside(home.path))
         expect(home.upgrade()["generation"] == 2, "a good signature was refused")
 
 

@@ -43,14 +43,25 @@ def mark(path, point):
     Path(path).write_bytes(data[:at] + new + data[at + MARK_SIZE:])
 
 
-def copy_of(program, target, point=None):
-    """Puts a copy of PROGRAM at TARGET, as a package manager would: complete, then renamed."""
+def net_beside(program):
+    """The path of shackd-net that belongs to PROGRAM."""
+    return Path(program).parent / "shackd-net"
+
+
+def replace(target, source, point=None):
+    """One file, as a package manager does it: complete, then renamed."""
     fresh = f"{target}.new"
-    shutil.copyfile(need(Path(program)), fresh)
+    shutil.copyfile(need(Path(source)), fresh)
     if point is not None:
         mark(fresh, point)
     os.chmod(fresh, 0o755)
     os.rename(fresh, target)
+
+
+def copy_of(program, target, point=None):
+    """Puts copies of both executables of a build at TARGET and beside it."""
+    replace(net_beside(target), net_beside(program))
+    replace(target, program, point)
     return str(target)
 
 

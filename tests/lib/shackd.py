@@ -90,7 +90,7 @@ class Daemon:
         self.program, self.wrapper = program or SHACKD, list(wrapper)
         self.environment = environment
         self.process, self.pid, self.ready = None, None, None
-        self.listeners, self.ports = [], []
+        self.listeners, self.ports, self.dashboards = [], [], []
         if start:
             try:
                 self.start()
@@ -108,7 +108,8 @@ class Daemon:
             self.config.write_text("")
         options = [f"server.run_dir={self.run_dir}", f"server.shm_dir={self.shm_dir}",
                    f"server.state_dir={self.state_dir}",
-                   "dgid.prefix=no"]  # so that frames can be compared as they were sent
+                   "dgid.prefix=no",  # so that frames can be compared as they were sent
+                   "ysf.dashboard_listen=127.0.0.1:0"]  # its default is one port for all daemons
         if self.listen is not None:  # else it stands in the file
             options.append(f"ysf.listen={self.listen}")
         if IS_ROOT:
@@ -169,6 +170,8 @@ class Daemon:
         match = re.search(r"ysf=(\S+)", line)
         self.listeners = match[1].split(",") if match else []
         self.ports = [int(text.rsplit(":", 1)[1]) for text in self.listeners]
+        match = re.search(r"dashboard=(\S+)", line)
+        self.dashboards = match[1].split(",") if match else []
 
     @property
     def port(self):

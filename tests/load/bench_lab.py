@@ -146,6 +146,7 @@ class Product:
         for d in ("run", "shm", "state"):
             os.mkdir(os.path.join(self.dir, d))
             self.settings[f"server.{d}_dir"] = os.path.join(self.dir, d)
+        self.settings.setdefault("ysf.dashboard_listen", "127.0.0.1:0")
         args = ["./shackd", "-f", "-c", conf]
         for key, value in self.settings.items():
             args += ["-o", f"{key}={value}"]

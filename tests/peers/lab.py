@@ -188,6 +188,7 @@ class Daemon:
         argv = [os.path.join(ROOT, "shackd"), "-f", "-c", empty]
         for item in (f"server.run_dir={self.run}", f"server.shm_dir={self.shm}",
                      f"server.state_dir={state}", "server.user=", f"ysf.listen={listen}",
+                     f"ysf.dashboard_listen={HOST}:0",
                      "dgid.list=1,9,22,50", "dgid.default=22"):
             argv += ["-o", item]
         self.process = Process(lab.hub, argv, lab.folder, "shackd")
