@@ -48,6 +48,10 @@ enum page_gauge {
 	GAUGE_EVENTS = 5,   /* keeper: events in the log */
 	GAUGE_BLOCKS = 6,   /* keeper: blocks in force */
 	GAUGE_RECEIVE_BUFFER = 7, /* ysf: smallest receive buffer granted, bytes */
+	GAUGE_DATA_NAMES = 8,	   /* data: host names that are kept resolved */
+	GAUGE_DATA_UNRESOLVED = 9, /* data: host names without an address */
+	GAUGE_DATA_BAD_LINES = 10, /* data: bad lines in the lists in force */
+	GAUGE_DATA_FAILING = 11,   /* data: list files that can't be read */
 	GAUGE_SESSIONS = 24,	  /* vaulted kinds: connections it serves */
 };
 

@@ -112,6 +112,8 @@ static enum line_kind check_text(struct deny_rule *rule)
 {
 	size_t length = strlen(rule->text);
 
+	if (strchr(rule->text, '\t') != NULL)
+		return bad(rule, "has a tab in its text");
 	if (rule->set == ACCESS_SN)
 		return length == SERIAL ? LINE_RULE
 					: bad(rule, "has a serial that is not of five characters");
@@ -186,6 +188,8 @@ enum line_kind blocklist_parse(const char *line, size_t length, struct deny_rule
 		return kind;
 	if (!line_copy(rule_r->text, LIST_TEXT - 1, line, length))
 		return bad(rule_r, "is longer than any source");
+	if (strchr(rule_r->text, '\t') != NULL)
+		return bad(rule_r, "has a tab in its text");
 	for (char *c = rule_r->text; *c != '\0'; c++)
 		*c = (char)toupper((unsigned char)*c);
 	return LINE_RULE;

@@ -8,6 +8,8 @@
  */
 #include "workers/data/homelist.h"
 
+#include <string.h>
+
 #include "shm/text.h"
 
 #define SHORTEST_LINE	4
@@ -59,6 +61,8 @@ enum line_kind homelist_parse(const char *line, size_t length, const struct conf
 		return bad(home_r, "is not NAME:DGID:MINUTES");
 	if (!line_copy(home_r->entry.name, LIST_TEXT - 1, field[0], size[0]))
 		return bad(home_r, "has a name that is not of one to ten characters");
+	if (strchr(home_r->entry.name, '\t') != NULL)
+		return bad(home_r, "has a tab in its name");
 	if (!number_of(field[1], size[1], &dgid) || dgid < 1 || dgid > 99)
 		return bad(home_r, "has a DG-ID that is not a number of 1 to 99");
 	if (!conf_dgid_in(dgids, (unsigned)dgid))

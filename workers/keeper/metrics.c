@@ -16,7 +16,9 @@
 static const struct {
 	unsigned first;
 	const char *kind;
-} ranges[] = {{224, "line"}, {192, "log"}, {160, "keeper"}, {32, "ysf"}, {0, ""}};
+} ranges[] = {{224, "line"},   {216, ""},     {206, "keeper"}, {195, "link"},
+	      {192, "log"},    {186, "link"}, {176, "data"},   {169, "ysf"},
+	      {160, "keeper"}, {32, "ysf"},   {0, ""}};
 
 struct gauge {
 	const char *kind;
@@ -31,6 +33,10 @@ static const struct gauge gauges[] = {
 	{"ysf", "held", "datagrams that wait for the gate", GAUGE_HELD},
 	{"ysf", "receive_buffer_bytes", "smallest receive buffer granted", GAUGE_RECEIVE_BUFFER},
 	{"line", "sessions", "connections that the worker serves", GAUGE_SESSIONS},
+	{"data", "names", "host names that are kept resolved", GAUGE_DATA_NAMES},
+	{"data", "names_unresolved", "host names without an address", GAUGE_DATA_UNRESOLVED},
+	{"data", "bad_lines", "bad lines in the lists in force", GAUGE_DATA_BAD_LINES},
+	{"data", "files_failing", "list files that can't be read", GAUGE_DATA_FAILING},
 	{"keeper", "store_pages", "pages in use in the voice store", GAUGE_STORE_PAGES},
 	{"keeper", "store_bytes", "size of the voice store's file", GAUGE_STORE_BYTES},
 	{"keeper", "events", "events in the log", GAUGE_EVENTS},
