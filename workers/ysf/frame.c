@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "shm/reflector.h"
 #include "workers/ysf/fich.h"
 
 #define OPTIONS_TEXT_AT		14
@@ -328,25 +329,13 @@ put_number(uint8_t *out_r, uint32_t value, size_t digits)
 uint32_t
 ysf_id_hash(const char *name)
 {
-	uint8_t padded[STATUS_NAME_BYTES];
-	uint32_t hash = 0;
-
-	put_padded(padded, name + strspn(name, " "), sizeof(padded));
-	for (size_t i = 0; i < sizeof(padded); i++) {
-		hash += padded[i];
-		hash += hash << 10;
-		hash ^= hash >> 6;
-	}
-	hash += hash << 3;
-	hash ^= hash >> 11;
-	hash += hash << 15;
-	return hash % YSF_ID_MOD;
+	return reflector_hash(name);
 }
 
 uint32_t
 ysf_id(uint32_t id, const char *name)
 {
-	return id > 0 && id < YSF_ID_MOD ? id : ysf_id_hash(name);
+	return reflector_id(id, name);
 }
 
 void
