@@ -15,16 +15,19 @@
 
 #include "shm/clock.h"
 
-/* "2026-11-21T19:08:58.123Z" */
-static void print_time(uint64_t time, char buf[32])
+#define ISO_TIME   "%Y-%m-%dT%H:%M:%S"
+#define MMDVM_TIME "%Y-%m-%d %H:%M:%S"
+
+/* "2026-11-21T19:08:58.123" with FORM "%Y-%m-%dT%H:%M:%S" */
+static void print_time(const char *form, uint64_t time, char buf[32])
 {
 	time_t seconds = (time_t)(time / NS_PER_SEC);
 	struct tm tm;
 	char date[24];
 
 	gmtime_r(&seconds, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(buf, 32, "%s.%03uZ", date, (unsigned)(time % NS_PER_SEC / NS_PER_MS));
+	strftime(date, sizeof(date), form, &tm);
+	snprintf(buf, 32, "%s.%03u", date, (unsigned)(time % NS_PER_SEC / NS_PER_MS));
 }
 
 static void print_suppressed(const struct log_record *record, char buf[40])
@@ -38,9 +41,9 @@ size_t line_text(const struct log_record *record, char buf[LINE_MAX_SIZE])
 {
 	char time[32], more[40];
 
-	print_time(record->time, time);
+	print_time(ISO_TIME, record->time, time);
 	print_suppressed(record, more);
-	return (size_t)snprintf(buf, LINE_MAX_SIZE, "%s %s %s[%d] %s%s\n", time,
+	return (size_t)snprintf(buf, LINE_MAX_SIZE, "%sZ %s %s[%d] %s%s\n", time,
 				log_level_name((enum log_level)record->level), record->slot,
 				record->pid, record->text, more);
 }
@@ -60,15 +63,26 @@ size_t line_json(const struct log_record *record, char buf[LINE_MAX_SIZE])
 {
 	char time[32], slot[2 * LOG_SLOT_MAX], text[2 * LOG_TEXT_MAX];
 
-	print_time(record->time, time);
+	print_time(ISO_TIME, record->time, time);
 	escape(record->slot, slot);
 	escape(record->text, text);
 	return (size_t)snprintf(buf, LINE_MAX_SIZE,
-				"{\"time\":\"%s\",\"level\":\"%s\",\"slot\":\"%s\",\"pid\":%d,"
+				"{\"time\":\"%sZ\",\"level\":\"%s\",\"slot\":\"%s\",\"pid\":%d,"
 				"\"generation\":%llu,\"text\":\"%s\",\"suppressed\":%u}\n",
 				time, log_level_name((enum log_level)record->level), slot,
 				record->pid, (unsigned long long)record->generation, text,
 				record->suppressed);
+}
+
+size_t line_mmdvm(const struct log_record *record, char buf[LINE_MAX_SIZE])
+{
+	static const char letter[] = {'F', 'E', 'W', 'I', 'D'};
+	char time[32], more[40];
+
+	print_time(MMDVM_TIME, record->time, time);
+	print_suppressed(record, more);
+	return (size_t)snprintf(buf, LINE_MAX_SIZE, "%c: %s %s%s\n", letter[record->level], time,
+				record->text, more);
 }
 
 size_t line_syslog(const struct log_record *record, char buf[LINE_MAX_SIZE])

@@ -21,6 +21,13 @@ size_t line_text(const struct log_record *record, char buf[LINE_MAX_SIZE]);
 /* The same as one JSON object and a line end. Returns the length. */
 size_t line_json(const struct log_record *record, char buf[LINE_MAX_SIZE]);
 
+/* In the manner of the G4KLX programs: "I: 2026-11-21 16:36:39.870 text\n", with their letters for
+ * the grades. None of our lines is an "M:", which is what dashboards look into. */
+size_t line_mmdvm(const struct log_record *record, char buf[LINE_MAX_SIZE]);
+
+/* One of the three above. */
+typedef size_t line_form(const struct log_record *record, char buf[LINE_MAX_SIZE]);
+
 /* The datagram that syslogd takes at its local socket; local time, no line end. */
 size_t line_syslog(const struct log_record *record, char buf[LINE_MAX_SIZE]);
 

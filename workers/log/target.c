@@ -21,7 +21,6 @@
 
 #include "shm/clock.h"
 #include "shm/text.h"
-#include "workers/log/line.h"
 
 static void forget(struct target *target)
 {
@@ -113,10 +112,10 @@ static void look(struct target *target, uint64_t now)
 		open_target(target, now);
 }
 
-void target_init(struct target *target, const char *spec, bool json, int err_fd)
+void target_init(struct target *target, const char *spec, line_form *form, int err_fd)
 {
 	memset(target, 0, sizeof(*target));
-	target->json = json;
+	target->form = form;
 	target->err_fd = err_fd;
 	target->fd = -1;
 	if (strcmp(spec, "stderr") == 0) {
@@ -187,7 +186,7 @@ bool target_write(struct target *target, const struct log_record *record, uint64
 		return true;
 	if (target->kind == TARGET_SYSLOG && target->fd >= 0)
 		return false; /* there, but full */
-	length = target->json ? line_json(record, line) : line_text(record, line);
+	length = target->form(record, line);
 	if (target->kind == TARGET_FILE && target->fd >= 0)
 		return write_file(target, line, length);
 	return write_err(target, line, length);

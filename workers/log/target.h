@@ -16,12 +16,13 @@
 #include <stdint.h>
 
 #include "shm/log.h"
+#include "workers/log/line.h"
 
 enum target_kind { TARGET_STDERR, TARGET_SYSLOG, TARGET_FILE };
 
 struct target {
 	enum target_kind kind;
-	bool json;
+	line_form *form;
 	bool torn;	  /* the file ends in a part of a line */
 	bool complained;  /* said that the target is missing */
 	int err_fd;	  /* stays the caller's */
@@ -30,9 +31,9 @@ struct target {
 	char path[512];	  /* of the file, or of syslog's socket */
 };
 
-/* SPEC is "stderr", "syslog" or a path. Never fails: a target that is missing is looked for later.
- */
-void target_init(struct target *target, const char *spec, bool json, int err_fd);
+/* SPEC is "stderr", "syslog" or a path; FORM is that of a line elsewhere than in syslog. Never
+ * fails: a target that is missing is looked for later. */
+void target_init(struct target *target, const char *spec, line_form *form, int err_fd);
 void target_close(struct target *target);
 
 /* Can SPEC be written to? A file is made if need be. False with "PATH: why" in WHY_R. */

@@ -88,11 +88,18 @@ static bool same_target(const struct conf *a, const struct conf *b)
 		       0;
 }
 
+static line_form *form_of(const struct conf *conf)
+{
+	const char *name = conf_text(conf, CONF_SERVER_LOG_FORMAT);
+
+	if (strcmp(name, "json") == 0)
+		return line_json;
+	return strcmp(name, "mmdvm") == 0 ? line_mmdvm : line_text;
+}
+
 static void point_at(struct log_worker *self, struct target *target, const struct conf *conf)
 {
-	target_init(target, conf_text(conf, CONF_SERVER_LOG),
-		    strcmp(conf_text(conf, CONF_SERVER_LOG_FORMAT), "json") == 0,
-		    self->worker->log_err);
+	target_init(target, conf_text(conf, CONF_SERVER_LOG), form_of(conf), self->worker->log_err);
 }
 
 static bool log_open(struct worker *worker)

@@ -71,6 +71,27 @@ static void test_json_form(void **state)
 	assert_int_equal(length, strlen(line));
 }
 
+static void test_mmdvm_form(void **state)
+{
+	static const char letter[] = {'F', 'E', 'W', 'I', 'D'};
+	struct log_record record = make("DL1AAA linked");
+	char line[LINE_MAX_SIZE], wanted[80];
+	size_t length = line_mmdvm(&record, line);
+
+	(void)state;
+	assert_string_equal(line, "I: 2026-11-21 19:08:58.123 DL1AAA linked\n");
+	assert_int_equal(length, strlen(line));
+	record.suppressed = 3;
+	for (unsigned level = 0; level < sizeof(letter); level++) {
+		record.level = (uint16_t)level;
+		line_mmdvm(&record, line);
+		snprintf(wanted, sizeof(wanted),
+			 "%c: 2026-11-21 19:08:58.123 DL1AAA linked (3 more of this kind)\n",
+			 letter[level]);
+		assert_string_equal(line, wanted);
+	}
+}
+
 static void test_longest_lines_fit(void **state)
 {
 	char text[LOG_TEXT_MAX], line[LINE_MAX_SIZE];
@@ -85,6 +106,7 @@ static void test_longest_lines_fit(void **state)
 	record.generation = UINT64_MAX;
 	assert_true(line_text(&record, line) < LINE_MAX_SIZE);
 	assert_true(line_json(&record, line) < LINE_MAX_SIZE);
+	assert_true(line_mmdvm(&record, line) < LINE_MAX_SIZE);
 	assert_true(line_syslog(&record, line) < LINE_MAX_SIZE);
 }
 
@@ -168,7 +190,7 @@ static void test_file_is_made_anew_after_rotation(void **state)
 	(void)state;
 	snprintf(path, sizeof(path), "%s", path_of("log"));
 	snprintf(old, sizeof(old), "%s", path_of("log.1"));
-	target_init(&target, path, false, err[1]);
+	target_init(&target, path, line_text, err[1]);
 	assert_true(target_write(&target, &record, now));
 	assert_int_equal(rename(path, old), 0);
 	assert_true(target_write(&target, &record, now + NS_PER_MS)); /* not looked yet */
@@ -190,7 +212,7 @@ static void test_missing_file_is_looked_for_again(void **state)
 	(void)state;
 	snprintf(sub, sizeof(sub), "%s", path_of("sub"));
 	snprintf(path, sizeof(path), "%s/log", sub);
-	target_init(&target, path, false, err[1]);
+	target_init(&target, path, line_text, err[1]);
 	assert_true(target_write(&target, &record, clock_mono()));
 	assert_int_equal(lines_on_err(), 1);
 	assert_int_equal(mkdir(sub, 0700), 0);
@@ -208,7 +230,7 @@ static void test_full_device_is_counted_not_waited_for(void **state)
 	struct target target;
 
 	(void)state;
-	target_init(&target, "/dev/full", false, err[1]);
+	target_init(&target, "/dev/full", line_text, err[1]);
 	assert_false(target_write(&target, &record, clock_mono()));
 	target_close(&target);
 }
@@ -220,7 +242,7 @@ static void test_full_pipe_is_not_waited_for(void **state)
 	int wrote = 0;
 
 	(void)state;
-	target_init(&target, "stderr", false, err[1]);
+	target_init(&target, "stderr", line_text, err[1]);
 	while (wrote < 100000 && target_write(&target, &record, clock_mono()))
 		wrote++;
 	assert_true(wrote > 10 && wrote < 100000);
@@ -250,7 +272,7 @@ static void test_syslog_restarts_and_fills(void **state)
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s", path_of("dev-log"));
-	target_init(&target, "syslog", false, err[1]);
+	target_init(&target, "syslog", line_text, err[1]);
 	target_close(&target); /* of the machine's own, if it has one */
 	snprintf(target.path, sizeof(target.path), "%s", path);
 	daemon = bind_syslog(path);
@@ -275,6 +297,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_form),
 		cmocka_unit_test(test_json_form),
+		cmocka_unit_test(test_mmdvm_form),
 		cmocka_unit_test(test_longest_lines_fit),
 		cmocka_unit_test(test_syslog_form),
 		cmocka_unit_test_setup_teardown(test_file_is_made_anew_after_rotation, make_folder,
