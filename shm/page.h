@@ -95,6 +95,19 @@ struct page_crash {
 	struct page_module module[PAGE_CRASH_MODULES]; /* [0] is the executable */
 };
 
+#define PAGE_SPARE 32
+
+/* What kinds keep in `spare`: words of the slot's own that outlive its holder. */
+enum page_link {
+	PAGE_LINK_STORE = 0,	/* identity of the store that the numbers below are of */
+	PAGE_LINK_FEED = 1,	/* dashboards: last event told << 16 | subscribers that had the next */
+	PAGE_LINK_APRS = 2,	/* last event that was looked at for a position */
+	PAGE_LINK_LISTS = 3,	/* clock_mono at which the lists are due */
+	PAGE_LINK_LOG = 4,	/* mmdvm log: which of the two notes below is valid */
+	PAGE_LINK_NOTES = 5,	/* ... event, file, length of the file: three words each */
+	PAGE_LINK_SENDING = 12, /* ... 27: two struct mmsghdr, for the kernel to note what it sent */
+};
+
 struct page {
 	uint32_t magic;
 	uint32_t version;
@@ -115,7 +128,7 @@ struct page {
 	 * our watchdog); written by the master before the successor is forked. */
 	_Atomic uint64_t faults;
 	struct page_crash crash;
-	uint64_t spare[32];
+	uint64_t spare[PAGE_SPARE];
 	struct page_lane lane[];
 };
 
