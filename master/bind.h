@@ -42,7 +42,7 @@ bool bind_join(struct master *master, unsigned listener, unsigned first, unsigne
  * the others in the port's group stay. */
 void bind_leave(struct master *master, unsigned listener, unsigned first);
 
-/* portuser.c: who holds UDP PORT, as a sentence that begins with "in use by". Returns BUF. */
+/* start/portuser.c: who holds UDP PORT, as a sentence that begins with "in use by". Returns BUF. */
 const char *portuser_text(unsigned port, char *buf, size_t size);
 
 #endif

@@ -17,7 +17,7 @@
 #include "master/config.h"
 #include "master/dump.h"
 #include "master/flags.h"
-#include "master/launch.h"
+#include "master/start/launch.h"
 #include "master/master.h"
 #include "master/upgrade/net.h"
 #include "master/upgrade/rehearse.h"

@@ -7,8 +7,8 @@
  * CONTRACT  exit 0 of the launcher means serving
  * LIMITS    none known
  */
-#ifndef SHACKD_MASTER_LAUNCH_H
-#define SHACKD_MASTER_LAUNCH_H
+#ifndef SHACKD_MASTER_START_LAUNCH_H
+#define SHACKD_MASTER_START_LAUNCH_H
 
 /* Forks. In the daemon returns the pipe to the launcher, with 0, 1, 2 on /dev/null, in a session of
  * its own and in "/". The launcher does not return. -1 when the fork failed (errno). */

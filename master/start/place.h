@@ -6,8 +6,8 @@
  * CONTRACT  each returns false after master_why with what, where, why and what to do
  * LIMITS    none known
  */
-#ifndef SHACKD_MASTER_PLACE_H
-#define SHACKD_MASTER_PLACE_H
+#ifndef SHACKD_MASTER_START_PLACE_H
+#define SHACKD_MASTER_START_PLACE_H
 
 #include "master/master.h"
 

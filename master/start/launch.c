@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      launch - into the background, with word of how it went
- * PURPOSE   See master/launch.h. What travels: one byte of status, then text.
+ * PURPOSE   See master/start/launch.h. What travels: one byte of status, then text.
  * OWNER     launcher and master
- * CONTRACT  see master/launch.h
+ * CONTRACT  see master/start/launch.h
  * LIMITS    none known
  */
-#include "master/launch.h"
+#include "master/start/launch.h"
 
 #include <errno.h>
 #include <fcntl.h>

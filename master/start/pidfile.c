@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "master/place.h"
+#include "master/start/place.h"
 #include "shm/log.h"
 
 static void held_by_other(struct master *master)

@@ -3,7 +3,7 @@
  * NAME      identity - user and group of the workers
  * PURPOSE   Names to numbers, once, before anything is made.
  * OWNER     master
- * CONTRACT  see master/place.h
+ * CONTRACT  see master/start/place.h
  * LIMITS    none known
  */
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/place.h"
+#include "master/start/place.h"
 #include "shm/log.h"
 
 static bool find_group(struct master *master, const char *name)

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "master/options.h"
-#include "master/place.h"
+#include "master/start/place.h"
 #include "shm/log.h"
 
 struct wanted {
