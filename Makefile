@@ -33,7 +33,7 @@ LF       := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,-z,relro,-z,now -Wl,--
 # What each program is linked of. shackctl needs no store, and nobody but main.c knows all.
 SHM      := $(filter-out shm/fault.c shm/stamp.c,$(wildcard shm/*.c))
 STORE    := $(wildcard shm/store/*.c)
-CONF     := $(patsubst %,master/%.c,options inifile value config config_ask config_check \
+CONF     := $(patsubst %,master/%.c,options inifile value config config_ask config_check config_listen \
               key dump flags version problems)
 
 MAKERS   := master/mkdoc.c

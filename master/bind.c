@@ -201,9 +201,15 @@ static bool refuse_for(const char *key, const struct addr *addr, const struct fa
 	return false;
 }
 
-static bool refuse(const struct addr *addr, const struct failure *failure, char why_r[BIND_WHY_MAX])
+static const char *key_name(uint8_t dgid)
 {
-	return refuse_for("ysf.listen", addr, failure, why_r);
+	return dgid != 0 ? "ysf.aux_ports" : "ysf.listen";
+}
+
+static bool refuse(const struct addr *addr, uint8_t dgid, const struct failure *failure,
+		   char why_r[BIND_WHY_MAX])
+{
+	return refuse_for(key_name(dgid), addr, failure, why_r);
 }
 
 static bool has_no_ipv6(int error)
@@ -220,7 +226,7 @@ static bool bind_pair(struct master *master, struct listen_entry pair[2], unsign
 
 	for (unsigned i = 0; i < PORT_TRIES; i++) {
 		if (!bind_group(master, pair[0].index, &pair[0].asked, count, &failure))
-			return refuse(&pair[0].asked, &failure, why_r);
+			return refuse(&pair[0].asked, pair[0].dgid, &failure, why_r);
 		second.port = master->listener[pair[0].index].port;
 		pair[0].bound = true;
 		if (bind_group(master, pair[1].index, &second, count, &failure)) {
@@ -228,8 +234,8 @@ static bool bind_pair(struct master *master, struct listen_entry pair[2], unsign
 			return true;
 		}
 		if (has_no_ipv6(failure.error)) {
-			log_warning("ysf.listen: no IPv6 at port %u: %s: %s", second.port,
-				    failure.what, strerror(failure.error));
+			log_warning("%s: no IPv6 at port %u: %s: %s", key_name(pair[1].dgid),
+				    second.port, failure.what, strerror(failure.error));
 			return true;
 		}
 		bind_leave(master, pair[0].index, 0);
@@ -237,15 +243,15 @@ static bool bind_pair(struct master *master, struct listen_entry pair[2], unsign
 		if (pair[0].asked.port != 0 || failure.error != EADDRINUSE)
 			break;
 	}
-	return refuse(&second, &failure, why_r);
+	return refuse(&second, pair[1].dgid, &failure, why_r);
 }
 
 static bool is_pair(const struct listen_entry *entry, size_t left)
 {
 	const struct addr *a = &entry[0].asked, *b = &entry[left >= 2].asked;
 
-	return left >= 2 && !entry[1].kept && addr_is_any(a) && addr_is_any(b) &&
-	       addr_family(a) == AF_INET && addr_family(b) == AF_INET6 && a->port == b->port;
+	return left >= 2 && !entry[1].kept && entry[0].dgid == entry[1].dgid && addr_is_any(a) &&
+	       addr_is_any(b) && addr_family(a) == AF_INET && addr_family(b) == AF_INET6 && a->port == b->port;
 }
 
 /* The IPv6 half of a "*:PORT" whose other half is there already. */
@@ -253,8 +259,8 @@ static bool is_missing_half(const struct listen_plan *plan, unsigned at)
 {
 	const struct listen_entry *entry = &plan->entry[at];
 
-	return at > 0 && entry[-1].kept && addr_is_any(&entry->asked) &&
-	       addr_family(&entry->asked) == AF_INET6 && addr_is_any(&entry[-1].asked) &&
+	return at > 0 && entry[-1].kept && entry[-1].dgid == entry->dgid &&
+	       addr_is_any(&entry->asked) && addr_family(&entry->asked) == AF_INET6 && addr_is_any(&entry[-1].asked) &&
 	       entry[-1].asked.port == entry->asked.port;
 }
 
@@ -268,6 +274,7 @@ static bool bind_entries(struct master *master, struct listen_plan *plan, unsign
 
 		if (entry->kept)
 			continue;
+		plan->aux_failed = entry->dgid != 0;
 		if (is_pair(entry, plan->entries - i)) {
 			if (!bind_pair(master, entry, count, why_r))
 				return false;
@@ -275,7 +282,7 @@ static bool bind_entries(struct master *master, struct listen_plan *plan, unsign
 		} else if (bind_group(master, entry->index, &entry->asked, count, &failure)) {
 			entry->bound = true;
 		} else if (!is_missing_half(plan, i) || !has_no_ipv6(failure.error)) {
-			return refuse(&entry->asked, &failure, why_r);
+			return refuse(&entry->asked, entry->dgid, &failure, why_r);
 		}
 	}
 	return true;
@@ -305,19 +312,21 @@ bool bind_join(struct master *master, unsigned listener, unsigned first, unsigne
 	struct failure failure = {0};
 
 	return join_group(master, listener, first, count, &failure) ||
-	       refuse(&master->listener[listener], &failure, why_r);
+	       refuse(&master->listener[listener], master->listener_dgid[listener], &failure,
+		      why_r);
 }
 
 bool bind_plan(const struct master *master, const struct config *config, struct listen_plan *plan_r)
 {
 	struct listen_now now = {.bound = master->listener,
 				 .asked = master->listener_asked,
+				 .dgid = master->listener_dgid,
 				 .used = master->listener_used,
 				 .known = master->listener_known};
-	size_t count;
-	const struct addr *addr = config_listen(config, CONF_YSF_LISTEN, &count);
+	struct config_listener all[CONF_LISTEN_MAX];
+	size_t count = config_listeners(config, all);
 
-	return listen_compare(&now, addr, master->ysf_count > 0 ? count : 0, plan_r);
+	return listen_compare(&now, all, master->ysf_count > 0 ? count : 0, plan_r);
 }
 
 void bind_commit(struct master *master, const struct listen_plan *plan)
@@ -325,6 +334,8 @@ void bind_commit(struct master *master, const struct listen_plan *plan)
 	for (unsigned i = 0; i < plan->entries; i++) {
 		const struct listen_entry *entry = &plan->entry[i];
 
+		if (entry->kept || entry->bound)
+			master->listener_dgid[entry->index] = entry->dgid;
 		/* one that stays goes on as what it was asked for first: its gateways are noted so
 		 */
 		if (!entry->bound)

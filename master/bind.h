@@ -5,7 +5,8 @@
  *           for the life of the daemon.
  * OWNER     master
  * CONTRACT  the group of a port has exactly as many members as there are slots; somebody else on
- * the port is noticed, not joined LIMITS    CONF_LISTEN_MAX listeners
+ *           the port is noticed, not joined
+ * LIMITS    CONF_LISTEN_MAX listeners
  */
 #ifndef SHACKD_MASTER_BIND_H
 #define SHACKD_MASTER_BIND_H
@@ -22,12 +23,14 @@ bool bind_all(struct master *master);
  * False after master_why. */
 bool bind_feeds(struct master *master);
 
-/* What of ysf.listen in CONFIG is there, comes and goes. False: no index for all of them. */
+/* What of ysf.listen and ysf.aux_ports in CONFIG is there, comes and goes. False: no index for all
+ * of them. */
 bool bind_plan(const struct master *master, const struct config *config,
 	       struct listen_plan *plan_r);
 
 /* Makes the sockets of all new listeners of PLAN for the first COUNT slots. Nothing is in force
- * yet. False with a sentence ("ysf.listen: ..."): then nothing was made. */
+ * yet. False with a sentence ("ysf.listen: ...", or "ysf.aux_ports: ..." and PLAN's aux_failed):
+ * then nothing was made. */
 bool bind_listeners(struct master *master, struct listen_plan *plan, unsigned count,
 		    char why_r[BIND_WHY_MAX]);
 /* Closes what bind_listeners has made. */

@@ -150,7 +150,8 @@ static bool open_log(struct master *master)
 
 static bool make_snapshot(struct master *master)
 {
-	struct snapshot_listeners listeners = {master->listener_asked, master->listener_used};
+	struct snapshot_listeners listeners = {master->listener_asked, master->listener_used,
+					       master->listener_dgid};
 
 	master->conf_fd = snapshot_build(master->config, master->conf_generation, &listeners);
 	if (master->conf_fd < 0)

@@ -53,6 +53,17 @@ const char *config_text(const struct config *config, enum conf_key key);
 const struct addr *config_listen(const struct config *config, enum conf_key key, size_t *count_r);
 const struct value *config_value(const struct config *config, enum conf_key key);
 
+/* One thing that the reflector listens on. */
+struct config_listener {
+	struct addr addr;
+	uint8_t dgid; /* of its auxiliary port; 0: it is an address of ysf.listen */
+};
+
+/* The addresses of ysf.listen, then those of ysf.aux_ports: each at every distinct host of
+ * ysf.listen. LISTENER_R has CONF_LISTEN_MAX places; returns how many there are, which is more
+ * than that only while the configuration is being checked. */
+size_t config_listeners(const struct config *config, struct config_listener *listener_r);
+
 /* Where the operator wrote KEY: "FILE:LINE: ", "-o ", or "" for a default. Returns BUF. */
 const char *config_where(const struct config *config, enum conf_key key, char *buf, size_t size);
 

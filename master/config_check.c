@@ -77,6 +77,52 @@ static void check_parrot(struct load *load)
 		      "%d is dgid.default too (choose another, or 0 for none)", (int)parrot);
 }
 
+static void check_aux(struct load *load)
+{
+	const struct value *aux = value_of(load, CONF_YSF_AUX_PORTS);
+	const struct value *listen = value_of(load, CONF_YSF_LISTEN);
+	struct config_listener all[CONF_LISTEN_MAX];
+	size_t count;
+
+	if (!sound(load, CONF_YSF_AUX_PORTS, CONF_YSF_LISTEN))
+		return;
+	for (size_t i = 0; i < aux->auxes; i++)
+		for (size_t j = 0; j < listen->listens; j++)
+			if (aux->aux[i].port != 0 && aux->aux[i].port == listen->listen[j].port) {
+				clash(load, CONF_YSF_AUX_PORTS, CONF_YSF_LISTEN,
+				      "%u is a port of ysf.listen too (choose another)",
+				      aux->aux[i].port);
+				break;
+			}
+	count = config_listeners(load->config, all);
+	if (count > CONF_LISTEN_MAX)
+		clash(load, CONF_YSF_AUX_PORTS, CONF_YSF_LISTEN,
+		      "at every host of ysf.listen it comes to %zu addresses (at most %d)", count,
+		      CONF_LISTEN_MAX);
+}
+
+static void check_dashboards(struct load *load)
+{
+	const struct value *dashboards = value_of(load, CONF_YSF_DASHBOARD_LISTEN);
+	struct config_listener all[CONF_LISTEN_MAX];
+	size_t count = config_listeners(load->config, all);
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < dashboards->listens; i++)
+		for (size_t j = 0; j < count && j < CONF_LISTEN_MAX; j++) {
+			enum conf_key other =
+				all[j].dgid == 0 ? CONF_YSF_LISTEN : CONF_YSF_AUX_PORTS;
+
+			if (!sound(load, CONF_YSF_DASHBOARD_LISTEN, other) ||
+			    !value_collide(&dashboards->listen[i], &all[j].addr))
+				continue;
+			clash(load, CONF_YSF_DASHBOARD_LISTEN, other,
+			      "%s is taken by ysf.%s (choose another port)",
+			      addr_text(&dashboards->listen[i], text), option_table[other].name);
+			return;
+		}
+}
+
 static void check_directories(struct load *load)
 {
 	const char *shm = value_of(load, CONF_SERVER_SHM_DIR)->text;
@@ -172,6 +218,8 @@ void config_check(struct load *load)
 {
 	check_dgids(load);
 	check_parrot(load);
+	check_aux(load);
+	check_dashboards(load);
 	check_directories(load);
 	check_upgrade_key(load);
 	for (int group = 0; group < CONF_GROUPS; group++)

@@ -204,6 +204,7 @@ struct master {
 	 * remembered and gets its old index back. */
 	struct addr listener[CONF_LISTEN_MAX];	     /* really bound */
 	struct addr listener_asked[CONF_LISTEN_MAX]; /* as configured: the port may be 0 */
+	uint8_t listener_dgid[CONF_LISTEN_MAX];	     /* of auxiliary ports; 0: of ysf.listen */
 	bool listener_used[CONF_LISTEN_MAX];
 	bool listener_known[CONF_LISTEN_MAX]; /* is one, or was: its addresses mean something */
 	unsigned listeners;		      /* highest index + 1 */

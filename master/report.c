@@ -33,11 +33,25 @@ static json_t *listeners_of(const struct master *master, enum slot_kind kind)
 			json_array_append_new(array,
 					      json_string(addr_text(&acceptor[i].addr, text)));
 	for (unsigned i = 0; kind == SLOT_YSF && i < master->listeners; i++)
-		if (master->listener_used[i])
+		if (master->listener_used[i] && master->listener_dgid[i] == 0)
 			json_array_append_new(array,
 					      json_string(addr_text(&master->listener[i], text)));
 	for (unsigned i = 0; kind == SLOT_LINK && i < master->feeds; i++)
 		json_array_append_new(array, json_string(addr_text(&master->feed[i], text)));
+	return array;
+}
+
+/* The auxiliary ports, as "DG-ID@ADDRESS". */
+static json_t *auxiliaries(const struct master *master)
+{
+	json_t *array = json_array();
+	char text[ADDR_TEXT_MAX];
+
+	for (unsigned i = 0; i < master->listeners; i++)
+		if (master->listener_used[i] && master->listener_dgid[i] != 0)
+			json_array_append_new(array,
+					      json_sprintf("%u@%s", master->listener_dgid[i],
+							   addr_text(&master->listener[i], text)));
 	return array;
 }
 
@@ -47,21 +61,27 @@ static enum slot_kind shown_as(unsigned place)
 	return place < SLOT_LINK ? place : place == SLOT_KINDS - 1 ? SLOT_LINK : place + 1;
 }
 
+/* Appends " NAME=A,B"; nothing when there are none. Takes the reference to ARRAY. */
+static void put_service(char *buf, size_t size, const char *name, json_t *array)
+{
+	size_t used = strlen(buf), i;
+	json_t *text;
+
+	json_array_foreach(array, i, text) if (used < size) used +=
+		(size_t)snprintf(buf + used, size - used, "%s%s%s%s", i == 0 ? " " : "",
+				 i == 0 ? name : "", i == 0 ? "=" : ",", json_string_value(text));
+	json_decref(array);
+}
+
 const char *report_services(const struct master *master, char *buf, size_t size)
 {
-	size_t used = 0;
-
 	buf[0] = '\0';
 	for (unsigned place = 0; place < SLOT_KINDS; place++) {
 		enum slot_kind kind = shown_as(place);
-		json_t *array = listeners_of(master, kind), *text;
-		size_t i;
 
-		json_array_foreach(array, i, text) if (used < size) used +=
-			(size_t)snprintf(buf + used, size - used, "%s%s%s%s", i == 0 ? " " : "",
-					 i == 0 ? kind_table[kind].outside : "", i == 0 ? "=" : ",",
-					 json_string_value(text));
-		json_decref(array);
+		put_service(buf, size, kind_table[kind].outside, listeners_of(master, kind));
+		if (kind == SLOT_YSF)
+			put_service(buf, size, "aux", auxiliaries(master));
 	}
 	return buf;
 }
@@ -123,6 +143,8 @@ static json_t *services(const struct master *master)
 		service = json_pack("{s:o, s:i, s:i}", "listen", listeners_of(master, kind),
 				    "workers", (int)slots_of(master, kind, false), "ready",
 				    (int)slots_of(master, kind, true));
+		if (kind == SLOT_YSF)
+			json_object_set_new(service, "aux", auxiliaries(master));
 		if (kind_vaulted(kind))
 			json_object_set_new(service, "sessions",
 					    json_integer(vault_count(master, kind, NULL)));

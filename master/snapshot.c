@@ -129,22 +129,25 @@ static size_t lay_out(struct conf_header *header, const struct config *config, u
 	return layout.at;
 }
 
+static void put_listener(struct conf_header *header, size_t at, const struct addr *addr,
+			 uint8_t dgid)
+{
+	header->listeners |= 1ULL << at;
+	header->listener[at] = *addr;
+	header->listener_dgid[at] = dgid;
+}
+
 static void lay_out_listeners(struct conf_header *header, const struct config *config,
 			      const struct snapshot_listeners *listeners)
 {
-	size_t count;
-	const struct addr *addr = config_listen(config, CONF_YSF_LISTEN, &count);
+	struct config_listener all[CONF_LISTEN_MAX];
+	size_t count = listeners == NULL ? config_listeners(config, all) : 0;
 
-	if (listeners != NULL) {
-		addr = listeners->addr;
-		count = CONF_LISTEN_MAX;
-	}
-	for (size_t i = 0; i < count; i++) {
-		if (listeners != NULL && !listeners->used[i])
-			continue;
-		header->listeners |= 1ULL << i;
-		header->listener[i] = addr[i];
-	}
+	for (size_t i = 0; i < count; i++)
+		put_listener(header, i, &all[i].addr, all[i].dgid);
+	for (size_t i = 0; listeners != NULL && i < CONF_LISTEN_MAX; i++)
+		if (listeners->used[i])
+			put_listener(header, i, &listeners->addr[i], listeners->dgid[i]);
 }
 
 static int write_all(int fd, const char *data, size_t size)

@@ -9,6 +9,7 @@
 #ifndef SHACKD_MASTER_SNAPSHOT_H
 #define SHACKD_MASTER_SNAPSHOT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "master/config.h"
@@ -17,10 +18,11 @@
 struct snapshot_listeners {
 	const struct addr *addr; /* CONF_LISTEN_MAX of them */
 	const bool *used;
+	const uint8_t *dgid; /* of auxiliary ports, 0 of ysf.listen */
 };
 
 /* A new descriptor (close-on-exec), or -1 with errno. GENERATION is 1 for the first. LISTENERS may
- * be NULL: then they are those of ysf.listen in that order. */
+ * be NULL: then they are those of config_listeners, in that order. */
 int snapshot_build(const struct config *config, uint64_t generation,
 		   const struct snapshot_listeners *listeners);
 

@@ -237,8 +237,7 @@ static uint16_t default_port(const struct option_def *option)
 	return addr_parse_listen(option->fallback, 0, addr) > 0 ? addr[0].port : 0;
 }
 
-/* Would the kernel refuse to bind both? It picks a fresh port for every 0. */
-static bool collide(const struct addr *a, const struct addr *b)
+bool value_collide(const struct addr *a, const struct addr *b)
 {
 	return a->port != 0 && a->port == b->port && addr_family(a) == addr_family(b) &&
 	       (addr_same_ip(a, b) || addr_is_any(a) || addr_is_any(b));
@@ -250,7 +249,7 @@ static int add_listener(const struct work *work, const struct addr *addr)
 	char text[ADDR_TEXT_MAX], other[ADDR_TEXT_MAX];
 
 	for (size_t i = 0; i < value->listens; i++)
-		if (collide(&value->listen[i], addr))
+		if (value_collide(&value->listen[i], addr))
 			return fail(work, "%s and %s can't both be bound (duplicate)",
 				    addr_text(&value->listen[i], other), addr_text(addr, text));
 	if (value->listens == CONF_LISTEN_MAX)

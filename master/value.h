@@ -12,6 +12,7 @@
 #ifndef SHACKD_MASTER_VALUE_H
 #define SHACKD_MASTER_VALUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,9 @@ struct value {
  * one). VALUE_R is zeroed first. */
 int value_parse(const struct option_def *option, const char *text, struct value *value_r,
 		char why[VALUE_WHY_MAX]);
+
+/* Would the kernel refuse to bind both? It picks a fresh port for every 0. */
+bool value_collide(const struct addr *a, const struct addr *b);
 
 /* The canonical text of VALUE. Returns BUF. */
 const char *value_print(const struct option_def *option, const struct value *value, char *buf,

@@ -22,23 +22,35 @@ static bool is_taken(const struct search *search, unsigned index)
 	return search->taken >> index & 1;
 }
 
-/* Was listener INDEX asked for as ADDR, or has it got that address? */
-static bool is_same(const struct listen_now *now, unsigned index, const struct addr *addr,
-		    bool as_asked)
+/* How a listener may be the one that is wanted, the surest first. As it was asked for goes before
+ * what came of it: "port 0" stays "port 0", each DG-ID with its own. */
+enum likeness {
+	ASKED_SO,
+	BOUND_SO,
+	OTHER_DGID, /* the port is the same */
+	LIKENESSES
+};
+
+static bool is_same(const struct listen_now *now, unsigned index,
+		    const struct config_listener *wanted, enum likeness how)
 {
-	return addr_equal(as_asked ? &now->asked[index] : &now->bound[index], addr);
+	bool asked = addr_equal(&now->asked[index], &wanted->addr);
+	bool bound = addr_equal(&now->bound[index], &wanted->addr);
+
+	if (how == OTHER_DGID)
+		return wanted->addr.port != 0 && (asked || bound);
+	return now->dgid[index] == wanted->dgid && (how == ASKED_SO ? asked : bound);
 }
 
-/* A known listener with that address; USED says whether it is one now. As it was asked for goes
- * before what came of it: "port 0" stays "port 0". */
-static unsigned find(const struct search *search, const struct addr *addr, bool used)
+/* A known listener with that address; USED says whether it is one now. */
+static unsigned find(const struct search *search, const struct config_listener *wanted, bool used)
 {
 	const struct listen_now *now = search->now;
 
-	for (unsigned round = 0; round < 2; round++)
+	for (unsigned how = 0; how < LIKENESSES; how++)
 		for (unsigned i = 0; i < CONF_LISTEN_MAX; i++)
 			if (now->known[i] && now->used[i] == used && !is_taken(search, i) &&
-			    is_same(now, i, addr, round == 0))
+			    is_same(now, i, wanted, (enum likeness)how))
 				return i;
 	return NONE;
 }
@@ -61,8 +73,8 @@ static void take(struct search *search, struct listen_entry *entry, unsigned ind
 		search->taken |= 1ULL << index;
 }
 
-bool listen_compare(const struct listen_now *now, const struct addr *wanted, size_t count,
-		    struct listen_plan *plan_r)
+bool listen_compare(const struct listen_now *now, const struct config_listener *wanted,
+		    size_t count, struct listen_plan *plan_r)
 {
 	struct search search = {.now = now};
 	bool all = true;
@@ -72,7 +84,8 @@ bool listen_compare(const struct listen_now *now, const struct addr *wanted, siz
 	for (size_t i = 0; i < count; i++) {
 		struct listen_entry *entry = &plan_r->entry[plan_r->entries++];
 
-		entry->asked = wanted[i];
+		entry->asked = wanted[i].addr;
+		entry->dgid = wanted[i].dgid;
 		take(&search, entry, find(&search, &wanted[i], true));
 		entry->kept = entry->index != NONE;
 	}

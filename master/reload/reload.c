@@ -183,13 +183,16 @@ static bool snapshot(struct reload *reload)
 {
 	struct master *master = reload->master;
 	struct addr asked[CONF_LISTEN_MAX];
-	struct snapshot_listeners listeners = {asked, reload->used};
+	uint8_t dgid[CONF_LISTEN_MAX];
+	struct snapshot_listeners listeners = {asked, reload->used, dgid};
 
 	memcpy(asked, master->listener_asked, sizeof(asked));
+	memcpy(dgid, master->listener_dgid, sizeof(dgid));
 	memcpy(reload->used, master->listener_used, sizeof(reload->used));
 	for (unsigned i = 0; i < reload->plan->entries; i++) {
 		const struct listen_entry *entry = &reload->plan->entry[i];
 
+		dgid[entry->index] = entry->dgid;
 		if (!entry->bound)
 			continue;
 		asked[entry->index] = entry->asked;
@@ -269,7 +272,9 @@ static bool acquire(struct reload *reload)
 	if (!make_slots(reload))
 		return false;
 	if (!bind_listeners(master, reload->plan, most(reload->ysf_count, master->ysf_count), why))
-		return reload_fail_at(reload, CONF_YSF_LISTEN, why);
+		return reload_fail_at(
+			reload, reload->plan->aux_failed ? CONF_YSF_AUX_PORTS : CONF_YSF_LISTEN,
+			why);
 	if (!join_groups(reload) || !snapshot(reload))
 		return false;
 	start_slots(reload);

@@ -73,7 +73,7 @@ struct handover_listener {
 	uint32_t index;
 	uint32_t used;
 	uint32_t known; /* the addresses mean something */
-	uint32_t reserved;
+	uint32_t dgid;	/* of its auxiliary port; 0: of ysf.listen */
 	struct addr real;  /* bound to */
 	struct addr asked; /* configured */
 };

@@ -193,10 +193,12 @@ static bool take_listener(struct inheriting *in, const struct handover_item *ite
 	struct handover_listener from;
 
 	handover_get(item, &from, sizeof(from));
-	if (from.index >= CONF_LISTEN_MAX)
-		return fail(in, "the handover record has a listener %u", from.index);
+	if (from.index >= CONF_LISTEN_MAX || from.dgid > 99)
+		return fail(in, "the handover record has a listener %u of DG-ID %u", from.index,
+			    from.dgid);
 	master->listener[from.index] = from.real;
 	master->listener_asked[from.index] = from.asked;
+	master->listener_dgid[from.index] = (uint8_t)from.dgid;
 	master->listener_used[from.index] = from.used != 0;
 	master->listener_known[from.index] = from.known != 0;
 	if (from.index >= master->listeners)

@@ -239,6 +239,7 @@ static void put_listeners(struct writing *writing, const struct master *master)
 			.index = i,
 			.used = master->listener_used[i],
 			.known = master->listener_known[i],
+			.dgid = master->listener_dgid[i],
 			.real = master->listener[i],
 			.asked = master->listener_asked[i],
 		};

@@ -35,11 +35,14 @@ static uint64_t hash_bytes(uint64_t hash, const void *data, size_t length)
 }
 
 /* Never 0, which stands for "no such listener". */
-static uint64_t fingerprint(const struct worker *worker, const struct addr *addr)
+static uint64_t fingerprint(const struct worker *worker, const struct addr *addr, uint8_t dgid)
 {
 	uint64_t hash = hash_bytes(0xcbf29ce484222325ULL, addr->ip, sizeof(addr->ip));
 
 	hash = hash_bytes(hash, &addr->port, sizeof(addr->port));
+	/* who links at the port of another DG-ID has to link anew */
+	if (dgid != 0)
+		hash = hash_bytes(hash, &dgid, sizeof(dgid));
 	/* the kernel chooses another port for each master */
 	if (addr->port == 0)
 		hash = hash_bytes(hash, &worker->master_pid, sizeof(worker->master_pid));
@@ -72,7 +75,7 @@ static enum store_error compare(struct keeper *keeper, struct listeners *listene
 		uint64_t before = store_meta_get(&txn, meta_name(i, name));
 
 		if (addr != NULL)
-			listeners_r->now[i] = fingerprint(worker, addr);
+			listeners_r->now[i] = fingerprint(worker, addr, conf_listener_dgid(worker->conf, i));
 		else if (!keeper->settle.start)
 			listeners_r->now[i] = before;
 		listeners_r->gone[i] = before != 0 && before != listeners_r->now[i];

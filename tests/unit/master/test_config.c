@@ -232,6 +232,52 @@ static void test_aux(void **state)
 		"-o ysf.aux_ports: port 2 has two DG-IDs (give it one)");
 }
 
+static void listeners_are(const char *listen, const char *aux, const char *expected)
+{
+	char ini[512], text[ADDR_TEXT_MAX], all[1024] = "";
+	struct config_listener listener[CONF_LISTEN_MAX];
+	struct config *config;
+	size_t count;
+
+	snprintf(ini, sizeof(ini), "[ysf]\nlisten = %s\naux_ports = %s\ndashboard_listen =\n",
+		 listen, aux);
+	config = parse(ini, NULL, false);
+	assert_non_null(config);
+	count = config_listeners(config, listener);
+	for (size_t i = 0; i < count; i++)
+		sprintf(all + strlen(all), "%s%u@%s", i > 0 ? " " : "", listener[i].dgid,
+			addr_text(&listener[i].addr, text));
+	assert_string_equal(all, expected);
+	config_destroy(&config);
+}
+
+static void test_listeners(void **state)
+{
+	(void)state;
+	listeners_are("127.0.0.1:1", "", "0@127.0.0.1:1");
+	listeners_are("*:1", "41:2", "0@0.0.0.0:1 0@[::]:1 41@0.0.0.0:2 41@[::]:2");
+	listeners_are("127.0.0.1:1,127.0.0.1:2,[::1]:1", "7:0,8:9",
+		      "0@127.0.0.1:1 0@127.0.0.1:2 0@[::1]:1 7@127.0.0.1:0 7@[::1]:0 "
+		      "8@127.0.0.1:9 8@[::1]:9");
+	/* what a wildcard covers is not bound again */
+	listeners_are("127.0.0.1:1,0.0.0.0:2,[::1]:1", "7:3",
+		      "0@127.0.0.1:1 0@0.0.0.0:2 0@[::1]:1 7@0.0.0.0:3 7@[::1]:3");
+	refused("[ysf]\naux_ports = 41:42000\n", NULL,
+		"etc/f.ini:2: ysf.aux_ports: 42000 is a port of ysf.listen too (choose another)");
+	refused("[ysf]\nlisten = *:42001\n", NULL,
+		"etc/f.ini:2: ysf.dashboard_listen: 127.0.0.1:42001 is taken by ysf.listen (choose "
+		"another port)");
+	refused("[ysf]\naux_ports = 41:42001\n", NULL,
+		"etc/f.ini:2: ysf.dashboard_listen: 127.0.0.1:42001 is taken by ysf.aux_ports "
+		"(choose another port)");
+	refused("[ysf]\ndashboard_listen =\n"
+		"listen=127.0.0.1:1,127.0.0.2:1,127.0.0.3:1,127.0.0.4:1,127.0.0.5:1,127.0.0.6:1\n"
+		"aux_ports=1:11,2:12,3:13,4:14,5:15,6:16,7:17,8:18,9:19,10:20\n",
+		NULL,
+		"etc/f.ini:4: ysf.aux_ports: at every host of ysf.listen it comes to 66 addresses "
+		"(at most 64)");
+}
+
 static void test_parrot(void **state)
 {
 	(void)state;
@@ -432,6 +478,7 @@ int main(void)
 		cmocka_unit_test(test_set_refused),    cmocka_unit_test(test_file_refused),
 		cmocka_unit_test(test_contradictions), cmocka_unit_test(test_all_at_once),
 		cmocka_unit_test(test_aux),
+		cmocka_unit_test(test_listeners),
 		cmocka_unit_test(test_parrot),
 		cmocka_unit_test(test_empty_paths),
 		cmocka_unit_test(test_groups),

@@ -43,7 +43,8 @@ static int build(const char *ini, uint64_t generation)
 static void test_values(void **state)
 {
 	int fd = build("[server]\nname = n\nrun_dir = run\nlog_level = debug\nlog_format = json\n"
-		       "watchdog = 1500ms\n[ysf]\nlisten = *:42000, 127.0.0.1:42001\n"
+		       "watchdog = 1500ms\n[ysf]\nlisten = *:42000, 127.0.0.1:42002\n"
+		       "aux_ports = 41:42397\n"
 		       "late_entry = on\n[dgid]\nlist = 1,5-7,22,99\n[workers]\nysf = 3\n",
 		       7);
 	struct conf *conf = conf_map(fd);
@@ -73,7 +74,14 @@ static void test_values(void **state)
 		     conf_dgid_in(&dgids, 1000));
 	addr = conf_listen(conf, CONF_YSF_LISTEN, &count);
 	assert_int_equal(count, 3);
-	assert_string_equal(addr_text(&addr[2], text), "127.0.0.1:42001");
+	assert_string_equal(addr_text(&addr[2], text), "127.0.0.1:42002");
+	/* the wildcard covers the third, so the auxiliary port is bound twice */
+	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++) {
+		assert_int_equal(conf_listener(conf, i) != NULL, i < 5);
+		assert_int_equal(conf_listener_dgid(conf, i), i == 3 || i == 4 ? 41 : 0);
+	}
+	assert_string_equal(addr_text(conf_listener(conf, 4), text), "[::]:42397");
+	assert_int_equal(conf_listener_dgid(conf, 1000), 0);
 	conf_unmap(&conf);
 	assert_null(conf);
 	conf_unmap(&conf);

@@ -19,24 +19,31 @@
 
 struct bench {
 	struct addr bound[CONF_LISTEN_MAX], asked[CONF_LISTEN_MAX];
+	uint8_t dgid[CONF_LISTEN_MAX];
 	bool used[CONF_LISTEN_MAX], known[CONF_LISTEN_MAX];
 	struct listen_plan plan;
 };
 
-/* 127.0.0.HOST:PORT */
-static struct addr at(unsigned host, unsigned port)
+/* 127.0.0.HOST:PORT, as an auxiliary port of DGID unless that is 0 */
+static struct config_listener aux(unsigned host, unsigned port, uint8_t dgid)
 {
-	struct addr addr;
+	struct config_listener listener = {.dgid = dgid};
 	char text[32];
 
 	snprintf(text, sizeof(text), "127.0.0.%u:%u", host, port);
-	assert_int_equal(addr_parse(text, 0, &addr), 0);
-	return addr;
+	assert_int_equal(addr_parse(text, 0, &listener.addr), 0);
+	return listener;
 }
 
-static bool compare(struct bench *bench, const struct addr *wanted, size_t count)
+static struct config_listener at(unsigned host, unsigned port)
 {
-	struct listen_now now = {bench->bound, bench->asked, bench->used, bench->known};
+	return aux(host, port, 0);
+}
+
+static bool compare(struct bench *bench, const struct config_listener *wanted, size_t count)
+{
+	struct listen_now now = {bench->bound, bench->asked, bench->dgid, bench->used,
+				 bench->known};
 
 	return listen_compare(&now, wanted, count, &bench->plan);
 }
@@ -47,6 +54,7 @@ static void obey(struct bench *bench)
 	for (unsigned i = 0; i < bench->plan.entries; i++) {
 		const struct listen_entry *entry = &bench->plan.entry[i];
 
+		bench->dgid[entry->index] = entry->dgid;
 		if (entry->kept)
 			continue;
 		bench->asked[entry->index] = bench->bound[entry->index] = entry->asked;
@@ -59,7 +67,7 @@ static void obey(struct bench *bench)
 			bench->used[i] = false;
 }
 
-static void change(struct bench *bench, const struct addr *wanted, size_t count)
+static void change(struct bench *bench, const struct config_listener *wanted, size_t count)
 {
 	assert_true(compare(bench, wanted, count));
 	obey(bench);
@@ -68,7 +76,7 @@ static void change(struct bench *bench, const struct addr *wanted, size_t count)
 static void test_first_ones_in_order(void **state)
 {
 	struct bench bench = {0};
-	struct addr wanted[] = {at(1, 1), at(1, 2), at(2, 0)};
+	struct config_listener wanted[] = {at(1, 1), at(1, 2), at(2, 0)};
 
 	(void)state;
 	assert_true(compare(&bench, wanted, 3));
@@ -82,8 +90,8 @@ static void test_first_ones_in_order(void **state)
 static void test_order_means_nothing(void **state)
 {
 	struct bench bench = {0};
-	struct addr wanted[] = {at(1, 1), at(1, 2), at(1, 3)};
-	struct addr turned[] = {at(1, 3), at(1, 1), at(1, 2)};
+	struct config_listener wanted[] = {at(1, 1), at(1, 2), at(1, 3)};
+	struct config_listener turned[] = {at(1, 3), at(1, 1), at(1, 2)};
 
 	(void)state;
 	change(&bench, wanted, 3);
@@ -99,10 +107,10 @@ static void test_order_means_nothing(void **state)
 static void test_gap_and_return(void **state)
 {
 	struct bench bench = {0};
-	struct addr all[] = {at(1, 1), at(1, 2), at(1, 3)};
-	struct addr less[] = {at(1, 1), at(1, 3)};
-	struct addr other[] = {at(1, 3), at(9, 9), at(1, 1)};
-	struct addr back[] = {at(1, 2), at(1, 1), at(9, 9), at(1, 3)};
+	struct config_listener all[] = {at(1, 1), at(1, 2), at(1, 3)};
+	struct config_listener less[] = {at(1, 1), at(1, 3)};
+	struct config_listener other[] = {at(1, 3), at(9, 9), at(1, 1)};
+	struct config_listener back[] = {at(1, 2), at(1, 1), at(9, 9), at(1, 3)};
 
 	(void)state;
 	change(&bench, all, 3);
@@ -122,9 +130,9 @@ static void test_gap_and_return(void **state)
 static void test_port_chosen_by_the_kernel(void **state)
 {
 	struct bench bench = {0};
-	struct addr two[] = {at(1, 0), at(1, 0)};
-	struct addr one[] = {at(1, 0)};
-	struct addr named[] = {at(1, 40001)};
+	struct config_listener two[] = {at(1, 0), at(1, 0)};
+	struct config_listener one[] = {at(1, 0)};
+	struct config_listener named[] = {at(1, 40001)};
 
 	(void)state;
 	change(&bench, two, 2);
@@ -142,10 +150,34 @@ static void test_port_chosen_by_the_kernel(void **state)
 	assert_int_equal(bench.plan.gone, 1 << 0);
 }
 
+/* Ports of the kernel's choice stay with their DG-ID, whatever comes and goes beside them. */
+static void test_auxiliary_ports(void **state)
+{
+	struct bench bench = {0};
+	struct config_listener three[] = {at(1, 0), aux(1, 0, 41), aux(1, 0, 88)};
+	struct config_listener two[] = {at(1, 0), aux(1, 0, 88)};
+	struct config_listener moved[] = {at(1, 0), aux(1, 40002, 7), aux(1, 0, 41)};
+
+	(void)state;
+	change(&bench, three, 3);
+	assert_true(compare(&bench, two, 2));
+	assert_int_equal(bench.plan.gone, 1 << 1);
+	assert_true(bench.plan.entry[1].kept);
+	assert_int_equal(bench.plan.entry[1].index, 2);
+	obey(&bench);
+	/* a port keeps its sockets under another DG-ID */
+	assert_true(compare(&bench, moved, 3));
+	assert_true(bench.plan.entry[1].kept);
+	assert_int_equal(bench.plan.entry[1].index, 2);
+	assert_int_equal(bench.plan.entry[1].dgid, 7);
+	assert_int_equal(bench.plan.entry[2].index, 1);
+	assert_int_equal(bench.plan.gone, 0);
+}
+
 static void test_all_go(void **state)
 {
 	struct bench bench = {0};
-	struct addr wanted[] = {at(1, 1), at(1, 2)};
+	struct config_listener wanted[] = {at(1, 1), at(1, 2)};
 
 	(void)state;
 	change(&bench, wanted, 2);
@@ -158,7 +190,7 @@ static void test_all_go(void **state)
 static void test_full_table(void **state)
 {
 	struct bench bench = {0};
-	struct addr wanted[CONF_LISTEN_MAX];
+	struct config_listener wanted[CONF_LISTEN_MAX];
 
 	(void)state;
 	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++)
@@ -178,6 +210,7 @@ int main(void)
 		cmocka_unit_test(test_order_means_nothing),
 		cmocka_unit_test(test_gap_and_return),
 		cmocka_unit_test(test_port_chosen_by_the_kernel),
+		cmocka_unit_test(test_auxiliary_ports),
 		cmocka_unit_test(test_all_go),
 		cmocka_unit_test(test_full_table),
 	};
