@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "shm/clock.h"
+#include "shm/radio.h"
 
 static json_int_t seconds(uint64_t ns)
 {
@@ -85,7 +86,8 @@ static json_t *with_flags(json_t *object, unsigned flags)
 {
 	object = with(object, "muted", json_boolean(flags & STREAM_MUTED));
 	object = with(object, "local", json_boolean(flags & STREAM_LOCAL));
-	return with(object, "late", json_boolean(flags & STREAM_LATE));
+	object = with(object, "late", json_boolean(flags & STREAM_LATE));
+	return with(object, "parrot", json_boolean(flags & STREAM_PARROT));
 }
 
 json_t *show_stream(const struct stream_record *record, uint32_t frames, uint32_t lost)
@@ -124,6 +126,39 @@ static json_t *with_gateway(json_t *object, const struct event_record *event)
 	return with(object, "dgid", json_integer(event->dgid));
 }
 
+/* Of a stream, as far as it was told: where it came from, and the radio. */
+static json_t *with_radio(json_t *object, const struct event_record *event)
+{
+	bool known = event->latitude != POSITION_NONE && event->longitude != POSITION_NONE &&
+		     (event->latitude != 0 || event->longitude != 0);
+	char name[RADIO_NAME_MAX];
+
+	if (event->radio != 0) {
+		object = with(object, "radio", json_string(radio_name(event->radio, name)));
+		object = with(object, "radio_code", json_integer(event->radio));
+	}
+	if (!known)
+		return object;
+	object = with(object, "latitude", json_real(event->latitude / 1e6));
+	return with(object, "longitude", json_real(event->longitude / 1e6));
+}
+
+/* Texts as the radio sent them, blanks and all. */
+static json_t *with_meta(json_t *object, const struct event_record *event)
+{
+	static const char *const calls[] = {"dest", "source", "uplink", "downlink"};
+
+	object = with_stream_id(object, "stream", event->stream);
+	object = with_client_id(object, "client", event->client);
+	object = with(object, "dgid", json_integer(event->dgid));
+	if (event->meta == META_REM12 || event->meta == META_REM34)
+		return with(object, event->meta == META_REM12 ? "rem12" : "rem34",
+			    json_string(event->text[0]));
+	for (unsigned i = 0; event->meta == META_CALLS && i < 4; i++)
+		object = with(object, calls[i], json_string(event->text[i]));
+	return event->meta == META_CALLS ? object : with_radio(object, event);
+}
+
 static json_t *with_call(json_t *object, const struct event_record *event)
 {
 	if (event->stream != 0)
@@ -136,7 +171,8 @@ static json_t *with_call(json_t *object, const struct event_record *event)
 		return object;
 	object = with(object, "frames", json_integer(event->frames));
 	object = with(object, "lost", json_integer(event->lost));
-	return with(object, "duration_ms", json_integer(event->duration_ms));
+	object = with(object, "duration_ms", json_integer(event->duration_ms));
+	return with_radio(object, event);
 }
 
 static json_t *with_block(json_t *object, const struct event_record *event)
@@ -164,8 +200,9 @@ static json_t *with_details(json_t *object, const struct event_record *event)
 		return with_gateway(object, event);
 	case EVENT_CLIENT_DGID:
 		return with(with_gateway(object, event), "old_dgid", json_integer(event->old_dgid));
-	case EVENT_STREAM_START:
 	case EVENT_STREAM_META:
+		return with_meta(object, event);
+	case EVENT_STREAM_START:
 	case EVENT_STREAM_END:
 	case EVENT_ACCESS_REFUSED:
 		return with_call(object, event);

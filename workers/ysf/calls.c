@@ -123,7 +123,7 @@ static void conclude(struct ysf *ysf, struct call *call, enum event_reason reaso
 	if (ours)
 		page_count(ysf->page, end_counter(reason));
 	if (ours && reason != REASON_TERMINATOR && reason != REASON_WATCHDOG &&
-	    (call->flags & (STREAM_MUTED | STREAM_LOCAL)) == 0)
+	    (call->flags & (STREAM_MUTED | STREAM_LOCAL | STREAM_PARROT)) == 0)
 		relay_add_farewell(ysf, call);
 	ring_call_forget(ysf->ring, call->lane, call->id);
 }
@@ -159,6 +159,8 @@ static void install(struct ysf *ysf, const struct stream_record *record)
 			      .started = record->started};
 	memcpy(call->source, record->source, sizeof(call->source));
 	memcpy(call->header, record->header, sizeof(call->header));
+	meta_begin(&call->meta);
+	parrot_opened(ysf, call->client, call->id);
 	ysf->calls++;
 	if (call->key < FANOUT_DGIDS)
 		ysf->room[call->key] = record->lane + 1;
@@ -236,6 +238,7 @@ bool calls_end(struct ysf *ysf, struct call *call, enum event_reason reason)
 		store_abort(&txn);
 		return true;
 	}
+	unsigned told = call->news ? news_write(&txn, call) : 0;
 	enum store_error gone = streams_close(&txn, call->key, call->id, reason, &totals);
 	if (gone == STORE_OK && reason == REASON_TIMEOUT)
 		block_caller(ysf, &txn, call);
@@ -244,6 +247,7 @@ bool calls_end(struct ysf *ysf, struct call *call, enum event_reason reason)
 		ysf_store_failed(ysf, error, "closing a stream");
 		return true; /* tried again with the next tick */
 	}
+	page_count_by(ysf->page, COUNT_YSF_NEWS, told);
 	worker_ring(ysf->worker);
 	follow(ysf);
 	return true;
@@ -266,6 +270,8 @@ static void look_after(struct ysf *ysf, struct call *call)
 		calls_end(ysf, call, REASON_WATCHDOG);
 	else if (clock_age(ysf->now, call->started) >= ysf->set.tx_timeout + grace)
 		calls_end(ysf, call, REASON_TIMEOUT);
+	else if (call->news)
+		news_tell(ysf, call);
 }
 
 void calls_tick(struct ysf *ysf)

@@ -211,6 +211,7 @@ const uint8_t *relay_rewrite(const struct ysf *ysf, const uint8_t *frame, const 
 {
 	if (!ysf->set.prefix || !prefix_frame(frame, fich, dgid, rewritten_r))
 		return NULL;
+	page_count(ysf->page, COUNT_YSF_REWRITTEN);
 	return rewritten_r;
 }
 

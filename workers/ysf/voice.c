@@ -18,7 +18,7 @@
 
 static bool relayed(const struct call *call)
 {
-	return (call->flags & (STREAM_MUTED | STREAM_LOCAL)) == 0;
+	return (call->key & STREAM_PRIVATE) == 0;
 }
 
 /* A predecessor may have counted the frame that it died with. */
@@ -31,12 +31,14 @@ static void touch(struct ysf *ysf, struct call *call, const struct ring_entry *i
 }
 
 /* A frame is rewritten once, whoever listens. */
-static void relay(struct ysf *ysf, const struct call *call, struct ring_entry *in,
+static void relay(struct ysf *ysf, struct call *call, struct ring_entry *in,
 		  const struct fich *fich, enum ring_state then)
 {
 	const uint8_t *other = NULL;
 	uint8_t rewritten[FRAME_SIZE];
 
+	if ((call->flags & (STREAM_PARROT | STREAM_MUTED)) == STREAM_PARROT)
+		parrot_record(ysf, call, in);
 	if (!relayed(call))
 		return;
 	if (fich != NULL)
@@ -49,6 +51,8 @@ void voice_pass_on(struct ysf *ysf, struct call *call, struct ring_entry *in,
 {
 	touch(ysf, call, in);
 	relay(ysf, call, in, fich, RING_DONE);
+	if (fich != NULL)
+		news_frame(ysf, call, in, fich);
 }
 
 /* The last frame of a call: it is done when the end of the call is committed. */

@@ -37,6 +37,7 @@ static void read_settings(struct ysf *ysf)
 	set->list = conf_dgids(conf, CONF_DGID_LIST);
 	set->dgid_default = (uint8_t)conf_number(conf, CONF_DGID_DEFAULT);
 	set->dgid_local = (uint8_t)conf_number(conf, CONF_DGID_LOCAL);
+	set->dgid_parrot = (uint8_t)conf_number(conf, CONF_DGID_PARROT);
 	set->id = (uint32_t)conf_number(conf, CONF_YSF_ID);
 	set->name = conf_text(conf, CONF_YSF_NAME);
 	set->description = conf_text(conf, CONF_YSF_DESCRIPTION);
@@ -101,6 +102,7 @@ static void ysf_go(struct worker *worker)
 	ysf->now = clock_mono();
 	sockets_gauge_buffer(ysf);
 	recover(ysf);
+	parrot_go(ysf);
 }
 
 static void ysf_tick(struct worker *worker)
@@ -117,6 +119,7 @@ static void ysf_tick(struct worker *worker)
 	if (ysf->relay.active)
 		return;
 	calls_tick(ysf);
+	parrot_tick(ysf);
 	register_keep_alive(ysf, false);
 	follow_forget_pages(ysf);
 	if (clock_age(ysf->now, ysf->counted) >= NS_PER_SEC) {
@@ -161,6 +164,7 @@ static void ysf_close(struct worker *worker)
 
 	if (ysf == NULL)
 		return;
+	parrot_stop(ysf);
 	sockets_close(ysf);
 	register_close(ysf);
 	calls_close(ysf);

@@ -25,6 +25,7 @@
 #include "workers/ysf/fich.h"
 #include "workers/ysf/frame.h"
 #include "workers/ysf/gateways.h"
+#include "workers/ysf/meta.h"
 #include "workers/ysf/sources.h"
 
 #define YSF_HOLD_OTHERS 384 /* of the RING_HOLD that may wait for the gate, those that are no frames */
@@ -106,7 +107,7 @@ struct ysf_settings {
 	bool late_entry;
 	bool prefix; /* movable gateways see the DG-ID in front of the caller */
 	struct conf_dgids list;
-	uint8_t dgid_default, dgid_local;
+	uint8_t dgid_default, dgid_local, dgid_parrot; /* 0: none */
 	uint32_t id;
 	const char *name, *description;
 };
@@ -149,6 +150,7 @@ struct ysf {
 	bool recovering; /* what the predecessor left is not yet sorted out: no fan-out begins */
 	bool careful;	 /* ... is worked off one by one, so that a death accuses the right one */
 	struct relay relay;
+	ev_timer parrot; /* the next frame that is to be played back */
 
 	struct replies *replies;  /* may be sent */
 	struct replies *promises; /* only if the open transaction commits */
@@ -281,6 +283,28 @@ void relay_drained(struct ysf *ysf, struct listener *listener);
 /* Owed terminators, as far as they go without stalling. */
 void relay_farewells(struct ysf *ysf);
 void relay_add_farewell(struct ysf *ysf, const struct call *call);
+
+/* ---- news.c: what the frames of a call tell ---- */
+/* In the transaction that opened STREAM: what its header says. CSD is NULL when there was none. */
+void news_begin(struct store_txn *txn, const struct stream_record *stream, const struct csd *csd);
+/* A frame of CALL is on its way: what does it tell? */
+void news_frame(struct ysf *ysf, struct call *call, const struct ring_entry *in,
+		const struct fich *fich);
+/* Tells what is not told yet, if the gate lets us. */
+void news_tell(struct ysf *ysf, struct call *call);
+/* The same inside TXN, before it closes the call. Returns how many things that were. */
+unsigned news_write(struct store_txn *txn, const struct call *call);
+
+/* ---- parrot.c: transmissions that are played back to their sender ---- */
+/* With GO, after recover. */
+void parrot_go(struct ysf *ysf);
+void parrot_stop(struct ysf *ysf);
+/* A frame of CALL, a call to the parrot. */
+void parrot_record(struct ysf *ysf, struct call *call, const struct ring_entry *in);
+/* The gateway CLIENT has opened STREAM: what else of it is recorded is not played any more. */
+void parrot_opened(struct ysf *ysf, uint32_t client, uint32_t stream);
+/* Every tick: recordings whose call is over are to be played. */
+void parrot_tick(struct ysf *ysf);
 
 /* ---- calls.c: streams ---- */
 bool calls_open(struct ysf *ysf);
