@@ -34,8 +34,11 @@ static void fill_record(struct ysf *ysf, struct opening *o, const struct client_
 		record->flags |= STREAM_LOCAL;
 	if (o->moved)
 		record->flags |= STREAM_MUTED;
-	record->key = record->flags & (STREAM_LOCAL | STREAM_MUTED) ? STREAM_PRIVATE | client->id
-								   : record->dgid;
+	if (record->dgid == ysf->set.dgid_parrot)
+		record->flags |= STREAM_PARROT;
+	record->key = record->flags & (STREAM_LOCAL | STREAM_MUTED | STREAM_PARROT)
+			      ? STREAM_PRIVATE | client->id
+			      : record->dgid;
 	memcpy(record->gateway, client->name, sizeof(record->gateway));
 	ysf_name(frame, record->tag);
 	ysf_source(frame, record->source);
@@ -63,6 +66,7 @@ static bool asks_to_move(const struct ysf *ysf, const struct attempt *by,
 static enum store_error open_in_store(struct ysf *ysf, struct store_txn *txn, struct opening *o)
 {
 	struct client_record client;
+	struct csd csd;
 
 	enum store_error error = clients_get(txn, &o->by->gateway->key, &client);
 	if (error == STORE_OK && client.id != o->by->gateway->id)
@@ -74,6 +78,8 @@ static enum store_error open_in_store(struct ysf *ysf, struct store_txn *txn, st
 	error = streams_open(txn, &o->record);
 	if (error != STORE_OK)
 		return error;
+	csd_decode(o->by->in->data + YSF_PAYLOAD_AT, &csd);
+	news_begin(txn, &o->record, o->by->late ? NULL : &csd);
 	if (o->moved && clients_move(txn, &o->by->gateway->key, o->record.dgid, REASON_RADIO) ==
 				STORE_OK)
 		page_count(ysf->page, COUNT_YSF_DGID_CHANGES);

@@ -49,6 +49,10 @@ struct call {
 	uint64_t started;
 	char source[CALL_MAX];
 	uint8_t header[FRAME_SIZE];
+	struct meta meta;      /* what its frames told */
+	struct bucket telling; /* ... to the store */
+	bool news;	       /* of it, something is not told yet */
+	bool unrecorded;       /* a call to the parrot of which frames are missing on its tape */
 };
 
 /* A frame outside an open call: who asks for one, and with what. */
