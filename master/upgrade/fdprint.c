@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shm/list.h"
+
 /* The number behind NAME in what the kernel tells of FD; 0: nothing. */
 static uint64_t told(int fd, const char *name)
 {
@@ -115,8 +117,9 @@ static bool fits(const struct handover_fd *item)
 	case ROLE_TABLE:
 	case ROLE_CONF:
 	case ROLE_PROGRESS:
-	case ROLE_LIST:
 		return fcntl(item->fd, F_GET_SEALS) > 0;
+	case ROLE_LIST:
+		return list_sealed(item->fd);
 	case ROLE_LOCK:
 		return item->print.type == S_IFDIR;
 	case ROLE_PIDFILE:

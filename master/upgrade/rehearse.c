@@ -116,20 +116,40 @@ static void judge(struct rehearsal *rehearsal, const siginfo_t *info,
 	result_r->edition = proof.edition;
 }
 
+static void destroy(struct rehearsal *rehearsal)
+{
+	struct ev_loop *loop = rehearsal->master->loop;
+
+	ev_io_stop(loop, &rehearsal->death);
+	ev_io_stop(loop, &rehearsal->proof.io);
+	ev_io_stop(loop, &rehearsal->words.io);
+	ev_timer_stop(loop, &rehearsal->timer);
+	close(rehearsal->pidfd);
+	close(rehearsal->proof.fd);
+	close(rehearsal->words.fd);
+	free(rehearsal);
+}
+
 static void finish(struct rehearsal *rehearsal, const struct rehearsal_result *result)
 {
 	struct master *master = rehearsal->master;
 	rehearsal_done *done = rehearsal->done;
 
-	ev_io_stop(master->loop, &rehearsal->death);
-	ev_io_stop(master->loop, &rehearsal->proof.io);
-	ev_io_stop(master->loop, &rehearsal->words.io);
-	ev_timer_stop(master->loop, &rehearsal->timer);
-	close(rehearsal->pidfd);
-	close(rehearsal->proof.fd);
-	close(rehearsal->words.fd);
-	free(rehearsal);
+	destroy(rehearsal);
 	done(master, result);
+}
+
+void rehearse_end(struct rehearsal **rehearsal)
+{
+	siginfo_t info;
+
+	if (*rehearsal == NULL)
+		return;
+	pidfd_send_signal((*rehearsal)->pidfd, SIGKILL, NULL, 0);
+	while (waitid(P_PIDFD, (id_t)(*rehearsal)->pidfd, &info, WEXITED) != 0 && errno == EINTR)
+		;
+	destroy(*rehearsal);
+	*rehearsal = NULL;
 }
 
 static void on_death(struct ev_loop *loop, ev_io *io, int events)

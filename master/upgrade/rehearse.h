@@ -27,10 +27,13 @@ struct rehearsal_result {
 struct rehearsal;
 typedef void rehearsal_done(struct master *master, const struct rehearsal_result *result);
 
-/* Starts CANDIDATE with RECORD, which is closed at the end. Both must stay. NULL with errno. DONE
- * is called once, later. */
+/* Starts CANDIDATE with RECORD. Both must stay. NULL with errno. DONE is called once, later, unless
+ * the rehearsal is ended before; it is gone then. */
 struct rehearsal *rehearse_start(struct master *master, int candidate, const struct record *record,
 				 rehearsal_done *done);
+
+/* Ends it before its end, without a word: waits for the child that it kills. */
+void rehearse_end(struct rehearsal **rehearsal);
 
 /* The child's side; returns the exit status. */
 int rehearse_main(const char *record);

@@ -44,6 +44,7 @@ struct upgrade {
 	unsigned stepping_to; /* edition that keeper was asked for; 0: none */
 	bool stepping;	      /* and has not answered */
 	struct record record; /* for the rehearsal */
+	struct rehearsal *rehearsal; /* that is going on; NULL: none */
 	int progress;
 	ev_timer timer;
 	uint64_t settling; /* clock_mono when it began; 0: not yet */
@@ -152,6 +153,7 @@ fail(struct upgrade *upgrade, const char *format, ...)
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
 	ev_timer_stop(master->loop, &upgrade->timer);
+	rehearse_end(&upgrade->rehearsal);
 	forget_record(upgrade);
 	close_fd(&upgrade->candidate);
 	close_fd(&upgrade->candidate_net);
@@ -349,8 +351,7 @@ static void on_rehearsed(struct master *master, const struct rehearsal_result *r
 {
 	struct upgrade *upgrade = master->own_upgrade;
 
-	if (master->phase != PHASE_SERVING)
-		return; /* that was told when it began to stop */
+	upgrade->rehearsal = NULL;
 	if (!result->passed)
 		fail(upgrade, "the rehearsal of %.120s %s", upgrade->path, result->why);
 	else if (result->edition > result->newest)
@@ -363,8 +364,9 @@ static void rehearse(struct upgrade *upgrade)
 {
 	if (!write_record(upgrade))
 		return;
-	if (rehearse_start(upgrade->master, upgrade->candidate, &upgrade->record, on_rehearsed) ==
-	    NULL)
+	upgrade->rehearsal = rehearse_start(upgrade->master, upgrade->candidate, &upgrade->record,
+					    on_rehearsed);
+	if (upgrade->rehearsal == NULL)
 		fail(upgrade, "can't start the rehearsal: %s", strerror(errno));
 }
 

@@ -47,6 +47,8 @@ enum seen {
 	SEEN_CONF,
 	SEEN_PEERS,
 	SEEN_UNSTAGES,
+	SEEN_LISTS, /* news of lists */
+	SEEN_BYTES, /* the first byte of each kind's newest, one below the other */
 };
 
 static bool lost_everything(void)
@@ -140,6 +142,42 @@ static const struct worker_kind staging_kind = {
 	.stage = kind_stages,
 	.commit = kind_commits,
 	.unstage = kind_unstages,
+};
+
+/* What every list says, read through the descriptor that it is to be mapped by. */
+static void show_lists(struct worker *worker)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < LIST_KINDS; i++) {
+		uint8_t byte = 0;
+
+		if (worker->list_fd[i] >= 0 && pread(worker->list_fd[i], &byte, 1, 0) == 1)
+			bytes |= (uint64_t)byte << (8 * i);
+	}
+	page_gauge(worker->page, (enum page_gauge)SEEN_BYTES, bytes);
+}
+
+static bool open_with_lists(struct worker *worker)
+{
+	worker->own = worker;
+	show_lists(worker);
+	return true;
+}
+
+static void kind_gets_list(struct worker *worker, unsigned index)
+{
+	_Atomic uint64_t *seen = &worker->page->gauge[SEEN_LISTS];
+
+	show_lists(worker);
+	atomic_store(seen, atomic_load(seen) * 10 + index + 1);
+}
+
+static const struct worker_kind listing_kind = {
+	.name = "test",
+	.open = open_with_lists,
+	.go = kind_go,
+	.list = kind_gets_list,
 };
 
 static const struct worker_kind still_kind = {.name = "test", .open = open_nothing, .go = kind_go};
@@ -448,6 +486,70 @@ static void test_commit_of_what_was_not_staged(void **state)
 	assert_int_equal(end_of(&master), 1);
 }
 
+/* ---- lists ---- */
+
+static void send_list(struct master *master, unsigned index, int fd)
+{
+	struct msg_fd what = {.role = FD_LIST, .index = (uint16_t)index};
+
+	assert_true(fd >= 0);
+	assert_int_equal(msg_send(master->control, MSG_FD, GENERATION, &what, sizeof(what), fd), 0);
+	close(fd);
+}
+
+static int make_list(const char *text)
+{
+	return list_seal(LIST_ACCESS, text, strlen(text));
+}
+
+static void test_newest_list_is_kept(void **state)
+{
+	struct master master;
+	unsigned before;
+
+	(void)state;
+	prepare(&master, &listing_kind);
+	send_list(&master, LIST_ACCESS, make_list("a"));
+	send_list(&master, LIST_ACCESS, make_list("b")); /* it came while others were sent */
+	send_list(&master, LIST_HOSTS, make_list("h"));
+	send_start(&master, (uint32_t)-1);
+	expect_ready(&master);
+	assert_int_equal(seen(&master, SEEN_BYTES), 'b' | (uint64_t)'h' << 16);
+	assert_int_equal(seen(&master, SEEN_LISTS), 0); /* those before START are no news */
+	before = descriptors_of(&master);
+	send_list(&master, LIST_HOSTS, make_list("i"));
+	send_list(&master, LIST_ACCESS, make_list("c"));
+	wait_past(&master, &master.page->gauge[SEEN_LISTS], 30);
+	assert_int_equal(seen(&master, SEEN_LISTS), 31);
+	assert_int_equal(seen(&master, SEEN_BYTES), 'c' | (uint64_t)'i' << 16);
+	assert_int_equal(descriptors_of(&master), before);
+	kill(master.child, SIGTERM);
+	assert_int_equal(end_of(&master), 0);
+}
+
+static void test_bad_list_leaves_the_one_before(void **state)
+{
+	struct master master;
+	unsigned before;
+
+	(void)state;
+	prepare(&master, &listing_kind);
+	send_list(&master, LIST_HOMES, make_list("a"));
+	send_start(&master, (uint32_t)-1);
+	expect_ready(&master);
+	before = descriptors_of(&master);
+	send_list(&master, LIST_HOMES, eventfd(0, EFD_CLOEXEC));
+	send_list(&master, LIST_KINDS, make_list("x"));
+	send_list(&master, LIST_ACCESS, make_list("b")); /* behind them */
+	wait_past(&master, &master.page->gauge[SEEN_LISTS], 0);
+	assert_int_equal(seen(&master, SEEN_LISTS), 1);
+	assert_int_equal(seen(&master, SEEN_BYTES), 'b' | (uint64_t)'a' << 8);
+	assert_int_equal(atomic_load(&master.page->counter[COUNT_MESSAGES_BAD]), 2);
+	assert_int_equal(descriptors_of(&master), before + 1);
+	kill(master.child, SIGTERM);
+	assert_int_equal(end_of(&master), 0);
+}
+
 static void test_doorbell_ticks(void **state)
 {
 	const uint64_t one = 1;
@@ -583,6 +685,8 @@ int main(void)
 		cmocka_unit_test(test_stage_then_commit),
 		cmocka_unit_test(test_unstage_leaves_no_trace),
 		cmocka_unit_test(test_commit_of_what_was_not_staged),
+		cmocka_unit_test(test_newest_list_is_kept),
+		cmocka_unit_test(test_bad_list_leaves_the_one_before),
 		cmocka_unit_test(test_doorbell_ticks),
 		cmocka_unit_test(test_term_before_go),
 		cmocka_unit_test(test_other_signals_are_the_masters),

@@ -291,6 +291,7 @@ static void a_descriptor_must_fit_its_role(void **state)
 	struct addr addr;
 	char why[160];
 	int udp = bound(&addr), memory = memfd_create("test", MFD_ALLOW_SEALING);
+	int list = list_seal(LIST_HOSTS, "list", 4);
 
 	(void)state;
 	item = item_of(udp, ROLE_UDP);
@@ -303,6 +304,15 @@ static void a_descriptor_must_fit_its_role(void **state)
 	assert_false(fdprint_check(&item, why));
 	item = item_of(memory, ROLE_PAGE);
 	assert_false(fdprint_check(&item, why)); /* could shrink under who maps it */
+	item = item_of(memory, ROLE_LIST);
+	assert_false(fdprint_check(&item, why));
+	item = item_of(memory, ROLE_NET);
+	assert_true(fdprint_check(&item, why)); /* a plain file: its stamp tells more */
+	item = item_of(udp, ROLE_NET);
+	assert_false(fdprint_check(&item, why));
+	item = item_of(list, ROLE_LIST);
+	assert_true(fdprint_check(&item, why));
+	close(list);
 	close(udp);
 	close(memory);
 }
