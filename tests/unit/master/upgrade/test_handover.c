@@ -24,6 +24,7 @@
 #include "master/upgrade/handover.h"
 #include "master/upgrade/net.h"
 #include "master/upgrade/proof.h"
+#include "shm/list.h"
 
 #define ROOM 8192
 
