@@ -4,9 +4,9 @@
  * PURPOSE   The one description that the readers (access, homes, hosts) and the compiler of the
  *           worker kind data share. Everybody else asks through access.h, homes.h and hosts.h.
  * OWNER     made by data
- * CONTRACT  offsets count from the beginning of the list; unused bytes are zero; texts are printable
- *           ASCII, padded with NULs. A reader checks all of it once, when it maps the list.
- * LIMITS    LIST_ENTRIES_MAX entries a table, LIST_PROBES looks a question
+ * CONTRACT  offsets count from the beginning of the list; unused bytes are zero; texts are
+ * printable ASCII, padded with NULs. A reader checks all of it once, when it maps the list. LIMITS
+ * LIST_ENTRIES_MAX entries a table, LIST_PROBES looks a question
  */
 #ifndef SHACKD_SHM_LIST_LAYOUT_H
 #define SHACKD_SHM_LIST_LAYOUT_H
@@ -44,7 +44,9 @@ struct list_table {
 
 /* Where a list came from, for the process that goes on after the one that compiled it. */
 struct list_source {
-	uint64_t size; /* bytes of the file */
+	uint64_t dev, ino, size;  /* of the file */
+	int64_t mtime;		  /* ns */
+	uint64_t conf_generation; /* of the configuration it was read under */
 	uint32_t bad_lines;
 	uint32_t reserved;
 };

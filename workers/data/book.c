@@ -275,34 +275,53 @@ static void name_clashes(struct book *book, enum access_set weak, enum access_se
 
 /* ---- what is said ---- */
 
-static void add_note(struct book *book, uint32_t count, const char *what)
-{
-	size_t length = strlen(book->note);
-	bool first = book->note[length - 1] == ':';
+/* How the parts of a note are put together; the short way is for those that don't fit. */
+struct note_style {
+	const char *between, *bad, *bads;
+};
 
-	if (count > 0)
-		snprintf(book->note + length, sizeof(book->note) - length, "%s %u %s",
-			 first ? "" : ",", count, what);
+static const struct note_style styles[] = {{", ", "bad line", "bad lines"}, {" ", "bad", "bad"}};
+
+static void add_note(char *note, size_t size, const char *between, uint32_t count, const char *what)
+{
+	size_t length = strlen(note);
+
+	if (count > 0 && length < size)
+		snprintf(note + length, size - length, "%s%u %s",
+			 note[length - 1] == ':' ? " " : between, count, what);
 }
 
-/* "access: 3 CS, 1 AL, 2 bad lines" */
-static void make_note(struct book *book)
+static void write_note(const struct book *book, const struct note_style *style, char *note,
+		       size_t size)
 {
 	static const enum access_set order[] = {ACCESS_CS, ACCESS_AL,  ACCESS_GW,
 						ACCESS_IP, ACCESS_GWB, ACCESS_IPB,
 						ACCESS_SB, ACCESS_SN,  ACCESS_SUB};
 
-	snprintf(book->note, sizeof(book->note), "%s:", list_name(book->kind));
+	snprintf(note, size, "%s:", list_name(book->kind));
 	if (book->kind == LIST_HOMES) {
-		add_note(book, book->homes->count, "gateways");
+		add_note(note, size, style->between, book->homes->count, "gateways");
 	} else {
 		for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-			add_note(book, book->rules->set[order[i]].count, access_set_name(order[i]));
-		add_note(book, book->rules->names.count, "host names");
+			add_note(note, size, style->between, book->rules->set[order[i]].count,
+				 access_set_name(order[i]));
+		add_note(note, size, style->between, book->rules->names.count, "names");
 	}
-	add_note(book, book->bad, book->bad == 1 ? "bad line" : "bad lines");
-	if (book->note[strlen(book->note) - 1] == ':')
-		snprintf(book->note, sizeof(book->note), "%s: empty", list_name(book->kind));
+	add_note(note, size, style->between, book->bad, book->bad == 1 ? style->bad : style->bads);
+	if (note[strlen(note) - 1] == ':')
+		snprintf(note, size, "%s: empty", list_name(book->kind));
+}
+
+/* "access: 3 CS, 1 AL, 2 bad lines" */
+static void make_note(struct book *book)
+{
+	char whole[256];
+	bool fits;
+
+	write_note(book, &styles[0], whole, sizeof(whole));
+	log_info("loaded %s (%s)", whole, path(book));
+	fits = strlen(whole) < sizeof(book->note);
+	write_note(book, &styles[!fits], book->note, sizeof(book->note));
 }
 
 static enum book_news fail(struct book *book, const char *why)
@@ -328,11 +347,15 @@ static enum book_news put_in_force(struct book *book)
 	book->homes = book->homes_next;
 	book->rules_next = NULL;
 	book->homes_next = NULL;
-	book->source = (struct list_source){.size = book->file.length, .bad_lines = book->bad};
+	book->source = (struct list_source){.dev = book->file.taken.dev,
+					    .ino = book->file.taken.ino,
+					    .size = book->file.taken.size,
+					    .mtime = book->file.taken.mtime,
+					    .conf_generation = book->conf_generation,
+					    .bad_lines = book->bad};
 	book->in_force = true;
 	keep_former_text(book);
 	make_note(book);
-	log_info("loaded %s (%s)", book->note, path(book));
 	return BOOK_NEW;
 }
 
@@ -343,8 +366,8 @@ static enum book_news finish_lines(struct book *book)
 	if (book->bad > BOOK_NAMED_MAX)
 		log_warning("%s: and %u more bad lines", path(book), book->bad - BOOK_NAMED_MAX);
 	if (book->again > 0)
-		log_info("%s: %u lines say again what an earlier one says", path(book),
-			 book->again);
+		log_info("%s: %u %s again what an earlier one says", path(book), book->again,
+			 book->again == 1 ? "line says" : "lines say");
 	const char *why = objection(book);
 	news = why != NULL ? fail(book, why) : put_in_force(book);
 	stop_reading(book);
@@ -391,6 +414,8 @@ void book_configure(struct book *book, const struct conf *conf, uint64_t now)
 		book->former_length = 0;
 	}
 	file_again(&book->file, now);
+	book->file.urgent = !book->in_force;
+	book->conf_generation = conf_generation(conf);
 }
 
 void book_resume_access(struct book *book, const struct access *access)
@@ -410,6 +435,19 @@ void book_resume_homes(struct book *book, const struct homes *homes)
 	book->in_force = true;
 	book->source = homes->source;
 	book->former_length = homes->source.size;
+}
+
+void book_believe(struct book *book)
+{
+	const struct list_source *source = &book->source;
+
+	if (!book->in_force || source->conf_generation != book->conf_generation)
+		return;
+	book->file.taken = (struct file_stamp){.dev = source->dev,
+					       .ino = source->ino,
+					       .size = source->size,
+					       .mtime = source->mtime};
+	book->file.judged = true;
 }
 
 enum book_news book_turn(struct book *book, uint64_t now, uint64_t real, uint64_t every)

@@ -34,6 +34,7 @@ struct book {
 	const char *key;     /* of the configuration, for the log */
 	bool blocklist;	     /* LIST_ACCESS: the format of YSFReflector */
 	struct conf_dgids dgids;
+	uint64_t conf_generation;
 	struct file file;
 
 	/* what is being read */
@@ -64,6 +65,10 @@ void book_configure(struct book *book, const struct conf *conf, uint64_t now);
 /* Goes on from a list that a predecessor compiled. */
 void book_resume_access(struct book *book, const struct access *access);
 void book_resume_homes(struct book *book, const struct homes *homes);
+
+/* The list that was resumed needs not be read again if the file is what it was compiled of, under
+ * the same configuration and by the same program. */
+void book_believe(struct book *book);
 
 enum book_news book_turn(struct book *book, uint64_t now, uint64_t real, uint64_t every);
 

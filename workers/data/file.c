@@ -144,7 +144,7 @@ static uint64_t quiet(const struct file *file, uint64_t now, uint64_t real)
 
 static bool is_settled(const struct file *file, uint64_t now, uint64_t real)
 {
-	if (file->closed && !file->writing)
+	if (file->urgent || (file->closed && !file->writing))
 		return true;
 	return quiet(file, now, real) >= (file->writing ? FILE_OPEN_QUIET : FILE_QUIET);
 }
@@ -184,13 +184,14 @@ static enum file_news finish_reading(struct file *file, uint64_t now, uint64_t r
 	by_path = stamp_of(&st);
 	if (!same(&by_fd, &file->seen) || !same(&by_path, &file->seen) ||
 	    file->length != file->seen.size ||
-	    (!has_end(file) && quiet(file, now, real) < FILE_QUIET)) {
+	    (!has_end(file) && !file->urgent && quiet(file, now, real) < FILE_QUIET)) {
 		file_forget(file);
 		return FILE_SAME; /* the next look tells */
 	}
 	file->text[file->length] = '\0';
 	file->taken = file->seen;
 	file->judged = true;
+	file->urgent = false;
 	file->why[0] = '\0';
 	return FILE_CONTENT;
 }

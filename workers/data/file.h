@@ -10,7 +10,8 @@
  *           - a file that its writer closed, or that was renamed into place, is taken at once;
  *           - one that was changed and not closed, when it is quiet for FILE_OPEN_QUIET;
  *           - one whose changes the kernel does not report (file systems of other machines), when
- *             it is quiet for FILE_QUIET; so is one whose last line has no end.
+ *             it is quiet for FILE_QUIET; so is one whose last line has no end;
+ *           - an urgent one as it is: a change will make it read again.
  * LIMITS    FILE_SIZE_MAX bytes
  */
 #ifndef SHACKD_WORKERS_DATA_FILE_H
@@ -49,6 +50,7 @@ struct file {
 	char why[160];		      /* what troubles; empty: nothing */
 	bool judged;		      /* `taken` is what was given last */
 	struct file_stamp taken;
+	bool urgent;		/* there is no list: half of one is better than none */
 	bool looked;		/* `seen` is what it looked like last */
 	struct file_stamp seen; /* since seen_at, clock_mono */
 	uint64_t seen_at;

@@ -36,7 +36,7 @@ static const char *name_of(const struct file *file)
 
 static enum file_hint hint_of(uint32_t mask)
 {
-	if (mask & (IN_MODIFY | IN_CREATE))
+	if (mask & IN_MODIFY)
 		return FILE_WRITTEN;
 	return mask & (IN_CLOSE_WRITE | IN_MOVED_TO) ? FILE_CLOSED : FILE_CHANGED;
 }

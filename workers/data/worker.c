@@ -256,6 +256,10 @@ static bool data_open(struct worker *worker)
 	resume(self);
 	book_configure(&self->access, worker->conf, clock_mono());
 	book_configure(&self->homes, worker->conf, clock_mono());
+	if (!worker->standby) { /* else this may be a build that reads files in another way */
+		book_believe(&self->access);
+		book_believe(&self->homes);
+	}
 	watch_open(self);
 	want_names(self);
 	if (is_waited_for(&self->access) || is_waited_for(&self->homes))

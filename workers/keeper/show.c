@@ -214,6 +214,7 @@ static json_t *with_details(json_t *object, const struct event_record *event)
 		return with_slot(object, event);
 	case EVENT_CONFIG_RELOAD:
 	case EVENT_UPGRADE:
+	case EVENT_LIST_LOADED:
 		return with(object, "note", json_string(event->note));
 	default:
 		return object;
