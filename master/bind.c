@@ -251,7 +251,8 @@ static bool is_pair(const struct listen_entry *entry, size_t left)
 	const struct addr *a = &entry[0].asked, *b = &entry[left >= 2].asked;
 
 	return left >= 2 && !entry[1].kept && entry[0].dgid == entry[1].dgid && addr_is_any(a) &&
-	       addr_is_any(b) && addr_family(a) == AF_INET && addr_family(b) == AF_INET6 && a->port == b->port;
+	       addr_is_any(b) && addr_family(a) == AF_INET && addr_family(b) == AF_INET6 &&
+	       a->port == b->port;
 }
 
 /* The IPv6 half of a "*:PORT" whose other half is there already. */
@@ -260,8 +261,8 @@ static bool is_missing_half(const struct listen_plan *plan, unsigned at)
 	const struct listen_entry *entry = &plan->entry[at];
 
 	return at > 0 && entry[-1].kept && entry[-1].dgid == entry->dgid &&
-	       addr_is_any(&entry->asked) && addr_family(&entry->asked) == AF_INET6 && addr_is_any(&entry[-1].asked) &&
-	       entry[-1].asked.port == entry->asked.port;
+	       addr_is_any(&entry->asked) && addr_family(&entry->asked) == AF_INET6 &&
+	       addr_is_any(&entry[-1].asked) && entry[-1].asked.port == entry->asked.port;
 }
 
 static bool bind_entries(struct master *master, struct listen_plan *plan, unsigned count,

@@ -97,8 +97,7 @@ static void set_value(struct load *load, const struct assignment *to, const char
 {
 	const struct option_def *option = to->option;
 	struct slot *slot = config_slot(load->config, to->member, option->key);
-	const char *directory =
-		to->source == SOURCE_FILE ? load->file_directory : load->directory;
+	const char *directory = to->source == SOURCE_FILE ? load->file_directory : load->directory;
 	char why[VALUE_WHY_MAX], section[OPTION_NAME_SIZE];
 	struct value value;
 

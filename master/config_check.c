@@ -152,8 +152,7 @@ clash_member(struct load *load, const struct member *member, enum conf_key key, 
 	     ...)
 {
 	const struct option_def *option = &option_table[key];
-	const struct slot *slot =
-		&member->slot[key - conf_group_first(conf_key_group(key))];
+	const struct slot *slot = &member->slot[key - conf_group_first(conf_key_group(key))];
 	int line = slot->source == SOURCE_DEFAULT ? member->line : slot->line;
 	char what[VALUE_WHY_MAX], where[WHERE_MAX] = "-o ", section[OPTION_NAME_SIZE];
 	va_list args;

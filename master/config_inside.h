@@ -27,9 +27,9 @@ enum source {
 
 struct slot {
 	enum source source;
-	bool rejected; /* a value was given that is none */
-	bool open;     /* was left open, and resolved */
-	int line;      /* of the file */
+	bool rejected;	/* a value was given that is none */
+	bool open;	/* was left open, and resolved */
+	int line;	/* of the file */
 	int first_line; /* where the file has the key, valid or not; 0: it has not */
 	struct value value;
 };

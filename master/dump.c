@@ -64,9 +64,8 @@ static void print_members(FILE *out, const struct config *config, enum conf_grou
 	for (size_t i = 0; i < config_group_count(config, group); i++) {
 		char section[OPTION_NAME_SIZE];
 
-		option_section_text(group_table[group].section,
-				    config_group_name(config, group, i), section,
-				    sizeof(section));
+		option_section_text(group_table[group].section, config_group_name(config, group, i),
+				    section, sizeof(section));
 		fprintf(out, "\n[%s]\n", section);
 		for (unsigned k = 0; k < conf_group_keys(group); k++) {
 			enum conf_key key = (enum conf_key)(conf_group_first(group) + k);

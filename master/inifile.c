@@ -309,12 +309,13 @@ static int hand_on(void *stream, const char *section, const char *key, const cha
 
 	(void)section;
 	if (reader->section_known)
-		reader->sink->pair(reader->sink->context, reader->line, reader->section, key, value);
+		reader->sink->pair(reader->sink->context, reader->line, reader->section, key,
+				   value);
 	return 1;
 }
 
-void inifile_parse(const char *name, const char *data, size_t size,
-		   const struct inifile_sink *sink, struct problems *problems)
+void inifile_parse(const char *name, const char *data, size_t size, const struct inifile_sink *sink,
+		   struct problems *problems)
 {
 	struct reader reader = {
 		.name = name,

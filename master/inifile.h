@@ -37,7 +37,7 @@ int inifile_load(const char *path, const char *name, char **data_r, size_t *size
 		 struct problems *problems);
 
 /* Parses SIZE bytes of DATA; NAME is what findings call the file. */
-void inifile_parse(const char *name, const char *data, size_t size,
-		   const struct inifile_sink *sink, struct problems *problems);
+void inifile_parse(const char *name, const char *data, size_t size, const struct inifile_sink *sink,
+		   struct problems *problems);
 
 #endif

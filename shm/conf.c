@@ -16,7 +16,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-/* A snapshot has about 8 KB, with all groups full 100; the bound keeps a wrong descriptor from eating our address space. */
+/* A snapshot has about 8 KB, with all groups full 100; the bound keeps a wrong descriptor from
+ * eating our address space. */
 #define SNAPSHOT_MAX (1024 * 1024)
 #define SEALS	     (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 

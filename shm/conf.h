@@ -87,8 +87,8 @@ struct conf_header {
 	uint64_t generation; /* 1, 2, ...: grows with every reload that took effect */
 	uint32_t keys;	     /* CONF_KEYS of the writer */
 	uint32_t reserved;
-	uint64_t listeners;  /* bit n: there is a listener n */
-	struct addr listener[CONF_LISTEN_MAX]; /* as configured: a port may be 0 */
+	uint64_t listeners;			/* bit n: there is a listener n */
+	struct addr listener[CONF_LISTEN_MAX];	/* as configured: a port may be 0 */
 	uint8_t listener_dgid[CONF_LISTEN_MAX]; /* 0: of ysf.listen, else of an auxiliary port */
 	struct conf_members group[CONF_GROUPS];
 	struct conf_entry entry[];
@@ -115,7 +115,8 @@ const struct addr *conf_listener(const struct conf *conf, unsigned index);
 /* 0: it belongs to ysf.listen (or is none); else the DG-ID of its auxiliary port. */
 uint8_t conf_listener_dgid(const struct conf *conf, unsigned index);
 
-/* Members of a group, in the order of the file: 0 to conf_group_count - 1. KEY is one of its keys. */
+/* Members of a group, in the order of the file: 0 to conf_group_count - 1. KEY is one of its keys.
+ */
 size_t conf_group_count(const struct conf *conf, enum conf_group group);
 const char *conf_group_name(const struct conf *conf, enum conf_group group, size_t member);
 int64_t conf_group_number(const struct conf *conf, enum conf_group group, size_t member,

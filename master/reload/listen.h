@@ -4,9 +4,8 @@
  * PURPOSE   Compares ysf.listen and ysf.aux_ports with what is bound and gives every address its
  *           index.
  * OWNER     master
- * CONTRACT  pure. An address that stays keeps its index, whatever becomes of its DG-ID; one that was
- *           there before gets its old index back; indices that were never used go before those of
- *           others.
+ * CONTRACT  pure. An address that stays keeps its index, whatever becomes of its DG-ID; one that
+ * was there before gets its old index back; indices that were never used go before those of others.
  * LIMITS    CONF_LISTEN_MAX listeners, those that go included until they are gone
  */
 #ifndef SHACKD_MASTER_RELOAD_LISTEN_H
@@ -29,7 +28,7 @@ struct listen_entry {
 struct listen_plan {
 	struct listen_entry entry[CONF_LISTEN_MAX]; /* in the order of the configuration */
 	unsigned entries;
-	uint64_t gone; /* bit n: listener n goes */
+	uint64_t gone;	 /* bit n: listener n goes */
 	bool aux_failed; /* bind_listeners has failed at an auxiliary port */
 };
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "workers/data/homelist.h"
+#include "shm/homelist.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/denylist.h"
+#include "shm/homelist.h"
 #include "shm/log.h"
-#include "workers/data/denylist.h"
-#include "workers/data/homelist.h"
 #include "workers/data/names.h"
 
 #define LINES_A_TURN 20000

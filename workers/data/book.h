@@ -15,10 +15,10 @@
 #define SHACKD_WORKERS_DATA_BOOK_H
 
 #include "shm/conf.h"
+#include "shm/line.h"
 #include "shm/store/schema.h"
 #include "workers/data/compile.h"
 #include "workers/data/file.h"
-#include "workers/data/line.h"
 
 #define BOOK_NAMED_MAX 20
 

@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
+#include "shm/denylist.h"
 #include "shm/log.h"
 #include "workers/data/data.h"
-#include "workers/data/denylist.h"
 #include "workers/roles.h"
 
 #define FIRST	    (3 * NS_PER_SEC)

@@ -75,7 +75,8 @@ static enum store_error compare(struct keeper *keeper, struct listeners *listene
 		uint64_t before = store_meta_get(&txn, meta_name(i, name));
 
 		if (addr != NULL)
-			listeners_r->now[i] = fingerprint(worker, addr, conf_listener_dgid(worker->conf, i));
+			listeners_r->now[i] =
+				fingerprint(worker, addr, conf_listener_dgid(worker->conf, i));
 		else if (!keeper->settle.start)
 			listeners_r->now[i] = before;
 		listeners_r->gone[i] = before != 0 && before != listeners_r->now[i];

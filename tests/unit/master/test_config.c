@@ -363,12 +363,10 @@ static void test_groups_refused(void **state)
 		"etc/f.ini:3: ysf alias IT PYSF3-TEST.description: is 15 bytes long (at most 14)");
 	refused("[ysf alais A]\ndgid = 9\n", NULL,
 		"etc/f.ini:1: ysf alais A: unknown section (nearest: [ysf alias NAME])");
-	refused("", SET("ysf alias A.id=7"),
-		"-o ysf alias A.dgid: is missing (it has no default)");
+	refused("", SET("ysf alias A.id=7"), "-o ysf alias A.dgid: is missing (it has no default)");
 	refused("", SET("ysf alias A.di=7"),
 		"-o ysf alias A.di: unknown key (nearest: ysf alias A.id)");
-	refused("", SET("ysf alias.dgid=9"),
-		"-o ysf alias: needs a name (write [ysf alias NAME])");
+	refused("", SET("ysf alias.dgid=9"), "-o ysf alias: needs a name (write [ysf alias NAME])");
 }
 
 static void test_groups_full(void **state)
@@ -473,10 +471,14 @@ static void test_no_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),       cmocka_unit_test(test_who_wins),
-		cmocka_unit_test(test_names),	       cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_set_refused),    cmocka_unit_test(test_file_refused),
-		cmocka_unit_test(test_contradictions), cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_who_wins),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_set_refused),
+		cmocka_unit_test(test_file_refused),
+		cmocka_unit_test(test_contradictions),
+		cmocka_unit_test(test_all_at_once),
 		cmocka_unit_test(test_aux),
 		cmocka_unit_test(test_listeners),
 		cmocka_unit_test(test_parrot),
@@ -485,7 +487,8 @@ int main(void)
 		cmocka_unit_test(test_groups_refused),
 		cmocka_unit_test(test_groups_full),
 		cmocka_unit_test(test_lenient),
-		cmocka_unit_test(test_equal),	       cmocka_unit_test(test_load),
+		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_no_file),
 	};
 

@@ -84,8 +84,8 @@ static void test_groups(void **state)
 		for (int key = 0; key < CONF_KEYS; key++) {
 			bool own = strcmp(option_table[key].section, def->section) == 0;
 
-			assert_int_equal(own, conf_key_group((enum conf_key)key) ==
-						      (enum conf_group)i);
+			assert_int_equal(own,
+					 conf_key_group((enum conf_key)key) == (enum conf_group)i);
 			assert_true(!own || option_table[key].reload == OPTION_LIVE);
 			assert_true(!own ||
 				    key < (int)first + (int)conf_group_keys((enum conf_group)i));
@@ -135,10 +135,8 @@ static void test_nearest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_sections_adjacent),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_table),	cmocka_unit_test(test_sections_adjacent),
+		cmocka_unit_test(test_find),	cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_nearest),
 	};
 

@@ -22,8 +22,8 @@
 
 #include "shm/addr.h"
 #include "shm/clock.h"
+#include "shm/denylist.h"
 #include "workers/data/compile.h"
-#include "workers/data/denylist.h"
 
 #define MANY 100000
 #define ASKS 200000

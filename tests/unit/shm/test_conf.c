@@ -264,12 +264,9 @@ static void test_not_a_memfd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_sealed),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_groups_refused),
-		cmocka_unit_test(test_not_a_memfd),
+		cmocka_unit_test(test_values),	       cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_refused),	       cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_groups_refused), cmocka_unit_test(test_not_a_memfd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,11 +2,11 @@
  *
  * NAME      denylist - a line of an access file
  * PURPOSE   See denylist.h.
- * OWNER     data
+ * OWNER     data, shackctl
  * CONTRACT  see denylist.h
  * LIMITS    see denylist.h
  */
-#include "workers/data/denylist.h"
+#include "shm/denylist.h"
 
 #include <ctype.h>
 #include <string.h>

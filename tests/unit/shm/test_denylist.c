@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "shm/addr.h"
-#include "workers/data/denylist.h"
+#include "shm/denylist.h"
 
 static struct deny_rule rule;
 

@@ -2,11 +2,11 @@
  *
  * NAME      homelist - a line of a home file
  * PURPOSE   See homelist.h.
- * OWNER     data
+ * OWNER     data, shackctl
  * CONTRACT  see homelist.h
  * LIMITS    see homelist.h
  */
-#include "workers/data/homelist.h"
+#include "shm/homelist.h"
 
 #include <string.h>
 

@@ -3,17 +3,17 @@
  * NAME      denylist - a line of an access file
  * PURPOSE   Reads what operators of pYSFReflector3 have in their deny.db, and more: networks and
  *           IPv6 addresses.
- * OWNER     data
+ * OWNER     data, shackctl
  * CONTRACT  pure; any bytes are a line. A word that stands before the first colon is the kind of
  *           the rule; what stands behind it, all of it, is the address of an IP or IPB rule, so
  *           that colons of IPv6 need no quoting ("IP:2001:db8::/32").
  * LIMITS    texts of ten characters, host names of 253
  */
-#ifndef SHACKD_WORKERS_DATA_DENYLIST_H
-#define SHACKD_WORKERS_DATA_DENYLIST_H
+#ifndef SHACKD_SHM_DENYLIST_H
+#define SHACKD_SHM_DENYLIST_H
 
+#include "shm/line.h"
 #include "shm/list_layout.h"
-#include "workers/data/line.h"
 
 struct deny_rule {
 	enum access_set set;

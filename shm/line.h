@@ -3,12 +3,12 @@
  * NAME      line - the lines of a list file
  * PURPOSE   Cuts a file of any origin into lines, and says what all formats have in common:
  *           comments, blanks, and what can't be right in any of them.
- * OWNER     data
+ * OWNER     data, shackctl
  * CONTRACT  pure; a line is a piece of the file, not a copy
  * LIMITS    LINE_MAX_BYTES bytes a line
  */
-#ifndef SHACKD_WORKERS_DATA_LINE_H
-#define SHACKD_WORKERS_DATA_LINE_H
+#ifndef SHACKD_SHM_LINE_H
+#define SHACKD_SHM_LINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,11 +2,11 @@
  *
  * NAME      line - the lines of a list file
  * PURPOSE   See line.h.
- * OWNER     data
+ * OWNER     data, shackctl
  * CONTRACT  see line.h
  * LIMITS    see line.h
  */
-#include "workers/data/line.h"
+#include "shm/line.h"
 
 #include <string.h>
 

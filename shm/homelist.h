@@ -3,16 +3,16 @@
  * NAME      homelist - a line of a home file
  * PURPOSE   Reads NAME:DGID:MINUTES: where a gateway belongs, nailed there (negative minutes) or to
  *           come back to after so long a silence (0: fifteen).
- * OWNER     data
+ * OWNER     data, shackctl
  * CONTRACT  pure; any bytes are a line
  * LIMITS    names of ten characters, a year of minutes
  */
-#ifndef SHACKD_WORKERS_DATA_HOMELIST_H
-#define SHACKD_WORKERS_DATA_HOMELIST_H
+#ifndef SHACKD_SHM_HOMELIST_H
+#define SHACKD_SHM_HOMELIST_H
 
 #include "shm/conf.h"
+#include "shm/line.h"
 #include "shm/list_layout.h"
-#include "workers/data/line.h"
 
 struct home_line {
 	struct homes_entry entry;

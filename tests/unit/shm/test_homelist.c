@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-#include "workers/data/homelist.h"
+#include "shm/homelist.h"
 
 static const struct conf_dgids dgids = {{1ULL << 1 | 1ULL << 9 | 1ULL << 22, 1ULL << (99 - 64)}};
 static struct home_line home;
