@@ -81,17 +81,19 @@ static bool aged_pop(struct store_txn *txn, const struct aged *table, uint64_t b
 	return !txn->error;
 }
 
-static void aged_make_room(struct store_txn *txn, const struct aged *table, uint64_t bound)
+/* False: all that are there are younger than AGE. */
+static bool aged_make_room(struct store_txn *txn, const struct aged *table, uint64_t age,
+			   uint64_t bound)
 {
 	unsigned removed = 0;
+	bool good = true;
 
-	/* limits may have been lowered, and entries of the index may name nothing: not all at once
-	 */
-	for (unsigned step = 0; step < 16 && store_entries(txn, table->db) >= bound; step++)
-		if (!aged_pop(txn, table, UINT64_MAX, &removed))
-			break;
+	/* limits may have been lowered, and entries may name nothing: not all at once */
+	for (unsigned step = 0; good && step < 16 && store_entries(txn, table->db) >= bound; step++)
+		good = aged_pop(txn, table, age + 1, &removed);
 	if (removed > 0 && txn->store->config.page)
 		page_count_by(txn->store->config.page, table->made_room, removed);
+	return good;
 }
 
 enum store_error aged_put(struct store_txn *txn, const struct aged *table, const void *key,
@@ -104,9 +106,9 @@ enum store_error aged_put(struct store_txn *txn, const struct aged *table, const
 	if (!table->age(record, size, &age))
 		return store_fail(txn, STORE_BAD_RECORD);
 	there = aged_age(txn, table, key, &before);
-	if (!there) {
-		aged_make_room(txn, table, bound);
-	} else if (before != age) {
+	if (!there && !aged_make_room(txn, table, age, bound))
+		return store_fail(txn, STORE_LIMIT);
+	if (there && before != age) {
 		age_key_make(&name, table, key, before);
 		store_del(txn, table->ages, &name, 8 + table->key_size);
 	}

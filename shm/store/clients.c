@@ -101,14 +101,16 @@ static enum store_error client_store(struct store_txn *txn, const struct client_
 	return store_put(txn, DB_CLIENTS, key, sizeof(*key), &stored, sizeof(stored), 0);
 }
 
-/* Away as long as it is not where it belongs. A longer absence starts anew with each move. */
+/* Away as long as it is not where it belongs. A move starts the time anew, a new home does not. */
 static void client_note_away(struct store_txn *txn, const struct client_key *key,
-			     const struct client_record *record)
+			     const struct client_record *record, bool moved)
 {
-	if (record->home_dgid != 0 && record->home_dgid != record->dgid)
-		away_put(txn, key, record->id, clock_mono());
-	else
+	struct away_record away;
+
+	if (record->home_dgid == 0 || record->home_dgid == record->dgid)
 		away_del(txn, key);
+	else if (moved || away_get(txn, key, &away) != STORE_OK)
+		away_put(txn, key, record->id, clock_mono());
 }
 
 static enum store_error client_tell(struct store_txn *txn, enum event_type type,
@@ -155,7 +157,7 @@ enum store_error clients_link(struct store_txn *txn, const struct client_key *ke
 	client_store(txn, key, record);
 	store_put(txn, DB_CLIENT_IDS, &name, sizeof(name), key, sizeof(*key), 0);
 	client_tell(txn, EVENT_CLIENT_LINK, REASON_NONE, key, record, 0);
-	client_note_away(txn, key, record);
+	client_note_away(txn, key, record, true);
 	txn->changed_clients = true;
 	return txn->error;
 }
@@ -197,7 +199,7 @@ static enum store_error client_moved(struct store_txn *txn, const struct client_
 		return store_fail(txn, STORE_BAD_RECORD);
 	client_store(txn, key, record);
 	client_tell(txn, EVENT_CLIENT_DGID, reason, key, record, old_dgid);
-	client_note_away(txn, key, record);
+	client_note_away(txn, key, record, record->dgid != old_dgid);
 	txn->changed_clients = true;
 	return txn->error;
 }
@@ -251,7 +253,6 @@ enum store_error clients_place(struct store_txn *txn, const struct client_key *k
 			       const struct client_place *place, enum event_reason reason)
 {
 	struct client_record record, before;
-	struct away_record away;
 	enum store_error error;
 
 	error = clients_get(txn, key, &before);
@@ -264,17 +265,7 @@ enum store_error clients_place(struct store_txn *txn, const struct client_key *k
 	record.flags = (uint8_t)((record.flags & ~CLIENT_PLACE) | (place->flags & CLIENT_PLACE));
 	if (memcmp(&record, &before, sizeof(record)) == 0)
 		return STORE_OK;
-	if (record.dgid != before.dgid)
-		return client_moved(txn, key, &record, before.dgid, reason);
-	if (!client_record_check(&record, sizeof(record), &before))
-		return store_fail(txn, STORE_BAD_RECORD);
-	client_store(txn, key, &record);
-	/* where it has a home by now that it is not at, its absence starts; one that goes on goes on */
-	if (record.home_dgid == 0 || record.home_dgid == record.dgid ||
-	    away_get(txn, key, &away) != STORE_OK)
-		client_note_away(txn, key, &record);
-	txn->changed_clients = true;
-	return txn->error;
+	return client_moved(txn, key, &record, before.dgid, reason);
 }
 
 struct client_strip {

@@ -60,8 +60,8 @@ struct client_place {
 /* What the record says. */
 struct client_place client_place(const struct client_record *record);
 
-/* Puts a gateway there, whatever it had; writes client.dgid with REASON when it moves (only then), and
- * nothing at all when nothing changes. */
+/* Puts a gateway there, whatever it had. Nothing is written when nothing changes; else client.dgid
+ * with REASON, even when its DG-ID stays: whoever follows looks at its home and its flags anew. */
 enum store_error clients_place(struct store_txn *txn, const struct client_key *key,
 			       const struct client_place *place, enum event_reason reason);
 

@@ -161,7 +161,8 @@ struct aged {
 	bool (*age)(const void *record, size_t size, uint64_t *age_r);
 };
 
-/* Adds or replaces; when it adds and there are BOUND, the oldest goes. */
+/* Adds or replaces; when it adds and there are BOUND, the oldest goes. STORE_LIMIT when that would
+ * be the new one itself. */
 enum store_error aged_put(struct store_txn *txn, const struct aged *table, const void *key,
 			  const void *record, size_t size, uint64_t bound);
 enum store_error aged_remove(struct store_txn *txn, const struct aged *table, const void *key);

@@ -222,7 +222,7 @@ bool station_record_check(const void *data, size_t length, struct station_record
 enum event_type {
 	EVENT_CLIENT_LINK = 1,
 	EVENT_CLIENT_UNLINK = 2,
-	EVENT_CLIENT_DGID = 3,
+	EVENT_CLIENT_DGID = 3, /* the same DG-ID as before: its home or its flags are others */
 	EVENT_STREAM_START = 10,
 	EVENT_STREAM_META = 11,
 	EVENT_STREAM_END = 12,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      durable - the durable store follows the volatile one
- * PURPOSE   Blocks must outlive a boot: keeper applies block events of the voice log to the state
- *           store, and at start fills the voice store from it.
+ * PURPOSE   Blocks and saved DG-IDs must outlive a boot: keeper applies their events of the voice log
+ *           to the state store, and at start fills the voice store from it.
  * OWNER     keeper, the only writer of the state store
  * CONTRACT  The number of the last event applied is written in the same durable transaction as what
  *           it changed, with the identity of the voice store that it counts in; so each event takes
@@ -15,6 +15,7 @@
 #include "shm/clock.h"
 #include "shm/log.h"
 #include "shm/store/blocks.h"
+#include "shm/store/saved.h"
 #include "shm/text.h"
 #include "workers/keeper/keeper.h"
 
@@ -22,7 +23,7 @@
 #define META_APPLIED "voice_applied"
 #define SAVE_EVERY   500
 
-/* Block events of one slice of the log. */
+/* Events of one slice of the log that matter: of blocks, and choices of DG-IDs. */
 struct batch {
 	unsigned count;
 	struct event_record event[SLICE];
@@ -33,7 +34,8 @@ static void collect(uint64_t number, const struct event_record *event, void *arg
 	struct batch *batch = arg;
 
 	(void)number;
-	if (event->type == EVENT_BLOCK_ADD || event->type == EVENT_BLOCK_REMOVE)
+	if (event->type == EVENT_BLOCK_ADD || event->type == EVENT_BLOCK_REMOVE ||
+	    (event->type == EVENT_CLIENT_DGID && event->reason == REASON_RADIO))
 		batch->event[batch->count++] = *event;
 }
 
@@ -52,6 +54,10 @@ static void apply(struct store_txn *txn, const struct event_record *event)
 		.until_real = event->until,
 	};
 
+	if (event->type == EVENT_CLIENT_DGID) {
+		saved_put(txn, event->gateway, event->key.ip, event->dgid, event->time);
+		return;
+	}
 	if (event->type == EVENT_BLOCK_REMOVE) {
 		blocks_remove(txn, event->call);
 		return;
@@ -185,6 +191,8 @@ static enum store_error take_over(struct keeper *keeper)
 			error = copy_listed(keeper, &list);
 	}
 	if (error == STORE_OK)
+		error = saved_copy(keeper->worker->voice, keeper->worker->state, false);
+	if (error == STORE_OK)
 		error = save(keeper, &none, newest);
 	if (error == STORE_OK)
 		keeper->applied = newest;
@@ -225,7 +233,7 @@ enum step durable_follow(struct keeper *keeper, uint64_t now)
 	(void)now;
 	error = follow_slice(keeper, &more);
 	if (error != STORE_OK)
-		return keeper_step(keeper, error, "writing blocks to the durable store");
+		return keeper_step(keeper, error, "writing to the durable store");
 	return more ? STEP_AGAIN : STEP_DONE;
 }
 
@@ -311,14 +319,25 @@ enum store_error durable_start(struct keeper *keeper)
 		/* a new voice store: it starts with our blocks, and its log at its first event */
 		keeper->applied = keeper->saved = 0;
 		error = fill_voice(keeper);
+		if (error == STORE_OK)
+			error = saved_copy(keeper->worker->state, keeper->worker->voice, true);
 	}
 	while (error == STORE_OK && more)
 		error = follow_slice(keeper, &more);
 	if (error == STORE_NO_SPACE || error == STORE_MAP_FULL) {
 		/* the rounds try again; a full disk must not keep the reflector from serving */
-		log_warning("blocks can't be written to the durable store: %s",
+		log_warning("blocks and DG-IDs can't be written to the durable store: %s",
 			    store_error_text(error));
 		error = STORE_OK;
 	}
 	return error;
+}
+
+/* Below edition 3 there were no saved DG-IDs, whatever lay there. */
+enum store_error durable_stepped(struct keeper *keeper)
+{
+	enum store_error error = saved_copy(keeper->worker->state, keeper->worker->voice, false);
+
+	return error == STORE_OK ? saved_copy(keeper->worker->voice, keeper->worker->state, false)
+				 : error;
 }

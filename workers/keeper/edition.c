@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      edition - the stores change their edition
- * PURPOSE   Up, when a newer build has taken over for good; down, before an older one is tried:
- * then what that one has never heard of is taken out first. OWNER     keeper, who alone writes what
- * newer editions have more than older ones CONTRACT  in slices, each of which leaves a store that
- * its edition describes; the numbers change last. Interrupted, it is asked for again. LIMITS
- * editions 1 and 2 differ in their event types alone
+ * PURPOSE   Up, when a newer build has taken over for good; down, before an older one is tried: then
+ *           what that one has never heard of is taken out first.
+ * OWNER     keeper
+ * CONTRACT  The numbers go down before the cleaning: from that commit on no worker writes anything
+ *           that is newer, and what lies there stays readable to us. They go up before what the newer
+ *           edition has more is filled in. In slices; interrupted, it is asked for again, and begins
+ *           again.
+ * LIMITS    saved DG-IDs stay where they are: an older build does not look at them
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "shm/clock.h"
 #include "shm/log.h"
+#include "shm/store/away.h"
+#include "shm/store/clients.h"
 #include "shm/text.h"
 #include "workers/keeper/keeper.h"
 
 #define BUDGET (3 * NS_PER_MS)
+
+/* What is done after the numbers are changed. */
+enum stage { STAGE_NUMBER, STAGE_CLIENTS, STAGE_EVENTS, STAGE_TABLES, STAGE_DONE };
 
 struct found {
 	unsigned edition, count;
@@ -34,44 +42,7 @@ static void answer(struct keeper *keeper, const char *error)
 		log_warning("can't tell the master of the stores' edition: %m");
 }
 
-static void collect(uint64_t number, const struct event_record *event, void *arg)
-{
-	struct found *found = arg;
-
-	if (event_type_edition(event->type) > found->edition)
-		found->number[found->count++] = number;
-}
-
-static enum store_error remove_found(struct keeper *keeper, const struct found *found)
-{
-	struct store_txn txn;
-
-	if (found->count == 0)
-		return STORE_OK;
-	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
-		return STORE_BUSY;
-	for (unsigned i = 0; i < found->count; i++)
-		events_remove(&txn, found->number[i]);
-	return store_end(&txn);
-}
-
-/* One slice of the log. DONE_R: there is nothing of a later edition any more. */
-static enum store_error clean_slice(struct keeper *keeper, bool *done_r)
-{
-	struct found found = {.edition = keeper->edition_wanted};
-	uint64_t cursor = keeper->edition_cursor;
-	struct store_txn txn;
-	enum store_error error;
-
-	if (store_read(keeper->worker->voice, &txn) == STORE_OK)
-		*done_r = events_walk(&txn, &cursor, SLICE, collect, &found) < SLICE;
-	error = store_end(&txn);
-	if (error == STORE_OK)
-		error = remove_found(keeper, &found);
-	if (error == STORE_OK)
-		keeper->edition_cursor = cursor;
-	return error;
-}
+/* ---- the numbers ---- */
 
 static enum store_error set_edition(struct keeper *keeper, struct store *store)
 {
@@ -89,8 +60,6 @@ static enum store_error set_edition(struct keeper *keeper, struct store *store)
 	return error;
 }
 
-/* The durable store first: what is left half done has the volatile one at the old number, and that
- * is where the events are. */
 static enum store_error set_both(struct keeper *keeper)
 {
 	enum store_error error = set_edition(keeper, keeper->worker->state);
@@ -98,24 +67,140 @@ static enum store_error set_both(struct keeper *keeper)
 	return error == STORE_OK ? set_edition(keeper, keeper->worker->voice) : error;
 }
 
+/* ---- down: what newer editions have more goes ---- */
+
+static void collect(uint64_t number, const struct event_record *event, void *arg)
+{
+	struct found *found = arg;
+
+	if (event_edition(event) > found->edition)
+		found->number[found->count++] = number;
+}
+
+static enum store_error remove_found(struct keeper *keeper, const struct found *found)
+{
+	struct store_txn txn;
+
+	if (found->count == 0)
+		return STORE_OK;
+	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
+		return STORE_BUSY;
+	for (unsigned i = 0; i < found->count; i++)
+		events_remove(&txn, found->number[i]);
+	return store_end(&txn);
+}
+
+/* One slice of the log. DONE_R: there is nothing of a later edition any more. */
+static enum store_error clean_events(struct keeper *keeper, bool *done_r)
+{
+	struct found found = {.edition = keeper->edition_wanted};
+	uint64_t cursor = keeper->edition_cursor;
+	struct store_txn txn;
+	enum store_error error;
+
+	if (store_read(keeper->worker->voice, &txn) == STORE_OK)
+		*done_r = events_walk(&txn, &cursor, SLICE, collect, &found) < SLICE;
+	error = store_end(&txn);
+	if (error == STORE_OK)
+		error = remove_found(keeper, &found);
+	if (error == STORE_OK)
+		keeper->edition_cursor = cursor;
+	return error;
+}
+
+static enum store_error clean_tables(struct keeper *keeper)
+{
+	struct store_txn txn;
+
+	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
+		return STORE_BUSY;
+	streams_strip(&txn, keeper->edition_wanted);
+	store_clear_newer(&txn, keeper->edition_wanted);
+	return store_end(&txn);
+}
+
+/* ---- up: what the newer edition knows of the gateways that are there ---- */
+
+struct fill {
+	struct keeper *keeper;
+	struct store_txn *txn;
+};
+
+/* Before edition 3 nothing but options gave a home, and nobody noted who is away. */
+static bool fill_client(const struct client_key *key, const struct client_record *record, void *arg)
+{
+	const struct fill *fill = arg;
+	struct client_place place = client_place(record);
+	struct home_rule rule;
+
+	if (place.home == 0)
+		return true;
+	if (!homes_get(fill->keeper->homes, record->name, &rule))
+		place.flags |= CLIENT_OPTIONED;
+	clients_place(fill->txn, key, &place, REASON_NONE);
+	if (place.home != place.dgid)
+		away_put(fill->txn, key, record->id, clock_mono());
+	return true;
+}
+
+/* One slice of the gateways, in either direction. */
+static enum store_error change_clients(struct keeper *keeper, bool *done_r)
+{
+	struct client_key key = keeper->edition_client;
+	struct store_txn txn;
+
+	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
+		return STORE_BUSY;
+	struct fill fill = {keeper, &txn};
+	unsigned seen = keeper->edition_wanted < 3
+				? clients_strip(&txn, &key, SLICE, keeper->edition_wanted)
+				: clients_walk(&txn, &key, SLICE, fill_client, &fill);
+	enum store_error error = store_end(&txn);
+	if (error == STORE_OK)
+		keeper->edition_client = key;
+	*done_r = seen < SLICE;
+	return error;
+}
+
+/* ---- step by step ---- */
+
+static enum store_error do_stage(struct keeper *keeper, bool *done_r)
+{
+	*done_r = true;
+	switch (keeper->edition_stage) {
+	case STAGE_NUMBER:
+		return set_both(keeper);
+	case STAGE_CLIENTS:
+		return change_clients(keeper, done_r);
+	case STAGE_EVENTS:
+		return clean_events(keeper, done_r);
+	default:
+		return clean_tables(keeper);
+	}
+}
+
 void edition_tick(struct keeper *keeper)
 {
 	uint64_t began = clock_mono();
 	enum store_error error = STORE_OK;
-	bool clean = false;
+	bool done;
 
 	if (keeper->edition_wanted == 0)
 		return;
-	while (error == STORE_OK && !clean && clock_age(clock_mono(), began) < BUDGET)
-		error = clean_slice(keeper, &clean);
-	if (error == STORE_OK && !clean)
+	while (error == STORE_OK && keeper->edition_stage < STAGE_DONE &&
+	       clock_age(clock_mono(), began) < BUDGET) {
+		error = do_stage(keeper, &done);
+		if (error == STORE_OK && done)
+			keeper->edition_stage++;
+	}
+	if (error == STORE_BUSY || (error == STORE_OK && keeper->edition_stage < STAGE_DONE))
 		return;
 	if (error == STORE_OK)
-		error = set_both(keeper);
-	if (error == STORE_BUSY)
-		return;
+		error = durable_stepped(keeper);
 	keeper_step(keeper, error, "changing the edition of the stores");
 	answer(keeper, error == STORE_OK ? "" : store_error_text(error));
+	settle_begin(keeper, false);
+	worker_ring(keeper->worker);
 }
 
 void edition_ask(struct keeper *keeper, const struct msg_schema *wanted)
@@ -124,7 +209,9 @@ void edition_ask(struct keeper *keeper, const struct msg_schema *wanted)
 
 	store_editions(&oldest, &newest);
 	keeper->edition_wanted = wanted->schema;
+	keeper->edition_stage = STAGE_NUMBER;
 	keeper->edition_cursor = 0;
+	memset(&keeper->edition_client, 0, sizeof(keeper->edition_client));
 	if (wanted->schema < oldest || wanted->schema > newest)
 		answer(keeper, "this build does not know that edition");
 	else

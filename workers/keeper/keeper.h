@@ -10,6 +10,7 @@
 #ifndef SHACKD_WORKERS_KEEPER_KEEPER_H
 #define SHACKD_WORKERS_KEEPER_KEEPER_H
 
+#include "shm/homes.h"
 #include "shm/store/events.h"
 #include "shm/store/streams.h"
 #include "workers/run.h"
@@ -42,6 +43,7 @@ struct settle {
 	unsigned phase;
 	struct client_key key; /* walked up to here */
 	unsigned changed;
+	bool deferred; /* somebody who would have moved was talking */
 };
 
 /* Slot events that wait for the gate. */
@@ -61,7 +63,12 @@ struct keeper {
 	unsigned slot_events;
 	uint64_t slot_events_lost;
 	unsigned edition_wanted; /* of the stores; 0: nothing is asked */
+	unsigned edition_stage;
 	uint64_t edition_cursor; /* events up to here belong into it */
+	struct client_key edition_client;
+	struct homes *homes; /* the newest home list; NULL: none came yet */
+	struct client_key away; /* walked up to here */
+	uint64_t next_forget; /* clock_mono */
 };
 
 /* Tells of ERROR at WHAT once a second; leaves when the store is lost. What a job goes on with. */
@@ -91,6 +98,18 @@ enum step settle_step(struct keeper *keeper, uint64_t now);
 enum store_error durable_start(struct keeper *keeper);
 enum step durable_follow(struct keeper *keeper, uint64_t now);
 enum step durable_expire(struct keeper *keeper, uint64_t now);
+/* The edition has changed: what both stores have from now on. */
+enum store_error durable_stepped(struct keeper *keeper);
+
+/* ---- saved.c ---- */
+/* Copies the saved DG-IDs that are news to TO. WAIT for its gate only while nothing is served. */
+enum store_error saved_copy(struct store *from, struct store *to, bool wait);
+
+/* ---- home.c: who is away goes back ---- */
+enum step home_round(struct keeper *keeper, uint64_t now);
+enum step home_expire(struct keeper *keeper, uint64_t now);
+/* Has the gateway a call open? */
+bool home_is_talking(struct store_txn *txn, const struct client_record *record);
 
 /* ---- edition.c: the stores change their edition ---- */
 /* MSG_SCHEMA; the answer follows when it is done. */

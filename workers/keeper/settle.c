@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      settle - the gateways in line with the configuration
- * PURPOSE   Removes gateways of listeners that are others now, and moves those on whose DG-ID has
- *           left dgid.list to dgid.default: at start, and after every reload.
+ * PURPOSE   Removes gateways of listeners that are others now, moves those on whose DG-ID has left
+ *           dgid.list to dgid.default, and puts those where they belong that the home list names: at
+ *           start, after every reload, and with every new home list.
  * OWNER     keeper
  * CONTRACT  Workers may be running: everything is looked at again inside the write. A listener that
  *           a reload has removed keeps its gateways until they run into ysf.client_timeout, for it
@@ -20,7 +21,7 @@
 /* A worker may obey the new configuration a little later than we do. */
 #define ANOTHER_LOOK NS_PER_SEC
 
-enum phase { PHASE_LISTENERS, PHASE_DGIDS };
+enum phase { PHASE_LISTENERS, PHASE_DGIDS, PHASE_HOMES, PHASES };
 
 /* ---- listeners ---- */
 
@@ -101,20 +102,70 @@ static enum store_error note_listeners(struct keeper *keeper, const struct liste
 /* ---- gateways in slices ---- */
 
 struct search {
-	const struct listeners *listeners; /* gone ones; NULL: DG-IDs */
+	enum phase phase;
+	const struct listeners *listeners; /* gone ones */
 	struct conf_dgids list;
+	uint8_t fallback;
+	const struct homes *homes;
 	unsigned found;
 	struct client_key key[SLICE];
 };
+
+/* Where the home list wants a gateway. What it got by an auxiliary port or its name stays, so does
+ * a home that its options gave, unless the list names it. A DG-ID that is not in dgid.list counts
+ * as not listed. */
+static struct client_place home_place(const struct search *search,
+				      const struct client_record *record)
+{
+	struct client_place place = client_place(record);
+	struct home_rule rule;
+
+	if (search->homes == NULL || place.flags & CLIENT_STATIC)
+		return place;
+	if (!homes_get(search->homes, record->name, &rule) ||
+	    !conf_dgid_in(&search->list, rule.dgid)) {
+		place.flags &= ~(unsigned)CLIENT_FIXED;
+		if (!(place.flags & CLIENT_OPTIONED))
+			place.home = 0, place.seconds = 0;
+		return place;
+	}
+	if (rule.fixed)
+		return (struct client_place){.dgid = rule.dgid, .flags = CLIENT_FIXED};
+	return (struct client_place){
+		.dgid = place.dgid, .home = rule.dgid, .seconds = rule.seconds};
+}
+
+/* Where it belongs in this phase. */
+static struct client_place wanted_place(const struct search *search,
+					const struct client_record *record)
+{
+	struct client_place place = client_place(record);
+
+	if (search->phase == PHASE_HOMES)
+		return home_place(search, record);
+	if (conf_dgid_in(&search->list, place.dgid))
+		return place;
+	place.dgid = search->fallback;
+	place.flags &= ~(unsigned)(CLIENT_STATIC | CLIENT_FIXED);
+	return place;
+}
+
+static bool same_place(const struct client_place *one, const struct client_place *other)
+{
+	return one->dgid == other->dgid && one->home == other->home &&
+	       one->seconds == other->seconds && one->flags == other->flags;
+}
 
 static bool is_wanted(const struct search *search, const struct client_key *key,
 		      const struct client_record *record)
 {
 	uint16_t listener = client_key_listener(key);
+	struct client_place now = client_place(record), wanted;
 
-	if (search->listeners == NULL)
-		return !conf_dgid_in(&search->list, record->dgid);
-	return listener >= WORKER_LISTENERS || search->listeners->gone[listener];
+	if (search->phase == PHASE_LISTENERS)
+		return listener >= WORKER_LISTENERS || search->listeners->gone[listener];
+	wanted = wanted_place(search, record);
+	return !same_place(&now, &wanted);
 }
 
 static bool find(const struct client_key *key, const struct client_record *record, void *arg)
@@ -126,11 +177,33 @@ static bool find(const struct client_key *key, const struct client_record *recor
 	return true;
 }
 
+/* Changes one gateway. False: not now. */
+static bool change(struct keeper *keeper, struct store_txn *txn, const struct search *search,
+		   const struct client_key *key, const struct client_record *record)
+{
+	static const enum event_reason reasons[PHASES] = {REASON_LISTENERS, REASON_LIST,
+							  REASON_LISTED};
+	enum event_reason reason = reasons[search->phase];
+	struct client_place place = wanted_place(search, record);
+
+	/* the home list can wait until a call is over */
+	if (search->phase == PHASE_HOMES && place.dgid != record->dgid &&
+	    home_is_talking(txn, record)) {
+		keeper->settle.deferred = true;
+		return false;
+	}
+	if (search->phase != PHASE_HOMES)
+		lanes_close_client(keeper->worker, txn, record->id, reason);
+	if (search->phase == PHASE_LISTENERS)
+		clients_unlink(txn, key, reason);
+	else
+		clients_place(txn, key, &place, reason);
+	return true;
+}
+
 static enum store_error change_slice(struct keeper *keeper, const struct search *search)
 {
 	struct worker *worker = keeper->worker;
-	uint8_t fallback = (uint8_t)conf_number(worker->conf, CONF_DGID_DEFAULT);
-	bool move = search->listeners == NULL;
 	struct store_txn txn;
 	unsigned changed = 0;
 
@@ -138,21 +211,17 @@ static enum store_error change_slice(struct keeper *keeper, const struct search 
 		return STORE_BUSY;
 	for (unsigned i = 0; i < search->found; i++) {
 		const struct client_key *key = &search->key[i];
-		enum event_reason reason = move ? REASON_LIST : REASON_LISTENERS;
 		struct client_record record;
 
-		if (clients_get(&txn, key, &record) != STORE_OK || !is_wanted(search, key, &record))
-			continue;
-		lanes_close_client(worker, &txn, record.id, reason);
-		if (move)
-			clients_move(&txn, key, fallback, reason);
-		else
-			clients_unlink(&txn, key, reason);
-		changed++;
+		if (clients_get(&txn, key, &record) == STORE_OK &&
+		    is_wanted(search, key, &record))
+			changed += change(keeper, &txn, search, key, &record);
 	}
 	enum store_error error = store_end(&txn);
 	if (error == STORE_OK) {
 		keeper->settle.changed += changed;
+		if (search->phase == PHASE_HOMES)
+			page_count_by(worker->page, COUNT_KEEPER_PLACED, changed);
 		worker_ring(worker);
 	}
 	return error;
@@ -164,8 +233,11 @@ static enum store_error next_slice(struct keeper *keeper, struct search *search,
 	struct client_key key = keeper->settle.key;
 	struct store_txn txn;
 
-	if (store_read(keeper->worker->voice, &txn) == STORE_OK)
-		*last_r = clients_walk(&txn, &key, SLICE, find, search) < SLICE;
+	if (store_read(keeper->worker->voice, &txn) == STORE_OK) {
+		/* before edition 3 nothing of what the home list says can be noted */
+		if (search->phase != PHASE_HOMES || store_edition(&txn) >= 3)
+			*last_r = clients_walk(&txn, &key, SLICE, find, search) < SLICE;
+	}
 	enum store_error error = store_end(&txn);
 	if (error == STORE_OK && search->found > 0)
 		error = change_slice(keeper, search);
@@ -174,29 +246,40 @@ static enum store_error next_slice(struct keeper *keeper, struct search *search,
 	return error;
 }
 
-/* ---- the two things to do ---- */
+/* ---- the three things to do ---- */
+
+static void say_changed(const struct keeper *keeper, unsigned changed)
+{
+	switch (keeper->settle.phase) {
+	case PHASE_LISTENERS:
+		log_info("%u gateways of listeners that are gone were removed", changed);
+		break;
+	case PHASE_DGIDS:
+		log_info("%u gateways moved to DG-ID %u: theirs has left dgid.list", changed,
+			 (unsigned)conf_number(keeper->worker->conf, CONF_DGID_DEFAULT));
+		break;
+	default:
+		log_info("the home list changed the place of %u gateways", changed);
+	}
+}
 
 static enum step next_phase(struct keeper *keeper)
 {
 	struct settle *settle = &keeper->settle;
 
-	if (settle->changed > 0 && settle->phase == PHASE_LISTENERS)
-		log_info("%u gateways of listeners that are gone were removed", settle->changed);
-	else if (settle->changed > 0)
-		log_info("%u gateways moved to DG-ID %u: theirs has left dgid.list",
-			 settle->changed,
-			 (unsigned)conf_number(keeper->worker->conf, CONF_DGID_DEFAULT));
+	if (settle->changed > 0)
+		say_changed(keeper, settle->changed);
 	settle->changed = 0;
 	memset(&settle->key, 0, sizeof(settle->key));
 	settle->phase++;
-	return settle->phase > PHASE_DGIDS ? STEP_DONE : STEP_AGAIN;
+	return settle->phase >= PHASES ? STEP_DONE : STEP_AGAIN;
 }
 
 static enum step settle_listeners(struct keeper *keeper)
 {
 	struct listeners listeners;
 	enum store_error error = compare(keeper, &listeners);
-	struct search search = {.listeners = &listeners};
+	struct search search = {.phase = PHASE_LISTENERS, .listeners = &listeners};
 	bool last = true;
 
 	if (error == STORE_OK && listeners.any_gone)
@@ -208,14 +291,21 @@ static enum step settle_listeners(struct keeper *keeper)
 	return last ? next_phase(keeper) : STEP_AGAIN;
 }
 
-static enum step settle_dgids(struct keeper *keeper)
+/* DG-IDs that are not in the list any more, and what the home list says. */
+static enum step settle_places(struct keeper *keeper)
 {
-	struct search search = {.list = conf_dgids(keeper->worker->conf, CONF_DGID_LIST)};
+	const struct conf *conf = keeper->worker->conf;
+	struct search search = {
+		.phase = (enum phase)keeper->settle.phase,
+		.list = conf_dgids(conf, CONF_DGID_LIST),
+		.fallback = (uint8_t)conf_number(conf, CONF_DGID_DEFAULT),
+		.homes = keeper->homes,
+	};
 	bool last = true;
 	enum store_error error = next_slice(keeper, &search, &last);
 
 	if (error != STORE_OK)
-		return keeper_step(keeper, error, "the gateways' DG-IDs");
+		return keeper_step(keeper, error, "the gateways' places");
 	return last ? next_phase(keeper) : STEP_AGAIN;
 }
 
@@ -229,12 +319,14 @@ enum step settle_step(struct keeper *keeper, uint64_t now)
 	struct settle *settle = &keeper->settle;
 	enum step step;
 
-	if (settle->looks == 0 || now < settle->next)
+	/* a change of the edition ends with a look of its own */
+	if (settle->looks == 0 || now < settle->next || keeper->edition_wanted != 0)
 		return STEP_DONE;
-	step = settle->phase == PHASE_LISTENERS ? settle_listeners(keeper) : settle_dgids(keeper);
+	step = settle->phase == PHASE_LISTENERS ? settle_listeners(keeper) : settle_places(keeper);
 	if (step != STEP_DONE)
 		return step;
-	settle->looks--;
+	settle->looks -= !settle->deferred || settle->looks > 1;
+	settle->deferred = settle->start = false;
 	settle->phase = PHASE_LISTENERS;
 	settle->next = now + ANOTHER_LOOK;
 	return STEP_DONE;

@@ -45,7 +45,7 @@ static bool settle_all(struct keeper *keeper)
 		if (step == STEP_BUSY)
 			poll(NULL, 0, 1);
 	}
-	return step == STEP_DONE && keeper->settle.looks == 0;
+	return step == STEP_DONE;
 }
 
 /* ---- calls ---- */

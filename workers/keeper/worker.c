@@ -8,6 +8,7 @@
  * LIMITS    SLOT_EVENTS slot events wait for the gate, the oldest makes room
  */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,17 +93,13 @@ static enum step write_slot_events(struct keeper *keeper)
 {
 	struct store_txn txn;
 	enum store_error error;
-	unsigned edition;
 
 	if (keeper->slot_events == 0)
 		return STEP_DONE;
 	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
 		return STEP_BUSY;
-	edition = store_edition(&txn);
-	/* a store of an earlier edition goes without what that does not know */
 	for (unsigned i = 0; i < keeper->slot_events; i++)
-		if (event_type_edition(keeper->slot_event[i].type) <= edition)
-			events_append(&txn, &keeper->slot_event[i]);
+		events_append(&txn, &keeper->slot_event[i]);
 	error = store_end(&txn);
 	if (error == STORE_OK) {
 		keeper->slot_events = 0;
@@ -188,7 +185,7 @@ typedef enum step job(struct keeper *keeper, uint64_t now);
 static job *const jobs[] = {
 	check_readers,	expire_streams, expire_clients, expire_blocks, durable_follow,
 	durable_expire, expire_events,	keep_room,	measure,	tidy_control,
-	quarantine_collect,
+	quarantine_collect, home_round, home_expire,
 };
 
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))
@@ -287,6 +284,29 @@ static void keeper_message(struct worker *worker, struct msg *msg)
 	msg->fd = -1;
 }
 
+/* ---- lists ---- */
+
+static void map_homes(struct keeper *keeper)
+{
+	int fd = keeper->worker->list_fd[LIST_HOMES];
+	struct homes *homes = fd >= 0 ? homes_map(fd) : NULL;
+
+	if (homes == NULL && fd >= 0)
+		log_error("the home list can't be used: %s", strerror(errno));
+	if (homes == NULL)
+		return; /* the former one stays */
+	homes_unmap(&keeper->homes);
+	keeper->homes = homes;
+}
+
+static void keeper_list(struct worker *worker, unsigned index)
+{
+	if (index != LIST_HOMES)
+		return;
+	map_homes(worker->own);
+	settle_begin(worker->own, false);
+}
+
 /* ---- life ---- */
 
 static bool keeper_open(struct worker *worker)
@@ -298,6 +318,7 @@ static bool keeper_open(struct worker *worker)
 	worker->own = keeper;
 	keeper->worker = worker;
 	keeper->job = JOBS;
+	map_homes(keeper);
 	keeper->control = control_create(keeper);
 	if (keeper->control == NULL)
 		return worker_failed(worker, "out of memory");
@@ -331,6 +352,7 @@ static void keeper_close(struct worker *worker)
 	struct keeper *keeper = worker->own;
 
 	control_destroy(&keeper->control);
+	homes_unmap(&keeper->homes);
 	free(keeper);
 	worker->own = NULL;
 }
@@ -343,6 +365,7 @@ const struct worker_kind keeper_kind = {
 	.go = keeper_go,
 	.tick = keeper_tick,
 	.message = keeper_message,
+	.list = keeper_list,
 	.commit = keeper_commit,
 	.stop = keeper_stop,
 	.close = keeper_close,

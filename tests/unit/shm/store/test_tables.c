@@ -266,11 +266,12 @@ static void test_place(void **state)
 	assert_int_equal(event.type, EVENT_CLIENT_DGID);
 	assert_int_equal(event.reason, REASON_LISTED);
 	assert_int_equal(event.old_dgid, 22);
-	/* the same again, and flags alone: nobody is told */
-	assert_int_equal(clients_place(&txn, &key, &place, REASON_LISTED), STORE_OK);
-	place.flags = 0;
+	/* the same again is no news, another flag alone is */
 	assert_int_equal(clients_place(&txn, &key, &place, REASON_LISTED), STORE_OK);
 	assert_int_equal(events_newest(&txn), 2);
+	place.flags = 0;
+	assert_int_equal(clients_place(&txn, &key, &place, REASON_LISTED), STORE_OK);
+	assert_int_equal(events_newest(&txn), 3);
 	assert_int_equal(clients_get(&txn, &key, &client), STORE_OK);
 	assert_true(client_movable(&client));
 	place.dgid = 128;

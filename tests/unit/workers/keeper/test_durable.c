@@ -21,6 +21,9 @@
 
 #include "shm/clock.h"
 #include "shm/store/blocks.h"
+#include "shm/store/clients.h"
+#include "shm/store/saved.h"
+#include "shm/text.h"
 #include "workers/keeper/keeper.h"
 
 #define EVENTS 40
@@ -262,6 +265,120 @@ static void test_durable_blocks_run_out(void **state)
 	leave(&lab);
 }
 
+/* ---- saved DG-IDs ---- */
+
+/* As a worker does on a change by radio, from the address 1. */
+static void move(struct store *store, const char *name, uint8_t dgid, bool by_radio)
+{
+	struct client_key key = {.ip = {1}, .port = {0, 1}};
+	struct client_record record = {.dgid = 1};
+	struct store_txn txn;
+
+	text_copy(record.name, sizeof(record.name), name);
+	assert_int_equal(store_write(store, &txn), STORE_OK);
+	assert_int_equal(clients_link(&txn, &key, &record), STORE_OK);
+	clients_move(&txn, &key, dgid, by_radio ? REASON_RADIO : REASON_HOME);
+	if (by_radio)
+		saved_put(&txn, name, key.ip, dgid, clock_real());
+	clients_unlink(&txn, &key, REASON_UNLINK);
+	assert_int_equal(store_end(&txn), STORE_OK);
+}
+
+/* 0: none. */
+static unsigned saved(struct store *store, const char *name, uint8_t ip)
+{
+	struct saved_record record = {.dgid = 0};
+	struct store_txn txn;
+
+	assert_int_equal(store_read(store, &txn), STORE_OK);
+	saved_lookup(&txn, name, (const uint8_t[16]){ip}, &record);
+	store_end(&txn);
+	return record.dgid;
+}
+
+static void test_saved_follow(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	enter(&lab);
+	restart(&lab);
+	move(lab.worker.voice, "DB0ABC", 22, true);
+	move(lab.worker.voice, "DB0HOME", 9, false);
+	follow_all(&lab);
+	assert_int_equal(saved(lab.worker.state, "DB0ABC", 1), 22);
+	assert_int_equal(saved(lab.worker.state, "DB0ABC", 2), 22);
+	assert_int_equal(saved(lab.worker.state, "DB0HOME", 1), 0);
+	move(lab.worker.voice, "DB0ABC", 50, true);
+	lose_voice(&lab); /* before anybody followed */
+	restart(&lab);
+	assert_int_equal(saved(lab.worker.voice, "DB0ABC", 1), 22);
+	move(lab.worker.voice, "DB0ABC", 50, true);
+	restart(&lab); /* at the start, too */
+	lose_voice(&lab);
+	restart(&lab);
+	assert_int_equal(saved(lab.worker.voice, "DB0ABC", 1), 50);
+	assert_int_equal(saved(lab.worker.voice, "DB0ABC", 2), 50);
+	leave(&lab);
+}
+
+static void test_saved_overtaken(void **state)
+{
+	char name[16];
+	struct lab lab;
+
+	(void)state;
+	enter(&lab);
+	restart(&lab);
+	for (unsigned i = 0; i < 3 * EVENTS; i++) {
+		snprintf(name, sizeof(name), "T%05u", i);
+		move(lab.worker.voice, name, 22, true);
+	}
+	follow_all(&lab);
+	assert_int_equal(atomic_load(&lab.worker.page->counter[COUNT_EVENTS_LAPPED]), 1);
+	for (unsigned i = 0; i < 3 * EVENTS; i++) {
+		snprintf(name, sizeof(name), "T%05u", i);
+		assert_int_equal(saved(lab.worker.state, name, 1), 22);
+	}
+	leave(&lab);
+}
+
+static void set_edition(struct store *store, unsigned edition)
+{
+	struct store_txn txn;
+
+	assert_int_equal(store_write(store, &txn), STORE_OK);
+	store_set_edition(&txn, edition);
+	assert_int_equal(store_end(&txn), STORE_OK);
+}
+
+/* What was saved before a step down is there again after the step up; what came in between with
+ * one store alone is in both. */
+static void test_saved_after_a_step(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	enter(&lab);
+	restart(&lab);
+	move(lab.worker.voice, "DB0ABC", 22, true);
+	follow_all(&lab);
+	set_edition(lab.worker.state, 2);
+	move(lab.worker.voice, "DB0NEW", 50, true);
+	follow_all(&lab);
+	lose_voice(&lab);
+	restart(&lab);
+	assert_int_equal(saved(lab.worker.voice, "DB0ABC", 1), 0);
+	move(lab.worker.voice, "DB0NEW", 50, true);
+	follow_all(&lab);
+	set_edition(lab.worker.state, 3);
+	assert_int_equal(durable_stepped(&lab.keeper), STORE_OK);
+	assert_int_equal(saved(lab.worker.voice, "DB0ABC", 1), 22);
+	assert_int_equal(saved(lab.worker.state, "DB0ABC", 1), 22);
+	assert_int_equal(saved(lab.worker.state, "DB0NEW", 1), 50);
+	leave(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +386,9 @@ int main(void)
 		cmocka_unit_test(test_fills_a_new_voice_store),
 		cmocka_unit_test(test_overtaken_by_the_log),
 		cmocka_unit_test(test_durable_blocks_run_out),
+		cmocka_unit_test(test_saved_follow),
+		cmocka_unit_test(test_saved_overtaken),
+		cmocka_unit_test(test_saved_after_a_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
