@@ -52,6 +52,9 @@ enum page_gauge {
 	GAUGE_DATA_UNRESOLVED = 9, /* data: host names without an address */
 	GAUGE_DATA_BAD_LINES = 10, /* data: bad lines in the lists in force */
 	GAUGE_DATA_FAILING = 11,   /* data: list files that can't be read */
+	GAUGE_SAVED = 12,	   /* keeper: saved DG-IDs */
+	GAUGE_AWAY = 13,	   /* keeper: gateways that are not on their home DG-ID */
+	GAUGE_STATIONS = 14,	   /* keeper: stations that sent their position */
 	GAUGE_SESSIONS = 24,	  /* vaulted kinds: connections it serves */
 };
 

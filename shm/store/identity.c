@@ -27,11 +27,21 @@
 #define GATE_PAUSE_MS 5
 
 static const char *const db_names[STORE_DBS] = {
-	[DB_META] = "meta",	  [DB_CLIENTS] = "clients", [DB_CLIENT_IDS] = "client_ids",
-	[DB_STREAMS] = "streams", [DB_BLOCKS] = "blocks",   [DB_EVENTS] = "events",
-	[DB_SAVED] = "saved",	  [DB_SAVED_AGES] = "saved_ages", [DB_AWAY] = "away",
-	[DB_PTTS] = "ptts",	  [DB_PTT_AGES] = "ptt_ages",	  [DB_INFOS] = "infos",
-	[DB_METAS] = "metas",	  [DB_DASHBOARDS] = "dashboards", [DB_STATIONS] = "stations",
+	[DB_META] = "meta",
+	[DB_CLIENTS] = "clients",
+	[DB_CLIENT_IDS] = "client_ids",
+	[DB_STREAMS] = "streams",
+	[DB_BLOCKS] = "blocks",
+	[DB_EVENTS] = "events",
+	[DB_SAVED] = "saved",
+	[DB_SAVED_AGES] = "saved_ages",
+	[DB_AWAY] = "away",
+	[DB_PTTS] = "ptts",
+	[DB_PTT_AGES] = "ptt_ages",
+	[DB_INFOS] = "infos",
+	[DB_METAS] = "metas",
+	[DB_DASHBOARDS] = "dashboards",
+	[DB_STATIONS] = "stations",
 	[DB_STATION_AGES] = "station_ages",
 };
 

@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define DGID_MAX 127
+#define DGID_MAX      127
 #define LATITUDE_MAX  90000000
 #define LONGITUDE_MAX 180000000
 
@@ -28,8 +28,7 @@ static_assert(sizeof(struct info_record) == 72, "part of the file format");
 static_assert(sizeof(struct meta_record) == 88, "part of the file format");
 static_assert(sizeof(struct dashboard_record) == 40, "part of the file format");
 static_assert(sizeof(struct station_record) == 32, "part of the file format");
-static_assert(sizeof(((struct event_record *)0)->note) ==
-		      sizeof(struct client_key) + 4 * CALL_MAX,
+static_assert(sizeof(((struct event_record *)0)->note) == sizeof(struct client_key) + 4 * CALL_MAX,
 	      "the note takes the room of what it stands in place of");
 
 void client_key_make(struct client_key *key_r, const struct addr *from, uint16_t listener)
@@ -102,10 +101,9 @@ bool client_movable(const struct client_record *record)
 bool client_record_check(const void *data, size_t length, struct client_record *record_r)
 {
 	return record_take(data, length, record_r, sizeof(*record_r)) &&
-	       !(record_r->flags & ~client_flags(SCHEMA_VERSION)) &&
-	       record_r->dgid <= DGID_MAX && record_r->home_dgid <= DGID_MAX &&
-	       record_r->id > 0 && record_r->id < STREAM_PRIVATE &&
-	       text_ok(record_r->name, sizeof(record_r->name));
+	       !(record_r->flags & ~client_flags(SCHEMA_VERSION)) && record_r->dgid <= DGID_MAX &&
+	       record_r->home_dgid <= DGID_MAX && record_r->id > 0 &&
+	       record_r->id < STREAM_PRIVATE && text_ok(record_r->name, sizeof(record_r->name));
 }
 
 static bool stream_key_ok(const struct stream_record *record)
@@ -118,10 +116,11 @@ static bool stream_key_ok(const struct stream_record *record)
 bool stream_record_check(const void *data, size_t length, struct stream_record *record_r)
 {
 	return record_take(data, length, record_r, sizeof(*record_r)) &&
-	       !(record_r->flags & ~stream_flags(SCHEMA_VERSION)) && record_r->dgid <= DGID_MAX && record_r->id > 0 &&
-	       record_r->id <= STREAM_ID_MAX && record_r->lane < STREAM_LANES_MAX &&
-	       record_r->client > 0 && record_r->client < STREAM_PRIVATE &&
-	       stream_key_ok(record_r) && text_ok(record_r->gateway, sizeof(record_r->gateway)) &&
+	       !(record_r->flags & ~stream_flags(SCHEMA_VERSION)) && record_r->dgid <= DGID_MAX &&
+	       record_r->id > 0 && record_r->id <= STREAM_ID_MAX &&
+	       record_r->lane < STREAM_LANES_MAX && record_r->client > 0 &&
+	       record_r->client < STREAM_PRIVATE && stream_key_ok(record_r) &&
+	       text_ok(record_r->gateway, sizeof(record_r->gateway)) &&
 	       text_ok(record_r->tag, sizeof(record_r->tag)) &&
 	       text_ok(record_r->source, sizeof(record_r->source)) &&
 	       text_ok(record_r->dest, sizeof(record_r->dest));

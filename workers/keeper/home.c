@@ -4,9 +4,8 @@
  * PURPOSE   Sends those back that have not transmitted for the time of their home, and forgets the
  *           transmissions and stations that count no more.
  * OWNER     keeper
- * CONTRACT  Only the table of those who are away is walked. Nobody is moved while he talks, nor while
- *           a call is on where he is: he may be listening to it.
- * LIMITS    none known
+ * CONTRACT  Only the table of those who are away is walked. Nobody is moved while he talks, nor
+ * while a call is on where he is: he may be listening to it. LIMITS    none known
  */
 #include <string.h>
 

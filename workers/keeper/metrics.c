@@ -16,9 +16,9 @@
 static const struct {
 	unsigned first;
 	const char *kind;
-} ranges[] = {{224, "line"},   {216, ""},     {206, "keeper"}, {195, "link"},
-	      {192, "log"},    {186, "link"}, {176, "data"},   {169, "ysf"},
-	      {160, "keeper"}, {32, "ysf"},   {0, ""}};
+} ranges[] = {{224, "line"}, {216, ""},	      {209, "keeper"}, {206, ""},
+	      {195, "link"}, {192, "log"},    {186, "link"},   {176, "data"},
+	      {169, "ysf"},  {160, "keeper"}, {32, "ysf"},     {0, ""}};
 
 struct gauge {
 	const char *kind;
@@ -41,6 +41,9 @@ static const struct gauge gauges[] = {
 	{"keeper", "store_bytes", "size of the voice store's file", GAUGE_STORE_BYTES},
 	{"keeper", "events", "events in the log", GAUGE_EVENTS},
 	{"keeper", "blocks", "blocks in force", GAUGE_BLOCKS},
+	{"keeper", "saved_dgids", "DG-IDs kept for gateways, two for each choice", GAUGE_SAVED},
+	{"keeper", "away", "gateways that are not on their home DG-ID", GAUGE_AWAY},
+	{"keeper", "stations", "stations that sent their position", GAUGE_STATIONS},
 };
 
 #define GAUGES (sizeof(gauges) / sizeof(gauges[0]))
@@ -123,27 +126,43 @@ static void sample(struct request *request, json_t *object, const char *slot, co
 						  : json_real(value));
 }
 
-/* The samples of a name differ in their labels only; they stand together in the table. Returns the
- * number of the next name. */
-static size_t show_counters(struct request *request, json_t *object, size_t from)
+/* The samples of a name differ in their labels only, and stand together with the first of them,
+ * whatever their numbers. */
+static bool is_first(const struct page_counter_info *info, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (strcmp(info[i].name, info[at].name) == 0)
+			return false;
+	return true;
+}
+
+static void show_counter(struct request *request, json_t *object,
+			 const struct page_counter_info *info)
 {
 	const struct worker *worker = request->keeper->worker;
-	size_t count, i;
+
+	for (unsigned s = 0; s < worker->slot_pages; s++) {
+		const struct page *page = worker->slot_page[s].page;
+
+		if (is_of_kind(worker->slot_page[s].slot, counter_kind(info->number)))
+			sample(request, object, worker->slot_page[s].slot, info->name, info->labels,
+			       (double)atomic_load_explicit(&page->counter[info->number],
+							    memory_order_relaxed));
+	}
+}
+
+/* All of the name that is first AT. */
+static void show_counters(struct request *request, json_t *object, size_t at)
+{
+	size_t count;
 	const struct page_counter_info *info = page_counter_table(&count);
 
-	head(request, info[from].name, "counter", info[from].help);
-	for (i = from; i < count && strcmp(info[i].name, info[from].name) == 0; i++) {
-		for (unsigned s = 0; s < worker->slot_pages; s++) {
-			const struct page *page = worker->slot_page[s].page;
-
-			if (is_of_kind(worker->slot_page[s].slot, counter_kind(info[i].number)))
-				sample(request, object, worker->slot_page[s].slot, info[i].name,
-				       info[i].labels,
-				       (double)atomic_load_explicit(&page->counter[info[i].number],
-								    memory_order_relaxed));
-		}
-	}
-	return i;
+	if (!is_first(info, at))
+		return;
+	head(request, info[at].name, "counter", info[at].help);
+	for (size_t i = at; i < count; i++)
+		if (strcmp(info[i].name, info[at].name) == 0)
+			show_counter(request, object, &info[i]);
 }
 
 /* A slot that a reload has removed, or that is parked, counts on, but nothing is true of it now. */
@@ -191,8 +210,7 @@ static bool show_next(struct request *request, json_t *object)
 	else if (at < HEADS + GAUGES)
 		show_gauge(request, object, &gauges[at - HEADS]);
 	else
-		request->number =
-			HEADS + GAUGES + show_counters(request, object, at - HEADS - GAUGES);
+		show_counters(request, object, at - HEADS - GAUGES);
 	return true;
 }
 

@@ -2,13 +2,11 @@
  *
  * NAME      settle - the gateways in line with the configuration
  * PURPOSE   Removes gateways of listeners that are others now, moves those on whose DG-ID has left
- *           dgid.list to dgid.default, and puts those where they belong that the home list names: at
- *           start, after every reload, and with every new home list.
- * OWNER     keeper
- * CONTRACT  Workers may be running: everything is looked at again inside the write. A listener that
- *           a reload has removed keeps its gateways until they run into ysf.client_timeout, for it
- *           may come back; at a start they are removed.
- * LIMITS    WORKER_LISTENERS listeners
+ *           dgid.list to dgid.default, and puts those where they belong that the home list names:
+ * at start, after every reload, and with every new home list. OWNER     keeper CONTRACT  Workers
+ * may be running: everything is looked at again inside the write. A listener that a reload has
+ * removed keeps its gateways until they run into ysf.client_timeout, for it may come back; at a
+ * start they are removed. LIMITS    WORKER_LISTENERS listeners
  */
 #include <stdio.h>
 #include <string.h>
@@ -213,8 +211,7 @@ static enum store_error change_slice(struct keeper *keeper, const struct search 
 		const struct client_key *key = &search->key[i];
 		struct client_record record;
 
-		if (clients_get(&txn, key, &record) == STORE_OK &&
-		    is_wanted(search, key, &record))
+		if (clients_get(&txn, key, &record) == STORE_OK && is_wanted(search, key, &record))
 			changed += change(keeper, &txn, search, key, &record);
 	}
 	enum store_error error = store_end(&txn);

@@ -15,7 +15,10 @@
 
 #include "shm/clock.h"
 #include "shm/log.h"
+#include "shm/store/away.h"
 #include "shm/store/blocks.h"
+#include "shm/store/saved.h"
+#include "shm/store/stations.h"
 #include "shm/text.h"
 #include "workers/keeper/control.h"
 #include "workers/keeper/keeper.h"
@@ -123,7 +126,8 @@ static enum step check_readers(struct keeper *keeper, uint64_t now)
 }
 
 /* A log that can't grow to limits.events any more, because others filled the file system, must not
- * eat the reserve that calls are opened and closed with: from here on it uses its own pages again. */
+ * eat the reserve that calls are opened and closed with: from here on it uses its own pages again.
+ */
 static enum step keep_room(struct keeper *keeper, uint64_t now)
 {
 	struct store *voice = keeper->worker->voice;
@@ -168,6 +172,9 @@ static enum step measure(struct keeper *keeper, uint64_t now)
 	if (store_read(voice, &txn) == STORE_OK) {
 		page_gauge(page, GAUGE_EVENTS, store_entries(&txn, DB_EVENTS));
 		page_gauge(page, GAUGE_BLOCKS, blocks_count(&txn));
+		page_gauge(page, GAUGE_SAVED, saved_count(&txn));
+		page_gauge(page, GAUGE_AWAY, away_count(&txn));
+		page_gauge(page, GAUGE_STATIONS, stations_count(&txn));
 	}
 	enum store_error error = store_end(&txn);
 	store_forget_pages(voice); /* the rounds have walked it all */
@@ -183,9 +190,9 @@ static enum step tidy_control(struct keeper *keeper, uint64_t now)
 typedef enum step job(struct keeper *keeper, uint64_t now);
 
 static job *const jobs[] = {
-	check_readers,	expire_streams, expire_clients, expire_blocks, durable_follow,
-	durable_expire, expire_events,	keep_room,	measure,	tidy_control,
-	quarantine_collect, home_round, home_expire,
+	check_readers,	    expire_streams, expire_clients, expire_blocks, durable_follow,
+	durable_expire,	    expire_events,  keep_room,	    measure,	   tidy_control,
+	quarantine_collect, home_round,	    home_expire,
 };
 
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))
