@@ -119,8 +119,10 @@ static bool turn_book(struct data_worker *self, struct book *book)
 	case BOOK_MORE:
 		return true;
 	case BOOK_NEW:
-		if (book->kind == LIST_ACCESS)
+		if (book->kind == LIST_ACCESS) {
 			want_names(self);
+			names_again(self->names); /* who saves the file wants it obeyed now */
+		}
 		compile(self, book);
 		count_loaded(self, book, false);
 		outbox_event(self, book->note, false);
