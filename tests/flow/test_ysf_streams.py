@@ -500,7 +500,7 @@ def test_bad_37_38_odd_sources_are_allowed():
 def test_wires_x_queries_are_refused():
     with lab() as box:
         talker, listener = box.pair()
-        with Counted(box.daemon, {"dropped_total{cause=access}": 3}):
+        with Counted(box.daemon, {"dropped_total{cause=data}": 3}):
             talker.send(WIRESX_HEADER)
             talker.voice(dt=DATA_FR, ft=1)
             talker.header(dt=DATA_FR, ft=2)

@@ -21,6 +21,7 @@ POLL_ANSWER = b"YSFPREFLECTOR "
 SYNC = bytes.fromhex("D471C9634D")
 HEADER, VOICE, TERMINATOR, TEST = 0, 1, 2, 3
 DATA_FR, VD2 = 1, 2
+DEFAULT = 22  # dgid.default
 PATIENCE = 3.0 * SLOW
 
 
@@ -174,6 +175,7 @@ class Gateway:
         self.sock.connect((to or ("::1" if ":" in self.ip else "127.0.0.1"), port or daemon.port))
         self.port = self.sock.getsockname()[1]
         self.counter = 0
+        self.asked = False  # for another DG-ID, by radio
 
     def send(self, data):
         self.sock.send(data)
@@ -238,6 +240,7 @@ class Gateway:
 
     def header(self, sq=0, **fields):
         self.counter = 0
+        self.asked |= sq != 0
         return self.send(header(self.name, self.source, sq, **fields))
 
     def voice(self, sq=0, **fields):
@@ -297,6 +300,9 @@ class Lab:
     def __exit__(self, *error):
         for gateway in self.gateways:
             try:
+                if gateway.asked:  # what it chose is kept for its name, which the next test uses
+                    gateway.terminator()
+                    gateway.call(sq=DEFAULT, frames=0)
                 gateway.unlink()
             except OSError:
                 pass  # its socket was part of the test

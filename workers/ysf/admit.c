@@ -1,76 +1,112 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      admit - may this frame open a call?
- * PURPOSE   The access check, in its order: what is asked for, who relays it, who speaks (YSF
- *           protocol: access check). Who is refused is told about once per burst.
+ * PURPOSE   The access check, in its order: what is asked for, who relays it, with what radio, who
+ *           speaks (YSF protocol: access check).
  * OWNER     ysf workers
  * CONTRACT  O(1), no allocation; evaluated for every frame of a gateway that has no open call
  * LIMITS    none known
  */
 #include <string.h>
 
-#include "shm/log.h"
 #include "workers/callsign.h"
+#include "workers/ysf/rules.h"
 #include "workers/ysf/ysf.h"
 
-#define REFUSED_QUIET (1500 * NS_PER_MS) /* a refused source is told about again after this pause */
+struct refusal {
+	enum event_reason reason; /* REASON_NONE: it may pass */
+	enum page_counter counter;
+};
 
-static bool refused_before(struct ysf *ysf, struct gateway *gateway, const char *source)
+static const struct refusal passes = {.reason = REASON_NONE};
+
+/* Queries of Wires-X are no talk. */
+static bool is_query(const struct fich *fich)
 {
-	bool same = strcmp(gateway->refused, source) == 0 &&
-		    clock_age(ysf->now, gateway->refused_at) < REFUSED_QUIET;
-
-	gateway->refused_at = ysf->now;
-	memcpy(gateway->refused, source, sizeof(gateway->refused));
-	return same;
+	return fich->dt == FICH_DT_DATA_FR && (fich->ft == 1 || fich->ft == 2);
 }
 
-/* Tells of a refused caller once per burst. A gate that is busy costs the event, not the voice of
- * others: the counter has it. */
-static void tell_refused(struct ysf *ysf, struct gateway *gateway, const char *source,
-			 enum event_reason reason)
+static struct refusal check_gateway(struct ysf *ysf, struct gateway *gateway)
 {
-	struct event_record event = {.type = EVENT_ACCESS_REFUSED,
-				     .reason = (uint8_t)reason,
-				     .dgid = gateway->dgid,
-				     .client = gateway->id,
-				     .has_key = 1,
-				     .key = gateway->key};
-	struct store_txn txn;
-
-	if (refused_before(ysf, gateway, source))
-		return;
-	memcpy(event.gateway, gateway->name, sizeof(event.gateway));
-	memcpy(event.source, source, sizeof(event.source));
-	log_limited(LOG_LEVEL_INFO, "%s at %s refused: %s", source, gateway->name,
-		    event_reason_name(reason));
-	if (store_write(ysf->voice, &txn) != STORE_OK)
-		return;
-	events_append(&txn, &event);
-	enum store_error error = store_end(&txn);
-	if (error != STORE_OK)
-		ysf_store_failed(ysf, error, "noting a refused caller");
-	follow(ysf);
+	lists_judge(ysf, gateway);
+	if (gateway->muted == REASON_GATEWAY)
+		return (struct refusal){REASON_GATEWAY, COUNT_YSF_DROP_GATEWAY};
+	if (gateway->muted == REASON_ADDRESS)
+		return (struct refusal){REASON_ADDRESS, COUNT_YSF_DROP_ADDRESS};
+	return passes;
 }
 
-bool admit(struct ysf *ysf, const struct attempt *attempt)
+/* Only a header names the radio: what follows a refused one from the same source is refused with it,
+ * or late entry would let it in. */
+static struct refusal check_serial(struct ysf *ysf, const struct attempt *by)
 {
-	struct gateway *gateway = attempt->gateway;
-	const struct fich *fich = attempt->fich;
-	char source[YSF_NAME_SIZE];
+	static const struct refusal refused = {REASON_SERIAL, COUNT_YSF_DROP_SERIAL};
+	struct told *serial = &by->gateway->serial;
+	uint32_t hash = told_hash(by->source);
+
+	if (by->fich->fi != FICH_FI_HEADER) {
+		if (!told_goes_on(serial, hash, ysf->now))
+			return passes;
+	} else if (rules_serial(ysf->access, by->fich->cm, by->csd.dest)) {
+		serial->last = 0;
+		return passes;
+	}
+	*serial = (struct told){.of = hash, .last = ysf->now};
+	return refused;
+}
+
+static struct refusal check_source(const struct ysf *ysf, const char *source)
+{
 	struct callsign caller;
 
-	ysf_source(attempt->in->data, source);
-	if (fich->dt == FICH_DT_DATA_FR && (fich->ft == 1 || fich->ft == 2)) {
-		page_count(ysf->page, COUNT_YSF_DROP_ACCESS);
-		tell_refused(ysf, gateway, source, REASON_DATA);
-		return false;
-	}
 	callsign_split(source, &caller);
-	if (blocked_is(&ysf->blocked, caller.base, ysf->now)) {
-		page_count(ysf->page, COUNT_YSF_DROP_BLOCKED);
-		tell_refused(ysf, gateway, source, REASON_CALL);
+	if (blocked_is(&ysf->blocked, caller.base, ysf->now))
+		return (struct refusal){REASON_CALL, COUNT_YSF_DROP_BLOCKED};
+	if (!rules_source(ysf->access, ysf->set.check_re, source, &caller))
+		return (struct refusal){REASON_CALL, COUNT_YSF_DROP_CALL};
+	return passes;
+}
+
+static struct refusal check(struct ysf *ysf, const struct attempt *by)
+{
+	struct refusal refusal;
+
+	if (is_query(by->fich))
+		return (struct refusal){REASON_DATA, COUNT_YSF_DROP_DATA};
+	refusal = check_gateway(ysf, by->gateway);
+	if (refusal.reason == REASON_NONE)
+		refusal = check_serial(ysf, by);
+	if (refusal.reason == REASON_NONE)
+		refusal = check_source(ysf, by->source);
+	return refusal;
+}
+
+bool admit(struct ysf *ysf, const struct attempt *by)
+{
+	const struct refusal refusal = check(ysf, by);
+
+	if (refusal.reason == REASON_NONE)
+		return true;
+	page_count(ysf->page, refusal.counter);
+	tell_refused(ysf, by, refusal.reason);
+	return false;
+}
+
+/* A call that goes on while its caller gets blocked is not cut by that (YSF protocol: wild PTT), so
+ * that blocks do not count here. */
+bool admit_still(struct ysf *ysf, const struct call *call)
+{
+	struct callsign caller;
+	struct fich fich;
+	struct csd csd;
+
+	if (call->owner != NULL && check_gateway(ysf, call->owner).reason != REASON_NONE)
 		return false;
-	}
-	return true;
+	callsign_split(call->source, &caller);
+	if (!rules_source(ysf->access, ysf->set.check_re, call->source, &caller))
+		return false;
+	if (fich_decode(call->header + YSF_FICH_AT, &fich) == FICH_BAD || fich.fi != FICH_FI_HEADER)
+		return true;
+	csd_decode(call->header + YSF_PAYLOAD_AT, &csd);
+	return rules_serial(ysf->access, fich.cm, csd.dest);
 }

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "shm/log.h"
-#include "workers/callsign.h"
 #include "workers/ysf/ysf.h"
 
 #define COUNTER_MASK 0x7f
@@ -196,23 +195,6 @@ void calls_mirror(struct ysf *ysf, uint32_t key, const struct stream_record *rec
 		install(ysf, record);
 }
 
-/* The caller of a transmission that was too long may not come back for a while. */
-static void block_caller(struct ysf *ysf, struct store_txn *txn, const struct call *call)
-{
-	struct callsign caller;
-	struct block_record block = {.reason = BLOCK_TIMEOUT,
-				     .until = ysf->now + ysf->set.reactivate,
-				     .until_real = clock_real() + ysf->set.reactivate};
-
-	callsign_split(call->source, &caller);
-	if (caller.base[0] == '\0')
-		return;
-	memcpy(block.by, ysf->worker->slot, sizeof(block.by));
-	if (blocks_add(txn, caller.base, &block) == STORE_OK)
-		log_warning("%s blocked: transmission longer than protection.tx_timeout",
-			    caller.base);
-}
-
 /* Inside the transaction nobody else can close it: is it still as silent as it looked? */
 static bool still_silent(const struct ysf *ysf, const struct stream_totals *totals,
 			 const struct call *call)
@@ -240,14 +222,19 @@ bool calls_end(struct ysf *ysf, struct call *call, enum event_reason reason)
 	}
 	unsigned told = call->news ? news_write(&txn, call) : 0;
 	enum store_error gone = streams_close(&txn, call->key, call->id, reason, &totals);
-	if (gone == STORE_OK && reason == REASON_TIMEOUT)
-		block_caller(ysf, &txn, call);
+	bool parked = gone == STORE_OK && reason == REASON_TIMEOUT &&
+		      protect_park(ysf, &txn, call->source, BLOCK_TIMEOUT);
 	enum store_error error = store_end(&txn);
 	if (error != STORE_OK) {
 		ysf_store_failed(ysf, error, "closing a stream");
 		return true; /* tried again with the next tick */
 	}
 	page_count_by(ysf->page, COUNT_YSF_NEWS, told);
+	if (parked) {
+		page_count(ysf->page, COUNT_YSF_PARKED_TIMEOUT);
+		log_warning("%s blocked: transmission longer than protection.tx_timeout",
+			    call->source);
+	}
 	worker_ring(ysf->worker);
 	follow(ysf);
 	return true;

@@ -153,8 +153,12 @@ bool fanout_add(struct fanout *fanout, struct gateway *gateway)
 void fanout_remove(struct fanout *fanout, struct gateway *gateway)
 {
 	struct fan *fan = fanout_fan(fanout, gateway->dgid, gateway->listener);
-	uint32_t at = gateway->fan_at, last = fan->count - 1;
+	uint32_t at = gateway->fan_at, last;
 
+	if (at == GATEWAY_NOWHERE)
+		return;
+	last = fan->count - 1;
+	gateway->fan_at = GATEWAY_NOWHERE;
 	free(fan->message[at].msg_hdr.msg_control);
 	if (at != last) {
 		uint8_t *to = fan->to + (size_t)at * fan->stride;
@@ -173,8 +177,11 @@ void fanout_remove(struct fanout *fanout, struct gateway *gateway)
 void fanout_suit(struct fanout *fanout, const struct gateway *gateway)
 {
 	struct fan *fan = fanout_fan(fanout, gateway->dgid, gateway->listener);
-	struct iovec *frame = &fan->frame[gateway_movable(gateway)];
+	struct iovec *frame;
 
+	if (gateway->fan_at == GATEWAY_NOWHERE)
+		return;
+	frame = &fan->frame[gateway_movable(gateway)];
 	if (fan->message[gateway->fan_at].msg_hdr.msg_iov == frame)
 		return;
 	fan->message[gateway->fan_at].msg_hdr.msg_iov = frame;

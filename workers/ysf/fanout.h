@@ -49,6 +49,7 @@ struct fan *fanout_fan(const struct fanout *fanout, unsigned dgid, unsigned list
 
 /* Enters GATEWAY under its DG-ID and listener. False: no memory. */
 bool fanout_add(struct fanout *fanout, struct gateway *gateway);
+/* Nothing to do for one that is in no fan. */
 void fanout_remove(struct fanout *fanout, struct gateway *gateway);
 /* The flags of GATEWAY, which is entered, have changed: from now on it gets the frame that suits. */
 void fanout_suit(struct fanout *fanout, const struct gateway *gateway);

@@ -35,10 +35,11 @@ static void forget(struct ysf *ysf, struct gateway *gateway)
 	gateways_remove(&ysf->gateways, gateway);
 }
 
-static void out_of_memory(struct ysf *ysf, const char *what)
+/* Who is locked hears nothing. */
+static void enter_fan(struct ysf *ysf, struct gateway *gateway)
 {
-	log_fatal("no memory for %s", what);
-	worker_finish(ysf->worker, 1);
+	if (!gateway->locked && !fanout_add(&ysf->fanout, gateway))
+		ysf_no_memory(ysf, "the fan-out");
 }
 
 static void take_over(struct ysf *ysf, struct gateway *gateway, const struct client_record *record)
@@ -63,16 +64,15 @@ static void take_over(struct ysf *ysf, struct gateway *gateway, const struct cli
 			gateway->call = lane + 1;
 		}
 	}
-	if (!fanout_add(&ysf->fanout, gateway))
-		out_of_memory(ysf, "the fan-out");
+	lists_judge(ysf, gateway);
+	enter_fan(ysf, gateway);
 }
 
 static void move(struct ysf *ysf, struct gateway *gateway, uint8_t dgid)
 {
 	fanout_remove(&ysf->fanout, gateway);
 	gateway->dgid = dgid;
-	if (!fanout_add(&ysf->fanout, gateway))
-		out_of_memory(ysf, "the fan-out");
+	enter_fan(ysf, gateway);
 }
 
 /* Makes our entry of KEY equal to RECORD; NULL: it is not linked. */
@@ -90,7 +90,7 @@ static struct gateway *mirror(struct ysf *ysf, const struct client_key *key,
 	if (gateway == NULL) {
 		gateway = gateways_add(&ysf->gateways, key);
 		if (gateway == NULL) {
-			out_of_memory(ysf, "the table of gateways");
+			ysf_no_memory(ysf, "the table of gateways");
 			return NULL;
 		}
 		take_over(ysf, gateway, record);
@@ -166,7 +166,7 @@ static void on_block(struct following *f, const char *call)
 	if (blocks_get(f->txn, call, &record) != STORE_OK)
 		blocked_unset(&f->ysf->blocked, call);
 	else if (!blocked_set(&f->ysf->blocked, call, record.until))
-		out_of_memory(f->ysf, "the blocked callers");
+		ysf_no_memory(f->ysf, "the blocked callers");
 }
 
 static void on_event(uint64_t number, const struct event_record *event, void *arg)
@@ -233,7 +233,7 @@ static void rebuild_tables(struct ysf *ysf, struct store_txn *txn)
 			forget(ysf, gateway);
 	}
 	if (!gateways_sort_unproven(&ysf->gateways))
-		out_of_memory(ysf, "the order of linking");
+		ysf_no_memory(ysf, "the order of linking");
 	for (uint32_t lane = 0; lane < ysf->set.streams; lane++)
 		if (ysf->call[lane].open)
 			calls_mirror(ysf, ysf->call[lane].key, NULL, REASON_NONE);

@@ -77,7 +77,8 @@ struct gateway *gateways_add(struct gateways *table, const struct client_key *ke
 	else
 		return NULL;
 	struct gateway *gateway = entry(table, number);
-	*gateway = (struct gateway){.key = *key, .number = number, .in_use = true};
+	*gateway = (struct gateway){
+		.key = *key, .number = number, .fan_at = GATEWAY_NOWHERE, .in_use = true};
 	if (!keymap_insert(&table->map, number)) {
 		gateway->in_use = false;
 		return NULL;
@@ -98,6 +99,7 @@ static void drop_mark(struct gateways *table, struct gateway *gateway)
 	else
 		table->unwritten_end = gateway->at_unwritten;
 	gateway->at_unwritten = NULL;
+	gateway->journaled = false;
 }
 
 void gateways_remove(struct gateways *table, struct gateway *gateway)

@@ -6,7 +6,7 @@
  * OWNER     ysf workers
  * CONTRACT  a struct gateway stays where it is from gateways_add to gateways_remove. The list of
  *           the unproven is in the order of linking, oldest first.
- * LIMITS    as many as the store holds; about 200 bytes each
+ * LIMITS    as many as the store holds; about 350 bytes each
  */
 #ifndef SHACKD_WORKERS_YSF_GATEWAYS_H
 #define SHACKD_WORKERS_YSF_GATEWAYS_H
@@ -14,12 +14,16 @@
 #include "shm/store/schema.h"
 #include "workers/bucket.h"
 #include "workers/keymap.h"
+#include "workers/ysf/told.h"
+
+#define GATEWAY_REFUSED 4	       /* refused sources that are remembered */
+#define GATEWAY_NOWHERE UINT32_MAX /* fan_at: in no fan */
 
 struct gateway {
 	struct client_key key;
 	uint32_t id;
 	uint32_t number;   /* entry of the table */
-	uint32_t fan_at;   /* place in the fan-out of its DG-ID and listener */
+	uint32_t fan_at;   /* place in the fan-out of its DG-ID and listener, or GATEWAY_NOWHERE */
 	uint32_t call;	   /* lane + 1 of its open call; 0: none */
 	uint32_t voice_of; /* late entry: hash of tag and source of the frames counted */
 	uint16_t listener;
@@ -27,19 +31,26 @@ struct gateway {
 	uint8_t dgid;
 	uint8_t home_dgid;
 	uint8_t good_frames; /* late entry: frames in a row */
+	uint8_t muted;	/* enum event_reason: why it may only listen; REASON_NONE: it may talk */
+	bool locked;	/* hears nothing either */
+	uint32_t judged; /* version of the access list that says so */
+	bool journaled; /* the time of its last poll is in the ring */
 	bool in_use;
 	bool seen;	/* of a rebuild */
 	bool evicted;	/* in the open transaction */
 	char name[CALL_MAX];
-	char refused[CALL_MAX]; /* source that was refused last, told about once */
 	uint8_t local[16];
 	uint64_t linked;
 	uint64_t polled;
-	uint64_t refused_at;
+	uint64_t heard; /* last frame */
 	struct bucket frames;
 	struct bucket replies;
+	struct bucket infos;
+	struct told refused[GATEWAY_REFUSED]; /* sources */
+	struct told busy;		      /* the source that waits for a DG-ID to get free */
+	struct told serial;		      /* the source that was refused for its radio */
 	struct gateway *older, *newer;	    /* among the unproven */
-	struct gateway *next_unwritten, **at_unwritten; /* `polled` is newer than the store's */
+	struct gateway *next_unwritten, **at_unwritten; /* `polled` or `heard` is newer than the store's */
 };
 
 /* May its DG-ID change? Then it gets frames that say in which one it is. */
@@ -72,13 +83,19 @@ void gateways_remove(struct gateways *table, struct gateway *gateway);
 /* Entry NUMBER (0 .. table->top - 1), or NULL when it is vacant. */
 struct gateway *gateways_at(const struct gateways *table, uint32_t number);
 
+/* Is it away from its home? */
+static inline bool gateway_away(const struct gateway *gateway)
+{
+	return gateway->home_dgid != 0 && gateway->home_dgid != gateway->dgid;
+}
+
 /* Membership in the list of the unproven. */
 void gateways_unproven(struct gateways *table, struct gateway *gateway);
 void gateways_proven(struct gateways *table, struct gateway *gateway);
 /* Puts the list in the order of linking again, after entries came in another. False: no memory. */
 bool gateways_sort_unproven(struct gateways *table);
 
-/* Remembers that the store has an older time of its last poll. */
+/* Remembers that the store has older times of its last poll and frame. */
 void gateways_mark(struct gateways *table, struct gateway *gateway);
 /* Takes one of those, or NULL. */
 struct gateway *gateways_unmark(struct gateways *table);

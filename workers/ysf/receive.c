@@ -168,17 +168,6 @@ static void say_unlinked(struct ysf *ysf, const struct ring_entry *in, const cha
 		    addr_text(&in->from, text));
 }
 
-static void information(struct ysf *ysf, const struct ring_entry *in, const struct gateway *gateway)
-{
-	struct ysf_info info;
-
-	ysf_info_parse(in->data, in->length, &info);
-	page_count(ysf->page, COUNT_YSF_INFO);
-	log_limited(LOG_LEVEL_INFO, "gateway %s: type %s, %s, %s, RX %u Hz, TX %u Hz, id %s",
-		    gateway->name, info.type, info.locator, info.town, info.rx_hz, info.tx_hz,
-		    info.id);
-}
-
 bool receive_datagram(struct ysf *ysf, struct ring_entry *in)
 {
 	struct ysf_datagram datagram;
@@ -217,9 +206,8 @@ bool receive_datagram(struct ysf *ysf, struct ring_entry *in)
 	if (kind == YSF_DATA)
 		return voice_frame(ysf, in, gateway);
 	if (kind == YSF_OPTIONS)
-		return register_options(ysf, in, gateway);
-	information(ysf, in, gateway);
-	return true;
+		return inform_options(ysf, in, gateway);
+	return inform_info(ysf, in, gateway);
 }
 
 void receive_flush(struct ysf *ysf)

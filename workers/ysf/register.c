@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      register - who is linked
- * PURPOSE   Polls, unlinks and options: the changes of a batch are gathered in one transaction and
+ * PURPOSE   Polls and unlinks: the changes of a batch are gathered in one transaction and
  *           answered when it is committed, so that an answered gateway is in the store.
  * OWNER     ysf workers
  * CONTRACT  register_flush ends the gathering; whoever needs the order of datagrams kept calls it.
@@ -15,6 +15,9 @@
 #include <sys/socket.h>
 
 #include "shm/log.h"
+#include "shm/store/away.h"
+#include "shm/store/saved.h"
+#include "workers/ysf/placing.h"
 #include "workers/ysf/ysf.h"
 
 #define LINK_RATE	4
@@ -28,7 +31,6 @@
 #define KEEP_ALIVE_SLICE 256
 #define KEEP_ALIVE_SLICES 4 /* a tick: 20,000 polls a second */
 #define GATHER_MAX	64
-#define OPTION_HOME_TIME 900 /* seconds */
 
 struct registering {
 	struct store_txn txn;
@@ -52,8 +54,7 @@ void register_close(struct ysf *ysf)
 	replies_free(&ysf->promises);
 }
 
-/* The transaction that gathers; false while another process holds the gate. */
-static struct store_txn *gather(struct ysf *ysf)
+struct store_txn *register_gather(struct ysf *ysf)
 {
 	struct registering *reg = ysf->registering;
 
@@ -66,6 +67,11 @@ static struct store_txn *gather(struct ysf *ysf)
 		reg->changes = 0;
 	}
 	return &reg->txn;
+}
+
+void register_changed(struct ysf *ysf)
+{
+	ysf->registering->changes++;
 }
 
 static void forget_evictions(struct ysf *ysf)
@@ -209,17 +215,33 @@ static bool may_link(struct ysf *ysf, struct store_txn *txn, const struct ring_e
 	return true;
 }
 
-/* DG-ID at registration (YSF protocol): by the name's suffix, else the default. */
-static void choose_dgid(const struct ysf *ysf, struct client_record *record)
+/* The home list and its own choice are looked up only where nothing nails it. */
+static void place(struct ysf *ysf, struct store_txn *txn, const struct client_key *key,
+		  struct client_record *record)
 {
-	int suffix = ysf_static_dgid(record->name);
+	struct placing what = {.name = record->name,
+			       .aux = ysf->set.aux[client_key_listener(key)],
+			       .list = &ysf->set.list,
+			       .fallback = ysf->set.dgid_default};
+	struct client_place place;
+	struct saved_record saved;
+	struct home_rule home;
 
-	if (suffix > 0 && conf_dgid_in(&ysf->set.list, (unsigned)suffix)) {
-		record->dgid = (uint8_t)suffix;
-		record->flags |= CLIENT_STATIC;
-	} else {
-		record->dgid = ysf->set.dgid_default;
+	if (!placing_static(&what, &place)) {
+		if (homes_get(ysf->homes, record->name, &home))
+			what.home = &home;
+		else if (record->name[0] != '\0' &&
+			 saved_lookup(txn, record->name, key->ip, &saved) == STORE_OK)
+			what.saved = saved.dgid;
+		uint8_t invalid = placing_choose(&what, &place);
+		if (invalid != 0)
+			log_limited(LOG_LEVEL_INFO, "invalid DG-ID %u of %s changed to default %u",
+				    invalid, record->name, place.dgid);
 	}
+	record->dgid = place.dgid;
+	record->home_dgid = place.home;
+	record->home_time = place.seconds;
+	record->flags |= (uint8_t)(place.flags | (what.aux != 0 ? CLIENT_AUX : 0));
 }
 
 static void link_gateway(struct ysf *ysf, struct store_txn *txn, struct ring_entry *in,
@@ -240,7 +262,7 @@ static void link_gateway(struct ysf *ysf, struct store_txn *txn, struct ring_ent
 		.linked = ysf->now, .linked_real = clock_real(), .polled = ysf->now};
 	ysf_name(in->data, record.name);
 	memcpy(record.local, in->local, sizeof(record.local));
-	choose_dgid(ysf, &record);
+	place(ysf, txn, key, &record);
 	if (route_differs(ysf, in))
 		record.flags |= CLIENT_PKTINFO;
 	if (clients_link(txn, key, &record) != STORE_OK)
@@ -263,9 +285,10 @@ static void renew_journal(struct ysf *ysf)
 /* Until the store has it, the time of a poll is in the ring's journal, which outlives us. */
 static void note_poll(struct ysf *ysf, struct gateway *gateway, bool news)
 {
-	if (gateway->at_unwritten != NULL && !news)
+	if (gateway->journaled && !news)
 		return;
 	gateways_mark(&ysf->gateways, gateway);
+	gateway->journaled = true;
 	if (!ring_poll_add(ysf->ring, &gateway->key, gateway->polled,
 			   (gateway->flags & CLIENT_PROVEN) != 0))
 		renew_journal(ysf);
@@ -291,7 +314,7 @@ static void prove(struct ysf *ysf, struct gateway *gateway)
 
 	gateway->flags |= CLIENT_PROVEN;
 	gateways_proven(&ysf->gateways, gateway);
-	if (ysf->gateways.count >= ysf->set.clients / 2 && (txn = gather(ysf)) != NULL)
+	if (ysf->gateways.count >= ysf->set.clients / 2 && (txn = register_gather(ysf)) != NULL)
 		clients_touch(txn, &gateway->key, ysf->now, true);
 }
 
@@ -329,7 +352,7 @@ bool register_poll(struct ysf *ysf, struct ring_entry *in, struct gateway *gatew
 	struct client_key key;
 
 	if (gateway != NULL && !gateway->evicted && address_moved(ysf, in, gateway)) {
-		struct store_txn *txn = gather(ysf);
+		struct store_txn *txn = register_gather(ysf);
 
 		if (txn == NULL)
 			return false;
@@ -346,7 +369,7 @@ bool register_poll(struct ysf *ysf, struct ring_entry *in, struct gateway *gatew
 		keep_alive(ysf, in, gateway, news);
 		return true;
 	}
-	struct store_txn *txn = gather(ysf);
+	struct store_txn *txn = register_gather(ysf);
 	if (txn == NULL)
 		return false;
 	client_key_make(&key, &in->from, in->listener);
@@ -369,7 +392,7 @@ static bool is_stale(const struct ysf *ysf, struct store_txn *txn, const struct 
 
 bool register_unlink(struct ysf *ysf, const struct ring_entry *in, struct gateway *gateway)
 {
-	struct store_txn *txn = gather(ysf);
+	struct store_txn *txn = register_gather(ysf);
 
 	if (txn == NULL)
 		return false;
@@ -382,26 +405,6 @@ bool register_unlink(struct ysf *ysf, const struct ring_entry *in, struct gatewa
 		ysf->registering->changes++;
 		page_count(ysf->page, COUNT_YSF_UNLINKS);
 	}
-	register_flush(ysf);
-	return true;
-}
-
-/* YSFO: the first DG-ID of the list becomes home, once (YSF protocol). */
-bool register_options(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway)
-{
-	int dgid = ysf_options_dgid(in->data, in->length);
-
-	if (!in->again)
-		page_count(ysf->page, COUNT_YSF_OPTIONS);
-	if (dgid <= 0 || !conf_dgid_in(&ysf->set.list, (unsigned)dgid) ||
-	    gateway->flags & CLIENT_STATIC || gateway->home_dgid != 0)
-		return true;
-	struct store_txn *txn = gather(ysf);
-	if (txn == NULL)
-		return false;
-	if (clients_home(txn, &gateway->key, (uint8_t)dgid, OPTION_HOME_TIME, REASON_OPTIONS) ==
-	    STORE_OK)
-		ysf->registering->changes++;
 	register_flush(ysf);
 	return true;
 }
@@ -449,7 +452,14 @@ void register_heard(struct ysf *ysf, struct store_txn *txn, struct gateway *gate
 		page_count(ysf->page, COUNT_YSF_REBOUND);
 }
 
-/* One transaction's worth of poll times. */
+static void write_times(struct store_txn *txn, const struct gateway *gateway)
+{
+	clients_touch(txn, &gateway->key, gateway->polled, (gateway->flags & CLIENT_PROVEN) != 0);
+	if (gateway->heard != 0 && gateway_away(gateway))
+		away_heard(txn, &gateway->key, gateway->heard);
+}
+
+/* One transaction's worth of times of polls and frames. */
 static enum store_error write_slice(struct ysf *ysf)
 {
 	struct store_txn txn;
@@ -464,8 +474,7 @@ static enum store_error write_slice(struct ysf *ysf)
 
 		if (gateway == NULL)
 			break;
-		clients_touch(&txn, &gateway->key, gateway->polled,
-			      (gateway->flags & CLIENT_PROVEN) != 0);
+		write_times(&txn, gateway);
 		slice[count++] = gateway;
 	}
 	error = store_end(&txn);

@@ -100,19 +100,37 @@ static bool late_frame(struct ysf *ysf, struct attempt *attempt)
 	return opening(ysf, attempt);
 }
 
+/* What the radio says counts for more than what its gateway does. */
+static void look_into(struct attempt *attempt_r, struct ring_entry *in, struct gateway *gateway,
+		      const struct fich *fich)
+{
+	*attempt_r = (struct attempt){.gateway = gateway, .in = in, .fich = fich};
+	ysf_source(in->data, attempt_r->source);
+	ysf_dest(in->data, attempt_r->dest);
+	if (fich->fi != FICH_FI_HEADER || !csd_decode(in->data + YSF_PAYLOAD_AT, &attempt_r->csd))
+		return;
+	if (strcmp(attempt_r->csd.dest, "**********") != 0 &&
+	    attempt_r->csd.dest[strspn(attempt_r->csd.dest, " ")] != '\0')
+		ysf_text((const uint8_t *)attempt_r->csd.dest, strlen(attempt_r->csd.dest),
+			 attempt_r->dest);
+}
+
 /* No call of the gateway is open: each of its frames has to pass the access check, and a header may
  * open one. */
 static bool outside(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway,
 		    const struct fich *fich)
 {
-	struct attempt attempt = {.gateway = gateway, .in = in, .fich = fich};
+	struct attempt attempt;
 
+	look_into(&attempt, in, gateway, fich);
 	if (!admit(ysf, &attempt)) {
 		gateway->good_frames = 0;
 		return true;
 	}
-	if (fich->fi != FICH_FI_HEADER)
+	if (fich->fi != FICH_FI_HEADER) {
+		tell_orphan(ysf, &attempt);
 		return late_frame(ysf, &attempt);
+	}
 	if (fich->sq != FICH_SQ_WIRESX)
 		return opening(ysf, &attempt);
 	page_count(ysf->page, COUNT_YSF_DROP_DGID);
@@ -166,6 +184,15 @@ static bool take_token(struct ysf *ysf, struct gateway *gateway)
 	return false;
 }
 
+/* The way home begins anew with every frame (YSF protocol: back to home); the store learns of it with
+ * the times of polls. */
+static void heard(struct ysf *ysf, struct gateway *gateway)
+{
+	gateway->heard = ysf->now;
+	if (gateway_away(gateway))
+		gateways_mark(&ysf->gateways, gateway);
+}
+
 bool voice_frame(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway)
 {
 	struct call *call = calls_of(ysf, gateway);
@@ -174,6 +201,7 @@ bool voice_frame(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway
 	if (ring_state(in) == RING_RELAYED) /* a terminator: what is left is the end of its call */
 		return call == NULL || calls_end(ysf, call, REASON_TERMINATOR);
 	if (!in->again) {
+		heard(ysf, gateway);
 		page_count(ysf->page, COUNT_YSF_FRAMES);
 		if (!take_token(ysf, gateway))
 			return true;

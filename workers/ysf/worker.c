@@ -34,6 +34,12 @@ static void read_settings(struct ysf *ysf)
 	set->streams = (uint32_t)conf_number(conf, CONF_LIMITS_STREAMS);
 	set->late_entry = conf_bool(conf, CONF_YSF_LATE_ENTRY);
 	set->prefix = conf_bool(conf, CONF_DGID_PREFIX);
+	set->check_re = (int)conf_number(conf, CONF_ACCESS_CHECK_RE);
+	set->wild_ptt_time = (uint64_t)conf_number(conf, CONF_PROTECTION_WILD_PTT_TIME);
+	set->wild_ptt_count = (uint32_t)conf_number(conf, CONF_PROTECTION_WILD_PTT_COUNT);
+	set->home_time = (uint32_t)(conf_number(conf, CONF_DGID_HOME_TIME) / (int64_t)NS_PER_SEC);
+	for (unsigned i = 0; i < WORKER_LISTENERS; i++)
+		set->aux[i] = conf_listener_dgid(conf, i);
 	set->list = conf_dgids(conf, CONF_DGID_LIST);
 	set->dgid_default = (uint8_t)conf_number(conf, CONF_DGID_DEFAULT);
 	set->dgid_local = (uint8_t)conf_number(conf, CONF_DGID_LOCAL);
@@ -88,6 +94,7 @@ static bool ysf_open(struct worker *worker)
 	/* no probe for a family that the machine does not have: route_differs then names the source */
 	ysf->route_probe[0] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ysf->route_probe[1] = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	lists_open(ysf);
 	enum store_error error = follow_rebuild(ysf);
 	if (error != STORE_OK)
 		return worker_failed(worker, "reading the voice store: %s",
@@ -115,6 +122,7 @@ static void ysf_tick(struct worker *worker)
 	if (ysf->relay.active)
 		return;
 	follow(ysf);
+	lists_tick(ysf);
 	hold_retry(ysf);
 	if (ysf->relay.active)
 		return;
@@ -134,9 +142,10 @@ static void ysf_commit(struct worker *worker, const struct conf *before)
 {
 	struct ysf *ysf = worker->own;
 
-	(void)before;
 	ysf->now = clock_mono();
 	read_settings(ysf);
+	if (conf_number(before, CONF_ACCESS_CHECK_RE) != ysf->set.check_re)
+		lists_judge_all(ysf);
 	receive_staged_use(ysf);
 	sockets_follow_conf(ysf);
 	sockets_gauge_buffer(ysf);
@@ -168,6 +177,7 @@ static void ysf_close(struct worker *worker)
 	sockets_close(ysf);
 	register_close(ysf);
 	calls_close(ysf);
+	lists_close(ysf);
 	sources_free(&ysf->sources);
 	blocked_free(&ysf->blocked);
 	fanout_free(&ysf->fanout);
@@ -178,6 +188,12 @@ static void ysf_close(struct worker *worker)
 			close(ysf->route_probe[i]);
 	free(ysf);
 	worker->own = NULL;
+}
+
+void ysf_no_memory(struct ysf *ysf, const char *what)
+{
+	log_fatal("no memory for %s", what);
+	worker_finish(ysf->worker, 1);
 }
 
 void ysf_store_failed(struct ysf *ysf, enum store_error error, const char *what)
@@ -195,6 +211,7 @@ const struct worker_kind ysf_kind = {
 	.go = ysf_go,
 	.tick = ysf_tick,
 	.message = sockets_message,
+	.list = lists_come,
 	.commit = ysf_commit,
 	.unstage = ysf_unstage,
 	.stop = ysf_stop,

@@ -14,6 +14,8 @@
 
 #include <ev.h>
 
+#include "shm/access.h"
+#include "shm/homes.h"
 #include "shm/ring.h"
 #include "shm/store/blocks.h"
 #include "shm/store/clients.h"
@@ -21,6 +23,7 @@
 #include "shm/store/streams.h"
 #include "workers/run.h"
 #include "workers/ysf/blocked.h"
+#include "workers/ysf/csd.h"
 #include "workers/ysf/fanout.h"
 #include "workers/ysf/fich.h"
 #include "workers/ysf/frame.h"
@@ -60,6 +63,9 @@ struct attempt {
 	struct gateway *gateway;
 	struct ring_entry *in;
 	const struct fich *fich;
+	struct csd csd; /* of a header; empty texts: not readable, or no header */
+	char source[YSF_NAME_SIZE];
+	char dest[YSF_NAME_SIZE]; /* as the radio has it, else as the network has it */
 	bool late; /* no header, but good frames in a row */
 };
 
@@ -110,8 +116,13 @@ struct ysf_settings {
 	uint32_t clients, clients_per_ip, streams;
 	bool late_entry;
 	bool prefix; /* movable gateways see the DG-ID in front of the caller */
+	int check_re; /* -1, 0, 1 */
+	uint64_t wild_ptt_time; /* ns */
+	uint32_t wild_ptt_count; /* 0: off */
+	uint32_t home_time; /* seconds, of options */
 	struct conf_dgids list;
 	uint8_t dgid_default, dgid_local, dgid_parrot; /* 0: none */
+	uint8_t aux[WORKER_LISTENERS]; /* DG-ID of an auxiliary port; 0: a main one */
 	uint32_t id;
 	const char *name, *description;
 };
@@ -124,6 +135,11 @@ struct ysf {
 	struct gateways gateways;
 	struct fanout fanout;
 	struct blocked blocked;
+	struct access *access;	 /* NULL: none came yet */
+	struct homes *homes;
+	uint32_t access_version; /* grows with every list: who was judged by which */
+	uint32_t judged;	 /* so many entries of the table of gateways are */
+	bool judge_calls;
 	struct sources sources;
 	struct listener listener[WORKER_LISTENERS];
 	unsigned listeners; /* the highest index + 1 */
@@ -162,6 +178,7 @@ struct ysf {
 	struct bucket queries;	/* of all sources together */
 	struct bucket links;	/* likewise */
 	struct bucket say_link; /* log lines about links */
+	struct bucket say_refused; /* events about who was refused */
 };
 
 /* ---- sockets.c: what is read, and what is sent from ---- */
@@ -229,7 +246,10 @@ bool register_open(struct ysf *ysf);
 void register_close(struct ysf *ysf);
 bool register_poll(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway);
 bool register_unlink(struct ysf *ysf, const struct ring_entry *in, struct gateway *gateway);
-bool register_options(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway);
+/* The transaction that gathers; false while another process holds the gate. Who changed something
+ * says so. */
+struct store_txn *register_gather(struct ysf *ysf);
+void register_changed(struct ysf *ysf);
 /* Inside TXN: GATEWAY has sent a frame, so it is no forgery, and an older entry of the same name
  * and address that has gone quiet was the same gateway before its port changed. */
 void register_heard(struct ysf *ysf, struct store_txn *txn, struct gateway *gateway);
@@ -239,6 +259,10 @@ void register_flush(struct ysf *ysf);
 void register_keep_alive(struct ysf *ysf, bool all);
 /* Polls that a predecessor answered and did not write. */
 void register_recover(struct ysf *ysf);
+
+/* ---- inform.c: what gateways say of themselves ---- */
+bool inform_options(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway);
+bool inform_info(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway);
 
 /* ---- query.c, replies.c: answers ---- */
 void query_status(struct ysf *ysf, struct ring_entry *in);
@@ -260,12 +284,40 @@ void voice_pass_on(struct ysf *ysf, struct call *call, struct ring_entry *in,
 
 /* ---- admit.c: the access check ---- */
 /* False: refused, counted and told about. */
-bool admit(struct ysf *ysf, const struct attempt *attempt);
+bool admit(struct ysf *ysf, const struct attempt *by);
+/* Would the access list still let CALL be opened? */
+bool admit_still(struct ysf *ysf, const struct call *call);
+
+/* ---- tell.c: events about what was not passed on ---- */
+void tell_refused(struct ysf *ysf, const struct attempt *by, enum event_reason reason);
+void tell_busy(struct ysf *ysf, const struct attempt *by, uint8_t dgid);
+/* A frame that belongs to no call: does an attempt that lost go on with it, or end? */
+void tell_orphan(struct ysf *ysf, const struct attempt *by);
+
+/* ---- protect.c: callers that have to pause ---- */
+/* Blocks the base call of SOURCE for protection.reactivate. False: it was blocked for longer, or
+ * there is none. */
+bool protect_park(struct ysf *ysf, struct store_txn *txn, const char *source,
+		  enum block_reason reason);
+/* Counts a call that SOURCE opens in TXN. True: that was one too many, its caller is blocked. */
+bool protect_count(struct ysf *ysf, struct store_txn *txn, const char *source);
+
+/* ---- lists.c: access list and home list ---- */
+void lists_open(struct ysf *ysf);
+void lists_close(struct ysf *ysf);
+/* The kind's `list` hook. */
+void lists_come(struct worker *worker, unsigned index);
+/* All gateways and calls are to be judged anew, by lists_tick. */
+void lists_judge_all(struct ysf *ysf);
+/* Makes `muted` and `locked` what the present list says; costs nothing when they are. */
+void lists_judge(struct ysf *ysf, struct gateway *gateway);
+/* Every tick: a slice of those that are still to be judged. */
+void lists_tick(struct ysf *ysf);
 
 /* ---- opening.c: a call begins ---- */
 /* Opens the call that is asked for and relays its first frame, or says why not. False: has to wait for
  * the gate. */
-bool opening(struct ysf *ysf, struct attempt *attempt);
+bool opening(struct ysf *ysf, struct attempt *by);
 
 /* ---- relay.c: frames out ---- */
 /* Sends the frame ENTRY to all on DGID but SKIP (may be NULL); ENTRY is in state THEN when all have
@@ -343,6 +395,8 @@ void follow(struct ysf *ysf);
  * of a worker is that of its tables. */
 void follow_forget_pages(struct ysf *ysf);
 
+/* Logs and ends the worker: its tables would be wrong. */
+void ysf_no_memory(struct ysf *ysf, const char *what);
 /* Counts and logs a transaction that failed; ends the worker when the store is lost. */
 void ysf_store_failed(struct ysf *ysf, enum store_error error, const char *what);
 
