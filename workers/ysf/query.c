@@ -42,12 +42,13 @@ static void answer(struct ysf *ysf, struct ring_entry *in, const void *data, siz
 
 void query_status(struct ysf *ysf, struct ring_entry *in)
 {
+	const struct ysf_identity *identity = &ysf->set.identity[in->listener];
 	uint8_t reply[YSF_STATUS_BYTES];
 
 	page_count(ysf->page, COUNT_YSF_STATUS);
 	if (!may_answer(ysf, in))
 		return;
-	ysf_reply_status(reply, ysf->set.id, ysf->set.name, ysf->set.description,
+	ysf_reply_status(reply, identity->id, identity->name, identity->description,
 			 ysf->gateways.count);
 	answer(ysf, in, reply, sizeof(reply));
 }

@@ -19,6 +19,24 @@
 #include "workers/ysf/tables.h"
 #include "workers/ysf/ysf.h"
 
+/* The alias of the auxiliary port for DGID; without one, and at main ports, the reflector itself. */
+static struct ysf_identity identity_of(const struct conf *conf, uint8_t dgid)
+{
+	const enum conf_group group = CONF_GROUP_YSF_ALIAS;
+
+	for (size_t i = 0; dgid != 0 && i < conf_group_count(conf, group); i++) {
+		if (conf_group_number(conf, group, i, CONF_YSF_ALIAS_DGID) != dgid)
+			continue;
+		return (struct ysf_identity){
+			.id = (uint32_t)conf_group_number(conf, group, i, CONF_YSF_ALIAS_ID),
+			.name = conf_group_name(conf, group, i),
+			.description = conf_group_text(conf, group, i, CONF_YSF_ALIAS_DESCRIPTION)};
+	}
+	return (struct ysf_identity){.id = (uint32_t)conf_number(conf, CONF_YSF_ID),
+				     .name = conf_text(conf, CONF_YSF_NAME),
+				     .description = conf_text(conf, CONF_YSF_DESCRIPTION)};
+}
+
 static void read_settings(struct ysf *ysf)
 {
 	const struct conf *conf = ysf->worker->conf;
@@ -44,9 +62,8 @@ static void read_settings(struct ysf *ysf)
 	set->dgid_default = (uint8_t)conf_number(conf, CONF_DGID_DEFAULT);
 	set->dgid_local = (uint8_t)conf_number(conf, CONF_DGID_LOCAL);
 	set->dgid_parrot = (uint8_t)conf_number(conf, CONF_DGID_PARROT);
-	set->id = (uint32_t)conf_number(conf, CONF_YSF_ID);
-	set->name = conf_text(conf, CONF_YSF_NAME);
-	set->description = conf_text(conf, CONF_YSF_DESCRIPTION);
+	for (unsigned i = 0; i < WORKER_LISTENERS; i++)
+		set->identity[i] = identity_of(conf, set->aux[i]);
 }
 
 static bool open_parts(struct ysf *ysf)

@@ -109,6 +109,12 @@ struct intake {
 	ev_io readable;
 };
 
+/* Whom a listener says that it is: an auxiliary port may have an alias. */
+struct ysf_identity {
+	uint32_t id;
+	const char *name, *description;
+};
+
 /* What the configuration says, read once. */
 struct ysf_settings {
 	uint64_t watchdog, max_age, tx_timeout, reactivate; /* ns */
@@ -123,8 +129,7 @@ struct ysf_settings {
 	struct conf_dgids list;
 	uint8_t dgid_default, dgid_local, dgid_parrot; /* 0: none */
 	uint8_t aux[WORKER_LISTENERS]; /* DG-ID of an auxiliary port; 0: a main one */
-	uint32_t id;
-	const char *name, *description;
+	struct ysf_identity identity[WORKER_LISTENERS];
 };
 
 struct ysf {
