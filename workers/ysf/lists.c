@@ -53,6 +53,8 @@ void lists_come(struct worker *worker, unsigned index)
 		take_access(ysf);
 	else if (index == LIST_HOMES)
 		take_homes(ysf);
+	if (worker->going && !ysf->relay.active)
+		lists_tick(ysf);
 }
 
 void lists_open(struct ysf *ysf)
