@@ -181,10 +181,11 @@ def test_fan_out_is_right_after_any_coming_and_going():
             if ip and len(box.daemon.listeners) < 2:
                 ip = None
             where[box.stranger(f"G{n}", f"DL{n}AA", ip=ip, to=to)] = None
+        chosen = {}  # by radio, for the next link too
         for _ in range(400):
             gateway = rng.choice(list(where))
             if where[gateway] is None:
-                where[gateway] = 22
+                where[gateway] = chosen.get(gateway, 22)
                 gateway.link()
             elif rng.random() < 0.4:
                 gateway.unlink()
@@ -192,7 +193,7 @@ def test_fan_out_is_right_after_any_coming_and_going():
             else:
                 dgid = rng.choice([room for room in rooms if room != where[gateway]])
                 gateway.call(sq=dgid, frames=0)  # the muted call that moves
-                where[gateway] = dgid
+                where[gateway] = chosen[gateway] = dgid
         for family in ("127.0.0.1", "::1") if len(box.daemon.listeners) > 1 else ("127.0.0.1",):
             box.stranger(ip=family if ":" in family else None).silent()  # all of it is done
         listed = {(c["address"], c["port"]): c["dgid"] for c in ask_json(box.daemon, "clients")}

@@ -28,7 +28,7 @@ static bool is_query(const struct fich *fich)
 
 static struct refusal check_gateway(struct ysf *ysf, struct gateway *gateway)
 {
-	lists_judge(ysf, gateway);
+	listed_judge(ysf, gateway);
 	if (gateway->muted == REASON_GATEWAY)
 		return (struct refusal){REASON_GATEWAY, COUNT_YSF_DROP_GATEWAY};
 	if (gateway->muted == REASON_ADDRESS)

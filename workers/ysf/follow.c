@@ -64,7 +64,7 @@ static void take_over(struct ysf *ysf, struct gateway *gateway, const struct cli
 			gateway->call = lane + 1;
 		}
 	}
-	lists_judge(ysf, gateway);
+	listed_judge(ysf, gateway);
 	enter_fan(ysf, gateway);
 }
 

@@ -111,7 +111,7 @@ static bool ysf_open(struct worker *worker)
 	/* no probe for a family that the machine does not have: route_differs then names the source */
 	ysf->route_probe[0] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ysf->route_probe[1] = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	lists_open(ysf);
+	listed_open(ysf);
 	enum store_error error = follow_rebuild(ysf);
 	if (error != STORE_OK)
 		return worker_failed(worker, "reading the voice store: %s",
@@ -139,7 +139,7 @@ static void ysf_tick(struct worker *worker)
 	if (ysf->relay.active)
 		return;
 	follow(ysf);
-	lists_tick(ysf);
+	listed_tick(ysf);
 	hold_retry(ysf);
 	if (ysf->relay.active)
 		return;
@@ -162,7 +162,7 @@ static void ysf_commit(struct worker *worker, const struct conf *before)
 	ysf->now = clock_mono();
 	read_settings(ysf);
 	if (conf_number(before, CONF_ACCESS_CHECK_RE) != ysf->set.check_re)
-		lists_judge_all(ysf);
+		listed_judge_all(ysf);
 	receive_staged_use(ysf);
 	sockets_follow_conf(ysf);
 	sockets_gauge_buffer(ysf);
@@ -194,7 +194,7 @@ static void ysf_close(struct worker *worker)
 	sockets_close(ysf);
 	register_close(ysf);
 	calls_close(ysf);
-	lists_close(ysf);
+	listed_close(ysf);
 	sources_free(&ysf->sources);
 	blocked_free(&ysf->blocked);
 	fanout_free(&ysf->fanout);
@@ -228,7 +228,7 @@ const struct worker_kind ysf_kind = {
 	.go = ysf_go,
 	.tick = ysf_tick,
 	.message = sockets_message,
-	.list = lists_come,
+	.list = listed_come,
 	.commit = ysf_commit,
 	.unstage = ysf_unstage,
 	.stop = ysf_stop,

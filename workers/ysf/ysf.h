@@ -307,17 +307,17 @@ bool protect_park(struct ysf *ysf, struct store_txn *txn, const char *source,
 /* Counts a call that SOURCE opens in TXN. True: that was one too many, its caller is blocked. */
 bool protect_count(struct ysf *ysf, struct store_txn *txn, const char *source);
 
-/* ---- lists.c: access list and home list ---- */
-void lists_open(struct ysf *ysf);
-void lists_close(struct ysf *ysf);
+/* ---- listed.c: access list and home list ---- */
+void listed_open(struct ysf *ysf);
+void listed_close(struct ysf *ysf);
 /* The kind's `list` hook. */
-void lists_come(struct worker *worker, unsigned index);
-/* All gateways and calls are to be judged anew, by lists_tick. */
-void lists_judge_all(struct ysf *ysf);
+void listed_come(struct worker *worker, unsigned index);
+/* All gateways and calls are to be judged anew, by listed_tick. */
+void listed_judge_all(struct ysf *ysf);
 /* Makes `muted` and `locked` what the present list says; costs nothing when they are. */
-void lists_judge(struct ysf *ysf, struct gateway *gateway);
+void listed_judge(struct ysf *ysf, struct gateway *gateway);
 /* Every tick: a slice of those that are still to be judged. */
-void lists_tick(struct ysf *ysf);
+void listed_tick(struct ysf *ysf);
 
 /* ---- opening.c: a call begins ---- */
 /* Opens the call that is asked for and relays its first frame, or says why not. False: has to wait for

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * NAME      lists - the access list and the home list
+ * NAME      listed - the access list and the home list
  * PURPOSE   Maps the newest ones, and applies a new access list to who is there already: gateways
  *           that may only listen, gateways that may not even do that, calls that it refuses.
  * OWNER     ysf workers
@@ -28,7 +28,7 @@ static void take_access(struct ysf *ysf)
 	}
 	access_unmap(&ysf->access);
 	ysf->access = access;
-	lists_judge_all(ysf);
+	listed_judge_all(ysf);
 }
 
 static void take_homes(struct ysf *ysf)
@@ -43,7 +43,7 @@ static void take_homes(struct ysf *ysf)
 	ysf->homes = homes;
 }
 
-void lists_come(struct worker *worker, unsigned index)
+void listed_come(struct worker *worker, unsigned index)
 {
 	struct ysf *ysf = worker->own;
 
@@ -54,30 +54,30 @@ void lists_come(struct worker *worker, unsigned index)
 	else if (index == LIST_HOMES)
 		take_homes(ysf);
 	if (worker->going && !ysf->relay.active)
-		lists_tick(ysf);
+		listed_tick(ysf);
 }
 
-void lists_open(struct ysf *ysf)
+void listed_open(struct ysf *ysf)
 {
 	ysf->access_version = 1;
-	lists_come(ysf->worker, LIST_ACCESS);
-	lists_come(ysf->worker, LIST_HOMES);
+	listed_come(ysf->worker, LIST_ACCESS);
+	listed_come(ysf->worker, LIST_HOMES);
 }
 
-void lists_close(struct ysf *ysf)
+void listed_close(struct ysf *ysf)
 {
 	access_unmap(&ysf->access);
 	homes_unmap(&ysf->homes);
 }
 
-void lists_judge_all(struct ysf *ysf)
+void listed_judge_all(struct ysf *ysf)
 {
 	ysf->access_version++;
 	ysf->judged = 0;
 	ysf->judge_calls = true;
 }
 
-void lists_judge(struct ysf *ysf, struct gateway *gateway)
+void listed_judge(struct ysf *ysf, struct gateway *gateway)
 {
 	bool locked;
 
@@ -105,7 +105,7 @@ static void judge_calls(struct ysf *ysf)
 	}
 }
 
-void lists_tick(struct ysf *ysf)
+void listed_tick(struct ysf *ysf)
 {
 	uint32_t end = ysf->judged + JUDGE_SLICE;
 
@@ -116,6 +116,6 @@ void lists_tick(struct ysf *ysf)
 		struct gateway *gateway = gateways_at(&ysf->gateways, ysf->judged);
 
 		if (gateway != NULL)
-			lists_judge(ysf, gateway);
+			listed_judge(ysf, gateway);
 	}
 }
