@@ -543,9 +543,12 @@ void reload_stop(struct master *master)
 
 void reload_reopen(struct master *master)
 {
-	/* a log worker that is not there opens its file anew anyway */
-	if (slot_alive(master->log))
-		slot_post(master->log, MSG_REOPEN, NULL, 0, -1);
+	struct slot *const writer[] = {master->log, slot_single(master, SLOT_LINK)};
+
+	/* a worker that is not there opens its file anew anyway */
+	for (unsigned i = 0; i < 2; i++)
+		if (writer[i] != NULL && slot_alive(writer[i]))
+			slot_post(writer[i], MSG_REOPEN, NULL, 0, -1);
 }
 
 json_t *reload_last(const struct master *master)

@@ -323,6 +323,9 @@ static void on_connreq(struct link *link, const struct asked *asked, struct subs
 
 static void on_ping(struct link *link, struct subscriber *subscriber)
 {
+	subscriber->pinged_early = !subscriber->kept;
+	if (subscriber->pinged_early)
+		return;
 	if (subscriber->pinged == subscriber->since) {
 		subscriber->wants_list = may_list(link, &subscriber->addr);
 		feed_catch_up(link, subscriber);
@@ -461,6 +464,8 @@ static void settle(struct link *link)
 		if (subscriber->greet && !subscriber->gone)
 			greet(link, subscriber);
 		subscriber->greet = false;
+		if (subscriber->pinged_early && !subscriber->gone)
+			on_ping(link, subscriber);
 		if (subscriber->gone)
 			take_out(self, i - 1);
 	}

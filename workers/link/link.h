@@ -102,6 +102,7 @@ struct subscriber {
 	bool dirty;	   /* its record is not what it should be */
 	bool gone;	   /* its record is to be removed */
 	bool greet;	   /* is to be answered when its record is written */
+	bool pinged_early;  /* ... and its PING after that */
 	bool wants_list;
 	bool listing; /* gets the list that is being sent */
 };
