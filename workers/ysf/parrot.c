@@ -18,6 +18,7 @@
 
 #define WAIT_NS	  (2 * NS_PER_SEC)
 #define PERIOD_NS (100 * NS_PER_MS)
+#define LATE_NS	  (20 * NS_PER_MS) /* frames must not come closer together than the rest of a period */
 #define AGAIN_NS  (10 * NS_PER_MS) /* the send buffer was full */
 
 static uint32_t recorded(const struct ring_tape *tape)
@@ -40,6 +41,32 @@ static uint64_t due_of(const struct ring_tape *tape)
 	return start_of(tape) + ring_tape_played(tape) * PERIOD_NS;
 }
 
+/* The sender, if it still is where it talked. */
+static const struct gateway *sender_of(const struct ysf *ysf, const struct ring_tape *tape)
+{
+	const struct gateway *gateway;
+	struct client_key key;
+
+	memcpy(&key, tape->key, sizeof(key));
+	gateway = gateways_find(&ysf->gateways, &key);
+	if (gateway == NULL || gateway->id != tape->client || gateway->dgid != tape->dgid)
+		return NULL;
+	return gateway;
+}
+
+/* Tapes whose sender has gone: nobody is left to hear them. */
+static void clear(struct ysf *ysf)
+{
+	for (unsigned i = 0; i < RING_TAPES; i++) {
+		struct ring_tape *tape = &ysf->ring->tape[i];
+
+		if (stream_of(tape) == 0 || sender_of(ysf, tape) != NULL)
+			continue;
+		page_count(ysf->page, COUNT_YSF_PARROT_STOPPED);
+		ring_tape_erase(tape);
+	}
+}
+
 /* ---- recording ---- */
 
 /* Told once a call: with its first frame, or with the first that has no room. */
@@ -56,9 +83,11 @@ void parrot_record(struct ysf *ysf, struct call *call, const struct ring_entry *
 {
 	struct ring_tape *tape = ring_tape_of_stream(ysf->ring, call->id);
 
-	if (tape == NULL && !call->unrecorded)
+	if (tape == NULL && !call->unrecorded) {
+		clear(ysf);
 		tape = ring_tape_begin(ysf->ring, call->id, call->client, &call->owner_key,
 				       call->dgid);
+	}
 	if (tape == NULL) {
 		page_count_by(ysf->page, COUNT_YSF_PARROT_BUSY, call->unrecorded ? 0 : 1);
 		say_lost(ysf, call, "is not recorded: all tapes are in use");
@@ -105,19 +134,6 @@ static void schedule(struct ysf *ysf)
 	ev_timer_start(ysf->worker->loop, &ysf->parrot);
 }
 
-/* The sender, if it still is where it talked. */
-static const struct gateway *sender_of(const struct ysf *ysf, const struct ring_tape *tape)
-{
-	const struct gateway *gateway;
-	struct client_key key;
-
-	memcpy(&key, tape->key, sizeof(key));
-	gateway = gateways_find(&ysf->gateways, &key);
-	if (gateway == NULL || gateway->id != tape->client || gateway->dgid != tape->dgid)
-		return NULL;
-	return gateway;
-}
-
 /* Sends the next frame of TAPE. False: the send buffer is full. */
 static bool send_one(struct ysf *ysf, struct ring_tape *tape, const struct gateway *gateway)
 {
@@ -148,15 +164,12 @@ static void play(struct ysf *ysf, struct ring_tape *tape)
 {
 	const struct gateway *gateway = sender_of(ysf, tape);
 
-	if (gateway == NULL) {
-		page_count(ysf->page, COUNT_YSF_PARROT_STOPPED);
-		ring_tape_erase(tape);
+	if (gateway == NULL)
 		return;
-	}
 	while (ring_tape_played(tape) < recorded(tape) && due_of(tape) <= ysf->now) {
 		uint64_t late = ysf->now - due_of(tape);
 
-		if (late > PERIOD_NS)
+		if (late > LATE_NS)
 			atomic_store(&tape->start, start_of(tape) + late);
 		if (!send_one(ysf, tape, gateway))
 			return;
@@ -175,6 +188,7 @@ static void on_due(struct ev_loop *loop, ev_timer *watch, int events)
 	(void)loop;
 	(void)events;
 	ysf->now = clock_mono();
+	clear(ysf);
 	for (unsigned i = 0; i < RING_TAPES; i++) {
 		struct ring_tape *tape = &ysf->ring->tape[i];
 
