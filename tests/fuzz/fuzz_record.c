@@ -43,6 +43,7 @@ static void check_json(json_t *object)
 
 static void try_client(const uint8_t *data, size_t size)
 {
+	const struct show_more more = {.muted = true};
 	struct client_key key = {{0}, {0}, {0}};
 	struct client_record record;
 
@@ -50,7 +51,7 @@ static void try_client(const uint8_t *data, size_t size)
 		return;
 	demand(size == sizeof(record) && record.id > 0 && record.dgid < 128);
 	check_text(record.name, sizeof(record.name));
-	check_json(show_client(&key, &record, true, false, record.linked));
+	check_json(show_client(&key, &record, &more, record.linked));
 }
 
 static void try_stream(const uint8_t *data, size_t size)
@@ -104,12 +105,15 @@ static void try_event(const uint8_t *data, size_t size)
 
 static void try_saved(const uint8_t *data, size_t size)
 {
+	const struct saved_key key = {"DB0ABC", {0}};
 	struct saved_record saved;
 	struct away_record away;
 	struct dashboard_record dashboard;
 
-	if (saved_record_check(data, size, &saved))
+	if (saved_record_check(data, size, &saved)) {
 		demand(saved.dgid > 0 && saved.dgid < 128);
+		check_json(show_saved(&key, &saved));
+	}
 	if (away_record_check(data, size, &away))
 		demand(away.client > 0 && away.client < STREAM_PRIVATE);
 	if (dashboard_record_check(data, size, &dashboard))
@@ -129,6 +133,9 @@ static void try_ptt(const uint8_t *data, size_t size)
 
 static void try_info(const uint8_t *data, size_t size)
 {
+	const struct client_record client = {.name = "DB0ABC"};
+	const struct client_key key = {{0}, {0}, {0}};
+	struct show_more more = {.has_info = true};
 	struct info_record record;
 
 	if (!info_record_check(data, size, &record))
@@ -137,6 +144,8 @@ static void try_info(const uint8_t *data, size_t size)
 	check_text(record.town, sizeof(record.town));
 	check_text(record.type, sizeof(record.type));
 	check_text(record.id, sizeof(record.id));
+	more.info = record;
+	check_json(show_client(&key, &client, &more, 0));
 }
 
 static void check_position(int32_t latitude, int32_t longitude)

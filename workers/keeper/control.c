@@ -29,9 +29,8 @@ struct control {
 };
 
 static const struct verb *const verbs[] = {
-	&verb_clients, &verb_streams, &verb_blocked, &verb_events,
-	&verb_block,   &verb_unblock, &verb_kick,    &verb_metrics,
-	&verb_quarantine,
+	&verb_clients, &verb_streams, &verb_blocked,	&verb_events, &verb_block,  &verb_unblock,
+	&verb_kick,    &verb_metrics, &verb_quarantine, &verb_lists,  &verb_import,
 };
 
 /* ---- what verbs add ---- */
@@ -292,8 +291,8 @@ static void begin(struct control *control, struct request *request, const struct
 
 void control_request(struct control *control, struct msg *msg)
 {
-	const char *words[8];
-	int count = msg_words(msg, words, 8);
+	const char *words[2 + 2 * IMPORT_PAIRS + 1];
+	int count = msg_words(msg, words, sizeof(words) / sizeof(words[0]));
 	const struct verb *verb = count > 0 ? find_verb(words[0]) : NULL;
 	struct request *request = find_free(control);
 

@@ -10,6 +10,7 @@
 #ifndef SHACKD_WORKERS_KEEPER_KEEPER_H
 #define SHACKD_WORKERS_KEEPER_KEEPER_H
 
+#include "shm/access.h"
 #include "shm/homes.h"
 #include "shm/store/events.h"
 #include "shm/store/streams.h"
@@ -66,7 +67,8 @@ struct keeper {
 	unsigned edition_stage;
 	uint64_t edition_cursor; /* events up to here belong into it */
 	struct client_key edition_client;
-	struct homes *homes; /* the newest home list; NULL: none came yet */
+	struct access *access; /* the newest lists; NULL: none came yet */
+	struct homes *homes;
 	struct client_key away; /* walked up to here */
 	uint64_t next_forget; /* clock_mono */
 };

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "shm/store/clients.h"
+#include "shm/store/saved.h"
 #include "workers/keeper/keeper.h"
 
 enum answer {
@@ -32,8 +33,10 @@ struct verb {
 };
 
 extern const struct verb verb_clients, verb_streams, verb_blocked, verb_events;
-extern const struct verb verb_quarantine;
+extern const struct verb verb_quarantine, verb_lists, verb_import;
 extern const struct verb verb_block, verb_unblock, verb_kick, verb_metrics;
+
+#define IMPORT_PAIRS 16 /* in one request */
 
 struct request {
 	struct control *control;
@@ -56,6 +59,12 @@ struct request {
 	uint64_t number;
 	uint64_t until, until_real;
 	uint32_t stream_key;
+	struct saved_key saved;
+	unsigned list, set; /* of `lists` */
+	struct {
+		char name[CALL_MAX];
+		uint8_t dgid;
+	} import[IMPORT_PAIRS];
 	unsigned count;
 	bool follow, started, json;
 };

@@ -9,6 +9,7 @@
 #include "workers/keeper/show.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "shm/clock.h"
@@ -64,8 +65,19 @@ static json_t *with_address(json_t *object, const struct client_key *key)
 	return with(object, "port", json_integer(addr.port));
 }
 
-json_t *show_client(const struct client_key *key, const struct client_record *record, bool blocked,
-		    bool muted, uint64_t now)
+static json_t *show_info(const struct info_record *info)
+{
+	json_t *object = with(json_object(), "rx_hz", json_integer(info->rx_hz));
+
+	object = with(object, "tx_hz", json_integer(info->tx_hz));
+	object = with(object, "locator", json_string(info->locator));
+	object = with(object, "town", json_string(info->town));
+	object = with(object, "type", json_string(info->type));
+	return with(object, "id", json_string(info->id));
+}
+
+json_t *show_client(const struct client_key *key, const struct client_record *record,
+		    const struct show_more *more, uint64_t now)
 {
 	json_t *object = with_client_id(json_object(), "id", record->id);
 
@@ -73,10 +85,14 @@ json_t *show_client(const struct client_key *key, const struct client_record *re
 	object = with_address(object, key);
 	object = with(object, "listener", json_integer(client_key_listener(key)));
 	object = with(object, "dgid", json_integer(record->dgid));
-	object = with(object, "fixed", json_boolean(record->flags & CLIENT_STATIC));
+	object = with(object, "fixed", json_boolean(!client_movable(record)));
+	object = with(object, "aux", json_boolean(record->flags & CLIENT_AUX));
 	object = with(object, "home_dgid", json_integer(record->home_dgid));
-	object = with(object, "muted", json_boolean(muted));
-	object = with(object, "blocked", json_boolean(blocked));
+	object = with(object, "home_time", json_integer(record->home_time));
+	object = with(object, "muted", json_boolean(more->muted));
+	object = with(object, "blocked", json_boolean(more->blocked));
+	if (more->has_info)
+		object = with(object, "info", show_info(&more->info));
 	object = with(object, "proven", json_boolean(record->flags & CLIENT_PROVEN));
 	object = with(object, "connected", json_integer(seconds(record->linked_real)));
 	return with(object, "idle", json_integer(seconds(clock_age(now, record->polled))));
@@ -112,6 +128,27 @@ json_t *show_block(const char *call, const struct block_record *record)
 	object = with(object, "reason", json_string(block_reason_name(record->reason)));
 	object = with(object, "until", until(record->until_real));
 	return with(object, "by", json_string(record->by));
+}
+
+static bool is_anywhere(const uint8_t ip[16])
+{
+	static const uint8_t anywhere[16];
+
+	return memcmp(ip, anywhere, sizeof(anywhere)) == 0;
+}
+
+json_t *show_saved(const struct saved_key *key, const struct saved_record *record)
+{
+	json_t *object = with(json_object(), "gateway", json_string(key->name));
+	struct addr addr = {.port = 0};
+	char text[ADDR_TEXT_MAX];
+
+	memcpy(addr.ip, key->ip, sizeof(addr.ip));
+	/* all zero: it counts wherever the gateway comes from */
+	object = with(object, "address",
+		      is_anywhere(key->ip) ? json_null() : json_string(addr_ip_text(&addr, text)));
+	object = with(object, "dgid", json_integer(record->dgid));
+	return with(object, "when", json_integer(seconds(record->when)));
 }
 
 /* ---- events ---- */

@@ -12,12 +12,21 @@
 
 #include <jansson.h>
 
+#include "shm/store/saved.h"
 #include "shm/store/schema.h"
 
-/* BLOCKED: its call sign is. MUTED: it has a call open that nobody else hears. NOW is clock_mono.
- */
-json_t *show_client(const struct client_key *key, const struct client_record *record, bool blocked,
-		    bool muted, uint64_t now);
+/* What the record of a gateway does not tell. */
+struct show_more {
+	bool blocked; /* it neither sends nor hears, or its call sign is blocked */
+	bool muted;   /* it may only listen, or has a call open that nobody else hears */
+	bool has_info;
+	struct info_record info;
+};
+
+/* NOW is clock_mono. */
+json_t *show_client(const struct client_key *key, const struct client_record *record,
+		    const struct show_more *more, uint64_t now);
+json_t *show_saved(const struct saved_key *key, const struct saved_record *record);
 json_t *show_stream(const struct stream_record *record, uint32_t frames, uint32_t lost);
 json_t *show_block(const char *call, const struct block_record *record);
 /* STORE tells which log the number counts in. */

@@ -207,6 +207,7 @@ static bool kick_parse(struct request *request, const char *const words[], int c
 
 static enum answer kick_step(struct request *request)
 {
+	const struct show_more more = {.blocked = false};
 	uint32_t id = (uint32_t)request->number;
 	struct client_record record;
 	struct client_key key;
@@ -230,7 +231,7 @@ static enum answer kick_step(struct request *request)
 		return ANSWER_DONE;
 	}
 	worker_ring(request->keeper->worker);
-	request_line(request, show_client(&key, &record, false, false, clock_mono()));
+	request_line(request, show_client(&key, &record, &more, clock_mono()));
 	return ANSWER_DONE;
 }
 

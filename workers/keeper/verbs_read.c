@@ -10,6 +10,7 @@
 
 #include "shm/clock.h"
 #include "shm/store/blocks.h"
+#include "shm/store/infos.h"
 #include "shm/text.h"
 #include "workers/callsign.h"
 #include "workers/keeper/request.h"
@@ -39,20 +40,29 @@ static enum answer array_step(struct request *request, struct store_txn *txn, un
 
 /* ---- clients ---- */
 
+/* What the access list, the blocks and the open calls say of it. */
 static bool add_client(const struct client_key *key, const struct client_record *record, void *arg)
 {
 	struct reading *reading = arg;
+	const struct access *access = reading->request->keeper->access;
+	struct show_more more = {.blocked = false};
 	struct stream_record stream;
 	struct block_record block;
 	struct callsign call;
-	bool blocked, muted;
 
 	callsign_split(record->name, &call);
-	blocked = strlen(call.base) < CALL_MAX &&
-		  blocks_get(reading->txn, call.base, &block) == STORE_OK &&
-		  block.until > reading->now;
-	muted = streams_get(reading->txn, STREAM_PRIVATE | record->id, &stream) == STORE_OK;
-	request_element(reading->request, show_client(key, record, blocked, muted, reading->now));
+	more.blocked = access_has(access, ACCESS_GWB, record->name) ||
+		       access_has_ip(access, ACCESS_IPB, key->ip) ||
+		       (strlen(call.base) < CALL_MAX &&
+			blocks_get(reading->txn, call.base, &block) == STORE_OK &&
+			block.until > reading->now);
+	more.muted = access_has(access, ACCESS_GW, record->name) ||
+		     access_has(access, ACCESS_GWB, record->name) ||
+		     access_has_ip(access, ACCESS_IP, key->ip) ||
+		     access_has_ip(access, ACCESS_IPB, key->ip) ||
+		     streams_get(reading->txn, STREAM_PRIVATE | record->id, &stream) == STORE_OK;
+	more.has_info = infos_get(reading->txn, key, &more.info) == STORE_OK;
+	request_element(reading->request, show_client(key, record, &more, reading->now));
 	return true;
 }
 

@@ -293,25 +293,32 @@ static void keeper_message(struct worker *worker, struct msg *msg)
 
 /* ---- lists ---- */
 
-static void map_homes(struct keeper *keeper)
+/* What can't be used leaves the former list in force. */
+static void map_list(struct keeper *keeper, unsigned index)
 {
-	int fd = keeper->worker->list_fd[LIST_HOMES];
-	struct homes *homes = fd >= 0 ? homes_map(fd) : NULL;
+	int fd = keeper->worker->list_fd[index];
+	struct access *access = index == LIST_ACCESS && fd >= 0 ? access_map(fd) : NULL;
+	struct homes *homes = index == LIST_HOMES && fd >= 0 ? homes_map(fd) : NULL;
 
-	if (homes == NULL && fd >= 0)
-		log_error("the home list can't be used: %s", strerror(errno));
-	if (homes == NULL)
-		return; /* the former one stays */
-	homes_unmap(&keeper->homes);
-	keeper->homes = homes;
+	if (access != NULL) {
+		access_unmap(&keeper->access);
+		keeper->access = access;
+	} else if (homes != NULL) {
+		homes_unmap(&keeper->homes);
+		keeper->homes = homes;
+	} else if (fd >= 0) {
+		log_error("the list \"%s\" can't be used: %s",
+			  list_name((enum list_kind)index), strerror(errno));
+	}
 }
 
 static void keeper_list(struct worker *worker, unsigned index)
 {
-	if (index != LIST_HOMES)
+	if (index != LIST_ACCESS && index != LIST_HOMES)
 		return;
-	map_homes(worker->own);
-	settle_begin(worker->own, false);
+	map_list(worker->own, index);
+	if (index == LIST_HOMES)
+		settle_begin(worker->own, false);
 }
 
 /* ---- life ---- */
@@ -325,7 +332,8 @@ static bool keeper_open(struct worker *worker)
 	worker->own = keeper;
 	keeper->worker = worker;
 	keeper->job = JOBS;
-	map_homes(keeper);
+	map_list(keeper, LIST_ACCESS);
+	map_list(keeper, LIST_HOMES);
 	keeper->control = control_create(keeper);
 	if (keeper->control == NULL)
 		return worker_failed(worker, "out of memory");
@@ -360,6 +368,7 @@ static void keeper_close(struct worker *worker)
 
 	control_destroy(&keeper->control);
 	homes_unmap(&keeper->homes);
+	access_unmap(&keeper->access);
 	free(keeper);
 	worker->own = NULL;
 }
