@@ -40,7 +40,7 @@ enum rights rights_of(const struct rights_who *who, uint32_t uid, uint32_t gid,
 bool rights_allow(enum rights rights, const char *verb)
 {
 	static const char *const reading[] = {"status",	  "workers", "clients", "streams",
-					      "sessions", "feeds",   "spots",	"blocked",
+					      "sessions", "feeds",   "spots",	"blocked", "lists",
 					      "metrics",  "events",  NULL};
 	static const char *const root_only[] = {"upgrade", "restore", "passwd", "import", NULL};
 

@@ -46,6 +46,7 @@ static const struct command commands[] = {
 	{"clients", "",               0, 0, true,  print_clients, "linked gateways"},
 	{"streams", "",               0, 0, true,  print_streams, "open calls"},
 	{"blocked", "",               0, 0, true,  print_blocked, "callers that may not transmit"},
+	{"lists",   "[access [SET]|homes|saved]", 0, 2, true, print_lists, "what is in the lists, and in which"},
 	{"events",  "[-f] [N]",       0, 2, true,  print_event,   "the last N events (100); -f: and those to come"},
 	{"metrics", "",               0, 0, true,  NULL,          "all counters, in Prometheus' text form"},
 	{"block",   "CALL [SECONDS]", 1, 2, false, print_block,   "end the calls of CALL and take no more; without SECONDS for ever"},

@@ -250,11 +250,17 @@ void print_quarantine(FILE *out, const json_t *answer, time_t now)
 void print_clients(FILE *out, const json_t *answer, time_t now)
 {
 	static const struct column columns[] = {
-		{"ID", "id", FORM_TEXT},	   {"GATEWAY", "gateway", FORM_TEXT},
-		{"ADDRESS", "address", FORM_TEXT}, {"PORT", "port", FORM_NUMBER},
-		{"DG-ID", "dgid", FORM_DGID},	   {"FIXED", "fixed", FORM_YES},
-		{"HOME", "home_dgid", FORM_DGID},  {"LINKED", "connected", FORM_SINCE},
-		{"IDLE", "idle", FORM_AGE},	   {"MUTED", "muted", FORM_YES},
+		{"ID", "id", FORM_TEXT},
+		{"GATEWAY", "gateway", FORM_TEXT},
+		{"ADDRESS", "address", FORM_TEXT},
+		{"PORT", "port", FORM_NUMBER},
+		{"DG-ID", "dgid", FORM_DGID},
+		{"FIXED", "fixed", FORM_YES},
+		{"AUX", "aux", FORM_YES},
+		{"HOME", "home_dgid", FORM_DGID},
+		{"LINKED", "connected", FORM_SINCE},
+		{"IDLE", "idle", FORM_AGE},
+		{"MUTED", "muted", FORM_YES},
 		{"BLOCKED", "blocked", FORM_YES},
 	};
 
@@ -284,6 +290,61 @@ void print_blocked(FILE *out, const json_t *answer, time_t now)
 	};
 
 	PRINT_TABLE(out, answer, columns, "nobody is blocked", now);
+}
+
+/* How much is in each set of the access list. */
+static void print_sets(FILE *out, const json_t *sets)
+{
+	json_t *members = (json_t *)(uintptr_t)sets; /* iterators want it so */
+	char cell[CELL_SIZE];
+
+	if (sets == NULL)
+		return;
+	fputs("access:", out);
+	for (void *at = json_object_iter(members); at != NULL;
+	     at = json_object_iter_next(members, at)) {
+		print_plain(cell, json_object_iter_value(at));
+		fprintf(out, " %s %s", json_object_iter_key(at), cell);
+	}
+	fputc('\n', out);
+}
+
+/* The overview, or the entries of one list: told apart by what they have. */
+void print_lists(FILE *out, const json_t *answer, time_t now)
+{
+	static const struct column lists[] = {
+		{"LIST", "list", FORM_TEXT},
+		{"ENTRIES", "entries", FORM_NUMBER},
+		{"MADE", "made", FORM_SINCE},
+	};
+	static const struct column access[] = {
+		{"SET", "set", FORM_TEXT},
+		{"ENTRY", "entry", FORM_TEXT},
+	};
+	static const struct column homes[] = {
+		{"GATEWAY", "gateway", FORM_TEXT},
+		{"DG-ID", "dgid", FORM_DGID},
+		{"FIXED", "fixed", FORM_YES},
+		{"TIME", "seconds", FORM_AGE},
+	};
+	static const struct column saved[] = {
+		{"GATEWAY", "gateway", FORM_TEXT},
+		{"ADDRESS", "address", FORM_TEXT},
+		{"DG-ID", "dgid", FORM_DGID},
+		{"AGE", "when", FORM_SINCE},
+	};
+	const json_t *first = json_array_get(answer, 0);
+
+	if (json_object_get(first, "set") != NULL)
+		PRINT_TABLE(out, answer, access, "", now);
+	else if (json_object_get(first, "seconds") != NULL)
+		PRINT_TABLE(out, answer, homes, "", now);
+	else if (json_object_get(first, "when") != NULL)
+		PRINT_TABLE(out, answer, saved, "", now);
+	else
+		PRINT_TABLE(out, answer, lists, "the list is empty", now);
+	for (size_t i = 0; i < json_array_size(answer); i++)
+		print_sets(out, json_object_get(json_array_get(answer, i), "sets"));
 }
 
 /* ---- sentences ---- */

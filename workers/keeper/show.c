@@ -241,6 +241,7 @@ static json_t *with_details(json_t *object, const struct event_record *event)
 		return with_meta(object, event);
 	case EVENT_STREAM_START:
 	case EVENT_STREAM_END:
+	case EVENT_STREAM_BUSY:
 	case EVENT_ACCESS_REFUSED:
 		return with_call(object, event);
 	case EVENT_BLOCK_ADD:
