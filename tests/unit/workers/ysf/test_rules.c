@@ -19,7 +19,7 @@
 
 #include "shm/addr.h"
 #include "workers/data/compile.h"
-#include "workers/data/denylist.h"
+#include "shm/denylist.h"
 #include "workers/ysf/rules.h"
 
 static struct access_rules rules;
