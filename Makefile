@@ -236,7 +236,7 @@ install: all
 	install -D -m 755 shackd $(DESTDIR)$(PREFIX)/sbin/shackd
 	install -D -m 755 shackd-net $(DESTDIR)$(PREFIX)/sbin/shackd-net
 	install -D -m 755 shackctl $(DESTDIR)$(PREFIX)/bin/shackctl
-	install -D -m 644 etc/shackd.ini $(DESTDIR)/etc/shackd/shackd.ini
+	install -D -m 644 -t $(DESTDIR)/etc/shackd $(wildcard etc/*.ini etc/*.db)
 	for s in 5 7 8; do install -d $(DESTDIR)$(PREFIX)/share/man/man$$s; \
 	    install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/; done
 

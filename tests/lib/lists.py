@@ -26,13 +26,14 @@ HOME = struct.Struct("=12sIBB2x")
 HOST = struct.Struct("=256sII128s")
 
 
-def image(pid, kind):
-    """Bytes of the list that the master holds, None: none."""
+def image(pid, kind, size=-1):
+    """Bytes of the list that the master holds (the first SIZE), None: none."""
     folder = Path(f"/proc/{pid}/fd")
     for entry in folder.iterdir():
         try:
             if f"shackd-list-{kind}" in os.readlink(entry):
-                return entry.read_bytes()
+                with open(entry, "rb") as file:
+                    return file.read(size)
         except OSError:
             continue  # closed meanwhile
     return None
@@ -72,7 +73,7 @@ def access(pid):
 
 def entries(pid, name="CS"):
     """How many entries a set has, without a look at them."""
-    data = image(pid, "access")
+    data = image(pid, "access", 4096)
     at = HEAD.size + SOURCE.size + SETS.index(name) * TABLE.size
     return TABLE.unpack_from(data, at)[0] if data else 0
 

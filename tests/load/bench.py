@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 
+import bench_lists
 from bench_lab import (BUILD, REFLECTOR_CPU, SIM_CPU, Bare, LabError, Product, Simulator, cpu_ns,
                        go_on, halt, memory_after, pinned, queues, wait_idle)
 
@@ -401,7 +402,17 @@ class Bench:
                               "< 3 ms", ready < 3000)
 
 
-FIGURES = ("ceiling", "realtime", "workers", "lookup", "burst", "memory")
+    # ---- a new access list while somebody talks -----------------------------------------------
+
+    def lists(self):
+        if not self.args.bare_only:
+            bench_lists.measure(self.book, 3 if self.args.quick else 6)
+
+    def lists_rows(self):
+        bench_lists.rows(self.book)
+
+
+FIGURES = ("ceiling", "realtime", "workers", "lookup", "burst", "memory", "lists")
 
 
 def arguments():
