@@ -239,7 +239,8 @@ static int take_module(struct dl_phdr_info *info, size_t size, void *arg)
 		if (own && (header->p_flags & PF_X) != 0)
 			known.code = (struct crash_range){low, low + header->p_memsz};
 	}
-	text_copy(module->name, sizeof(module->name), own ? "shackd" : base_name(info->dlpi_name));
+	text_copy(module->name, sizeof(module->name),
+		  own ? program_invocation_short_name : base_name(info->dlpi_name));
 	known.modules++;
 	return 0;
 }
