@@ -2,8 +2,11 @@
  *
  * NAME      fuzz_dashboard - fuzz target of what dashboards send and get
  * PURPOSE   any datagram: asks for one of three things or for nothing; any event that the store
- * lets pass: a message that is JSON of strings without what hurts SQL, lines that are whole OWNER
- * make fuzz CONTRACT  aborts if a promise of json.h or mmdvm.h does not hold LIMITS    none known
+ *           lets pass: a message that is JSON of strings without what hurts SQL, lines that are
+ *           whole
+ * OWNER     make fuzz
+ * CONTRACT  aborts if a promise of json.h or mmdvm.h does not hold
+ * LIMITS    none known
  */
 #include <jansson.h>
 #include <stddef.h>

@@ -2,12 +2,14 @@
  *
  * NAME      feed - events and lists for the subscribers
  * PURPOSE   Tells subscribers what happens, in the order in which it happened; and every two
- * minutes who is linked. OWNER     link CONTRACT  A subscriber hears of a call only if it heard of
- * its beginning: a dashboard of pYSFReflector3 hangs for ever at the radio code of a call that it
- * does not know. Whoever comes in the middle of a call is told its beginning after its first PING.
- *           A list is sent in pieces, for its receivers write a data base as they read.
- * LIMITS    BATCHES batches a turn; PIECE lines of a list a turn; LOOK_BACK events are searched for
- *           the beginning of open calls
+ *           minutes who is linked.
+ * OWNER     link
+ * CONTRACT  A subscriber hears of a call only if it heard of its beginning: a dashboard of
+ *           pYSFReflector3 hangs for ever at the radio code of a call that it does not know.
+ *           Whoever comes in the middle of a call is told its beginning after its first PING. A
+ *           list is sent in pieces, for its receivers write a data base as they read.
+ * LIMITS    BATCHES batches a turn; PIECE lines of a list a turn; LOOK_BACK events are searched
+ *           for the beginning of open calls
  */
 #include <stdlib.h>
 

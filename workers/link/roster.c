@@ -2,8 +2,10 @@
  *
  * NAME      roster - who is linked, who is parked
  * PURPOSE   One picture of the store for all lists of one moment, so that a list that is sent
- * slowly is still a list of that moment. OWNER     link CONTRACT  gateways in the order of their
- * keys, blocks in that of their calls LIMITS    as many as the store has
+ *           slowly is still a list of that moment.
+ * OWNER     link
+ * CONTRACT  gateways in the order of their links, blocks in that of their calls
+ * LIMITS    as many as the store has
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +78,7 @@ static bool add_gateway(const struct client_key *key, const struct client_record
 	roster->gateway = grown;
 	gateway = &roster->gateway[roster->gateways++];
 	*gateway = (struct told_gateway){
+		.id = record->id,
 		.linked = record->linked_real,
 		.silent = seconds_since(view->link->now, record->polled),
 		.home_time = record->home_time,
@@ -125,6 +128,13 @@ static void walk_all(struct view *view)
 		;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	const struct told_gateway *one = a, *other = b;
+
+	return one->id < other->id ? -1 : one->id > other->id;
+}
+
 bool roster_take(struct link *link, struct roster *roster_r)
 {
 	struct store_txn txn;
@@ -139,8 +149,12 @@ bool roster_take(struct link *link, struct roster *roster_r)
 		link_store_error(link, error, "list of gateways");
 	if (view.failed)
 		log_limited(LOG_LEVEL_ERROR, "no memory for a list of gateways");
-	if (error == STORE_OK && !view.failed)
+	if (error == STORE_OK && !view.failed) {
+		if (roster_r->gateways > 0)
+			qsort(roster_r->gateway, roster_r->gateways, sizeof(*roster_r->gateway),
+			      by_id);
 		return true;
+	}
 	roster_drop(roster_r);
 	return false;
 }

@@ -53,6 +53,7 @@ bool told_position(int32_t latitude, int32_t longitude);
 
 /* A linked gateway, as dashboards list it. */
 struct told_gateway {
+	uint32_t id; /* grows with each link */
 	char name[CALL_MAX];
 	struct addr addr;
 	uint64_t linked;     /* clock_real */

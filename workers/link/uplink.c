@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      uplink - positions to APRS-IS
- * PURPOSE   Keeps one connection to a server, and reports the positions of calls that ended as they
- *           should.
+ * PURPOSE   Keeps one connection to a server, and reports the positions of calls that ended as
+ *           they should.
  * OWNER     link
- * CONTRACT  The queue is the event log: an event is done when its report has gone, or is not to go.
- *           That a station was reported is written before it is, so that no restart reports it
- * anew; a report on which this process dies goes out again, letter by letter the same, and servers
- * drop what they have seen. Nothing here waits. LIMITS    a report every APRSIS_PACE; those that
- * are older than aprs.interval are dropped
+ * CONTRACT  The queue is the event log: an event is done when its report has gone, or is not to
+ *           go. That a station was reported is written before it is, so that no restart reports it
+ *           anew; a report on which this process dies goes out again, letter by letter the same,
+ *           and servers drop what they have seen. Nothing here waits.
+ * LIMITS    a report every APRSIS_PACE; those that are older than aprs.interval are dropped
  */
 #include <errno.h>
 #include <netinet/tcp.h>
