@@ -13,12 +13,14 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent.parent / "lib")]
+from builds import NEXT, copy_of  # noqa: E402
 from lists import Lists, entries, homes  # noqa: E402
-from shackd import IS_ROOT, SLOW, Skip, eventually, main  # noqa: E402
+from shackd import IS_ROOT, SHACKD, SLOW, Skip, eventually, main  # noqa: E402
 from ysf import expect  # noqa: E402
 
 BOX = None
@@ -378,6 +380,24 @@ def test_killed_at_any_point_of_a_load():
         letter = "AB"[i % 2]
         eventually(lambda: lists.lists["CS"][0] == f"{letter}00000", 10,
                    f"the new list, loaded by the successor of kill {i}")
+
+
+def test_upgrade_keeps_the_lists_even_without_their_files():
+    with tempfile.TemporaryDirectory(prefix="shackd-home-") as folder:
+        os.chmod(folder, 0o755)
+        program = copy_of(SHACKD, Path(folder) / "shackd")
+        with Lists(deny=b"CS:FORMER\n", home=b"GATE-1:22:10\n", program=program) as lists:
+            lists.become("CS", "FORMER")
+            os.unlink(lists.deny)
+            os.unlink(lists.home)
+            lists.said("access.file: .* does not exist")
+            copy_of(NEXT, program)
+            code, _, why = lists.daemon.ask("upgrade")
+            expect(code == 0, why)
+            stays(lists)
+            expect(homes(lists.daemon.pid) == {"GATE-1": (22, False, 600)}, "the homes too")
+            lists.put(b"CS:AFTER\n")  # and the new build goes on with them
+            lists.become("CS", "AFTER")
 
 
 def test_nothing_of_this_cost_another_worker():
