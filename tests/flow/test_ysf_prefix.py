@@ -114,9 +114,9 @@ def test_damaged_source_frame_is_made_anew():
 def test_prefix_names_the_room_of_the_talker():
     with lab() as box:
         talker = box.gateway("TALKER-7")
-        movable = box.gateway("MOVABLE")
-        movable.send(header("MOVABLE", "DL1XYZ", 7))  # moves there, not passed on
-        movable.send(terminator("MOVABLE", "DL1XYZ", 7))
+        movable = box.gateway("MOVER")
+        movable.send(header("MOVER", "DL1XYZ", 7))  # moves there, not passed on
+        movable.send(terminator("MOVER", "DL1XYZ", 7))
         eventually(lambda: box.client(movable)["dgid"] == 7, what="the move")
         frames = [talker.send(header("TALKER-7", "IU5JAE", 0)),
                   talker.send(terminator("TALKER-7", "IU5JAE", 0))]

@@ -49,7 +49,8 @@ static const struct gateway *sender_of(const struct ysf *ysf, const struct ring_
 
 	memcpy(&key, tape->key, sizeof(key));
 	gateway = gateways_find(&ysf->gateways, &key);
-	if (gateway == NULL || gateway->id != tape->client || gateway->dgid != tape->dgid)
+	if (gateway == NULL || gateway->id != tape->client || gateway->dgid != tape->dgid ||
+	    gateway->locked)
 		return NULL;
 	return gateway;
 }
