@@ -58,6 +58,7 @@ obj      = $(patsubst %.c,$(B)/%.o,$(1))
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 LOADLIB  := $(wildcard tests/load/lib_*.c)
 LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim linesim doctored bare)
+PERFRAME := $(B)/tests/load/perframe
 FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill failing.so clockstep.so)
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -134,6 +135,9 @@ $(B)/tests/unit/load/%: $(B)/tests/unit/load/%.o $(call obj,$(LOADLIB))
 	$(LINK) -lcmocka -lm
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
 	$(LINK) $(LIBS) -lcares -lcmocka
+# This one times the product's own parts.
+$(PERFRAME): $(B)/tests/load/perframe.o $(call obj,$(PARTS)) $(B)/stamp.o
+	$(LINK) $(LIBS)
 $(LOAD): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(LOADLIB))
 	$(LINK) -lm
 $(B)/tests/fault/writer_kill: $(call obj,$(addprefix tests/fault/,writer_kill.c lib_model.c lib_steps.c) $(PARTS)) $(B)/stamp.o
@@ -196,7 +200,7 @@ testing: $(TESTING)
 check: all units loads faults testing $(patsubst %,$(B)/tests/fuzz/%,$(FUZZ)) $(B)/mkdoc
 	@B=$(B) SAN=$(SAN) tests/run $(TESTS)
 
-bench: all loads
+bench: all loads $(PERFRAME)
 	@tests/load/bench.py $(BENCH)
 
 soak: all loads faults testing

@@ -18,6 +18,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import bench_lists
@@ -27,6 +28,8 @@ from bench_lab import (BUILD, REFLECTOR_CPU, SIM_CPU, Bare, LabError, Product, S
 CEILING = ((10, 32), (100, 32), (1000, 32), (10000, 4))
 REAL_TIME = (1000, 10000)
 PRELOAD = 5000
+FRAME_ERRORS = (0, 10)  # of 1,000 bits
+FRAME_LIST = 100000
 MIB = 1024
 
 
@@ -334,6 +337,78 @@ class Bench:
                               "about 1" if who == "shackd" else "",
                               many / few <= 1.10 if who == "shackd" else None)
 
+    # ---- what a frame costs beside its relaying ------------------------------------------------
+
+    def frame(self):
+        """The same frames with all that is done for them, and without: nobody hears them, so that
+        what is left is the work on the frame itself."""
+        if self.args.bare_only:
+            return
+        rounds = [(on, errors) for on in (False, True) for errors in FRAME_ERRORS]
+        for on, errors in self.random.sample(rounds, len(rounds)):
+            self.frame_one(on, errors)
+
+    def frame_one(self, on, errors):
+        start = time.time()
+        with tempfile.NamedTemporaryFile("w", prefix="shackd-bench-", suffix=".db",
+                                         encoding="ascii") as file:
+            settings = {"server.watchdog": "30s", "ysf.watchdog": "60s", "dgid.prefix": "no",
+                        "protection.wild_ptt_count": "0"}
+            if on:
+                file.writelines(f"CS:Z{n // 1000}A{chr(65 + n % 26)}{chr(65 + n // 26 % 26)}{n}\n"
+                                for n in range(FRAME_LIST))
+                file.flush()
+                os.chmod(file.name, 0o644)
+                settings |= {"dgid.prefix": "yes", "access.file": file.name}
+            cpu = self.frame_cpu(settings, ("--radio",) if on else ("--voice-fr",), errors)
+        name = "on" if on else "off"
+        self.book.add(f"frame.{name}.{errors}", "shackd", cpu, "ns/frame", start,
+                      settings={"frames": PRELOAD, "bit_errors_of_1000": errors,
+                                "list": FRAME_LIST if on else 0})
+
+    @staticmethod
+    def frame_cpu(settings, options, errors):
+        with Product(settings) as c, Simulator(
+                c.address, "--manual", "--rooms", "2-21:1", "--talkers", 20, "--poll", 0,
+                "--no-unlink", "--bit-errors", errors, *options) as sim:
+            sim.wait_for("talking")
+            for t in range(20):
+                sim.tell(f"header {t}")
+            wait_idle(c)
+            halt(c)
+            for i in range(PRELOAD // 5):
+                sim.tell(f"frames {i % 20} 5")
+            cpu = cpu_ns(c.workers)
+            go_on(c)
+            wait_idle(c)
+            cpu = cpu_ns(c.workers) - cpu
+            if sum(q[1] for q in queues(c.port).values()):
+                raise LabError("the preload did not fit into the receive buffer")
+        return cpu / PRELOAD
+
+    def frame_rows(self):
+        for errors in FRAME_ERRORS:
+            off, on = (self.book.values.get((f"frame.{name}.{errors}", "shackd"), [])
+                       for name in ("off", "on"))
+            if not off or not on:
+                continue
+            added = statistics.median(b - a for a, b in zip(off, on))
+            target = "< 3000 ns" if errors == 0 else ""
+            self.book.row(f"a frame; + lists, prefix, radio data, {errors // 10} % err.",
+                          f"{statistics.median(off):.0f} ns", f"+{added:.0f} ns", None, target,
+                          added < 3000 if target else None)
+        self.frame_micro()
+
+    def frame_micro(self):
+        """The pieces by themselves, in a loop that does nothing else."""
+        start = time.time()
+        done = subprocess.run(pinned(REFLECTOR_CPU, [os.path.join(BUILD, "perframe")]),
+                              stdout=subprocess.PIPE, text=True, check=True)
+        for figure, value in json.loads(done.stdout).items():
+            self.book.add(f"micro.{figure}", "shackd", value, "ns", start)
+            self.book.row(f"  {figure.replace('_', ' ')}", None, f"{value:.0f} ns", None,
+                          "", None)
+
     # ---- ten thousand at once -----------------------------------------------------------------
 
     def burst(self):
@@ -412,7 +487,7 @@ class Bench:
         bench_lists.rows(self.book)
 
 
-FIGURES = ("ceiling", "realtime", "workers", "lookup", "burst", "memory", "lists")
+FIGURES = ("ceiling", "realtime", "workers", "lookup", "frame", "burst", "memory", "lists")
 
 
 def arguments():

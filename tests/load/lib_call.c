@@ -27,6 +27,11 @@
 static const uint8_t call_sync[5] = {0xD4, 0x71, 0xC9, 0x63, 0x4D};
 static const uint8_t call_all[3] = {'A', 'L', 'L'};
 
+/* FN 4 to 6: remarks, and the block of a radio that has no position. */
+static const uint8_t call_radio[3][10] = {
+	"12345ABCDE", "54321FAHuL",
+	{0x52, 0x22, 0x61, 0x5F, 0x2B, 0x03, 0x62, 0x20, 0x20, 0x20}};
+
 /* Thirteen bytes each fit into the voice columns of rows 0 and 1. */
 struct call_row0 {
 	uint32_t run;
@@ -61,7 +66,7 @@ static void call_columns(uint8_t *frame, int column, int width, const uint8_t *b
 
 static void call_common(const struct call_talker *t, uint32_t call, int kind, uint8_t *frame)
 {
-	struct code_fich fich = {.fi = 1, .ft = CALL_FT, .dt = 2, .sq = (uint8_t)t->dgid};
+	struct code_fich fich = {.fi = 1, .ft = CALL_FT, .dt = t->voice_fr ? 3 : 2, .sq = (uint8_t)t->dgid};
 	uint8_t info[4];
 
 	if (kind == CALL_HEADER)
@@ -110,10 +115,13 @@ static void call_voice(const struct call_talker *t, uint32_t call, int kind, uin
 		memcpy(text, frame + AT_SOURCE, 10);
 	else if (kind == CALL_VOICE + 2)
 		memcpy(text, t->tag, 10);
+	else if (t->radio && kind >= CALL_VOICE + 4)
+		memcpy(text, call_radio[kind - CALL_VOICE - 4], sizeof(text));
 	code_dch(text, block);
 	for (int i = 0; i < 5 * ROW; i++)
 		frame[AT_PAYLOAD + i] = (uint8_t)(i * 37 + kind);
-	call_columns(frame, 0, 5, block);
+	if (!t->voice_fr)
+		call_columns(frame, 0, 5, block);
 	memcpy(frame + AT_STAMP, &id, sizeof(id));
 }
 
@@ -192,6 +200,15 @@ const uint8_t *call_make(struct call_talker *t, uint32_t call, uint32_t seq, boo
 	frame = c->frame[CALL_VOICE + (place - 1) % (CALL_FT + 1)];
 	call_vary(frame, place, &stamp);
 	return frame;
+}
+
+void call_damage(uint8_t frame[NET_FRAME], uint32_t bit_errors, uint32_t *seed)
+{
+	for (unsigned bit = AT_FICH * 8; bit < NET_FRAME * 8; bit++) {
+		*seed = *seed * 1664525u + 1013904223u;
+		if ((*seed >> 12) % 1000 < bit_errors)
+			frame[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+	}
 }
 
 long call_gateway(const uint8_t frame[NET_FRAME])

@@ -50,6 +50,8 @@ struct call_talker {
 	uint32_t gateway;
 	uint8_t tag[10];
 	int dgid; /* what the FICH says; 0 for none */
+	bool radio;	/* remarks and a model in FN 4 to 6 */
+	bool voice_fr;	/* frames without a data channel */
 	int prefix; /* DG-ID that movable listeners must see in front of the caller; 0: may see */
 	struct call_frames call[2];
 };
@@ -69,6 +71,9 @@ void call_begin(struct call_talker *t, uint32_t call, uint32_t first_seq);
 /* The frame of seq within the call, stamped; end makes it the terminator. Valid until the next. */
 const uint8_t *call_make(struct call_talker *t, uint32_t call, uint32_t seq, bool end,
 			 uint64_t now_ns);
+
+/* Flip so many of 1,000 bits of FICH and payload, by chance of SEED, which moves on. */
+void call_damage(uint8_t frame[NET_FRAME], uint32_t bit_errors, uint32_t *seed);
 
 /* The gateway number in the tag of a frame ("G00001-22" is 1), or -1. */
 long call_gateway(const uint8_t frame[NET_FRAME]);

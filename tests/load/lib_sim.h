@@ -31,6 +31,9 @@ struct sim_options {
 	uint32_t count[SIM_ROOMS]; /* gateways of a room; 0: share what is left */
 	bool suffix;		   /* names fix the DG-ID */
 	bool mixed;		   /* ... of every other gateway */
+	bool radio;		   /* frames tell remarks and a model beside the voice */
+	bool voice_fr;		   /* ... or have no data channel at all */
+	uint32_t bit_errors;	   /* of 1,000 bits of FICH and payload */
 	bool prefix;		   /* movable listeners must see their room */
 	uint32_t talkers;     /* over all rooms, dealt out in turn; SIM_TALKERS + 1: one each */
 	uint32_t frames;      /* voice frames of a call; 0: until the time is up */
@@ -102,6 +105,7 @@ struct sim {
 	bool deaf;	/* manual control: don't read */
 	bool marked;	/* lateness is booked by itself too, see SIGUSR1 */
 	uint64_t heard; /* frames, of whatever worth */
+	uint32_t seed;	/* of --bit-errors */
 	struct slices slices;
 };
 

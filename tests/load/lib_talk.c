@@ -65,6 +65,8 @@ static bool talk_appoint(struct sim *s, struct room *room)
 	t->frames.run = (uint32_t)(net_now() >> 10) | 1;
 	t->frames.gateway = s->o.fan.first + t->gate;
 	t->frames.dgid = s->o.suffix ? room->dgid : 0;
+	t->frames.radio = s->o.radio;
+	t->frames.voice_fr = s->o.voice_fr;
 	t->frames.prefix = s->o.prefix ? room->dgid : 0;
 	memcpy(t->frames.tag, g->name, sizeof(g->name));
 	g->talker = s->ntalkers;
@@ -113,14 +115,21 @@ void talk_destroy(struct sim *s)
 	s->gate = NULL;
 }
 
-static void talk_frame(struct sim *s, int talker, bool end)
+static void talk_frame(struct sim *s, int talker, bool end, uint32_t bit_errors)
 {
 	struct talker *t = &s->talker[talker];
 	uint64_t now = net_now();
 	uint32_t seq = truth_sent(t->truth, now);
 
-	fan_send(s->fan, t->gate, call_make(&t->frames, t->truth->calls - 1, seq, end, now),
-		 NET_FRAME);
+	const uint8_t *frame = call_make(&t->frames, t->truth->calls - 1, seq, end, now);
+	uint8_t damaged[NET_FRAME];
+
+	if (bit_errors > 0) {
+		memcpy(damaged, frame, NET_FRAME);
+		call_damage(damaged, bit_errors, &s->seed);
+		frame = damaged;
+	}
+	fan_send(s->fan, t->gate, frame, NET_FRAME);
 }
 
 void talk_header(struct sim *s, int talker)
@@ -129,18 +138,18 @@ void talk_header(struct sim *s, int talker)
 
 	call_begin(&t->frames, t->truth->calls, t->truth->sent);
 	truth_call(t->truth);
-	talk_frame(s, talker, false);
+	talk_frame(s, talker, false, 0);
 	report_demo_call(s, talker, false);
 }
 
 void talk_voice(struct sim *s, int talker)
 {
-	talk_frame(s, talker, false);
+	talk_frame(s, talker, false, s->o.bit_errors);
 }
 
 void talk_end(struct sim *s, int talker)
 {
-	talk_frame(s, talker, true);
+	talk_frame(s, talker, true, 0);
 }
 
 static bool talk_time_up(const struct sim *s, uint64_t now)

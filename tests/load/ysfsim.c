@@ -37,6 +37,9 @@ static const char sim_usage[] =
 	"  --no-suffix           names without DG-ID: all in the reflector's default room\n"
 	"  --mixed               every other gateway has no DG-ID in its name\n"
 	"  --prefix              gateways without must see the room in front of the caller, others not\n"
+	"  --radio               frames tell remarks and the model of a radio beside the voice\n"
+	"  --voice-fr            frames without a data channel\n"
+	"  --bit-errors N        of 1,000 bits of voice frames, FICH and payload: what is heard is damaged then\n"
 	"  --talkers N           dealt out over the rooms (one a room)\n"
 	"  --frames N            voice frames of a call (30); 0: until the time is up\n"
 	"  --calls N             calls of a room (1); 0: until the time is up\n"
@@ -68,6 +71,9 @@ enum {
 	OPT_NO_SUFFIX,
 	OPT_MIXED,
 	OPT_PREFIX,
+	OPT_RADIO,
+	OPT_VOICE_FR,
+	OPT_BIT_ERRORS,
 	OPT_TALKERS,
 	OPT_FRAMES,
 	OPT_CALLS,
@@ -101,6 +107,9 @@ static const struct option sim_options[] = {
 	{"no-suffix", no_argument, NULL, OPT_NO_SUFFIX},
 	{"mixed", no_argument, NULL, OPT_MIXED},
 	{"prefix", no_argument, NULL, OPT_PREFIX},
+	{"radio", no_argument, NULL, OPT_RADIO},
+	{"voice-fr", no_argument, NULL, OPT_VOICE_FR},
+	{"bit-errors", required_argument, NULL, OPT_BIT_ERRORS},
 	{"talkers", required_argument, NULL, OPT_TALKERS},
 	{"frames", required_argument, NULL, OPT_FRAMES},
 	{"calls", required_argument, NULL, OPT_CALLS},
@@ -274,6 +283,9 @@ static bool sim_number(struct sim_options *o, int opt, const char *arg)
 	case OPT_RCVBUF:
 		o->fan.rcvbuf = (int)n;
 		return n >= 1;
+	case OPT_BIT_ERRORS:
+		o->bit_errors = (uint32_t)n;
+		return n <= 1000;
 	case OPT_STOP_FD:
 		o->stop_fd = (int)n;
 		return true;
@@ -295,6 +307,12 @@ static bool sim_option(struct sim_options *o, int opt, const char *arg)
 		return true;
 	case OPT_PREFIX:
 		o->prefix = true;
+		return true;
+	case OPT_RADIO:
+		o->radio = true;
+		return true;
+	case OPT_VOICE_FR:
+		o->voice_fr = true;
 		return true;
 	case OPT_NO_SUFFIX:
 		o->suffix = false;
