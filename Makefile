@@ -52,7 +52,7 @@ TWO      := workers/roles_net.c $(SHM) $(STORE) $(FRAME) $(NET)
 
 LIBS          := -llmdb -lsodium -linih -lev -lseccomp -ljansson -lpthread -lm
 LIBS_NET      := -llmdb -lsodium -lev -lseccomp -lcares -lpthread -lm
-LIBS_SHACKCTL := -linih -ljansson -lsodium
+LIBS_SHACKCTL := -linih -ljansson -lsodium -lm
 
 obj      = $(patsubst %.c,$(B)/%.o,$(1))
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "master/config.h"
+#include "master/shackctl_import.h"
 #include "master/shackctl_print.h"
 #include "master/shackctl_replay.h"
 #include "master/shackctl_talk.h"
@@ -57,6 +58,7 @@ static const struct command commands[] = {
 	{"reload",  "",               0, 0, false, print_reload,          "read the configuration again"},
 	{"reopen",  "",               0, 0, false, NULL,          "open the log file anew"},
 	{"upgrade", "[BINARY]",       0, 1, false, print_upgrade, "another build takes over (of the path it was started from)"},
+	{"import",  "KIND FILE...",   0, 5, false, NULL,          "a shackd.ini made of another reflector's: pysf, ysfreflector; or dgid FILE"},
 	{"drain",   "",               0, 0, false, NULL,          "stop when the last call is over"},
 };
 /* clang-format on */
@@ -404,6 +406,8 @@ static int run(struct ctl *ctl, const char *words[], int count)
 
 	if (strcmp(ctl->command->name, "stop") == 0)
 		return run_stop(ctl, words, count);
+	if (strcmp(ctl->command->name, "import") == 0)
+		return import_run(ctl->socket, words + 1, count - 1);
 	if (strcmp(ctl->command->name, "upgrade") == 0)
 		return run_upgrade(ctl, words, count);
 	if (count > 1 && ctl->command->print == print_quarantine && strcmp(words[1], "replay") == 0)
