@@ -15,8 +15,8 @@
 /* SLOT's holder has sent MSG (MSG_LIST). Takes its descriptor if it is a list. */
 void lists_take(struct slot *slot, struct msg *msg);
 
-/* Sends the lists of NEWS (bit n: kind n) to the process behind CONTROL and clears their bits. False
- * with errno when the socket took one not. */
+/* Sends the lists of NEWS (bit n: kind n) to the process behind CONTROL and clears their bits.
+ * False with errno when the socket took one not. */
 bool lists_send(const struct master *master, int control, uint64_t generation, unsigned *news);
 
 /* Closes them. */

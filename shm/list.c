@@ -36,7 +36,8 @@ bool list_sealed(int fd)
 	return sealed_size(fd) > 0;
 }
 
-static bool head_ok(const struct list_head *head, enum list_kind kind, unsigned version, size_t size)
+static bool head_ok(const struct list_head *head, enum list_kind kind, unsigned version,
+		    size_t size)
 {
 	return head->magic == LIST_MAGIC && head->kind == kind && head->version == version &&
 	       head->size == size;

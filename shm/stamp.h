@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      stamp - which build an executable is of
- * PURPOSE   shackd and shackd-net speak with each other in structs of their own: they must be of one
- *           build. Both carry its stamp as an ELF note, which can be read without running them
+ * PURPOSE   shackd and shackd-net speak with each other in structs of their own: they must be of
+ * one build. Both carry its stamp as an ELF note, which can be read without running them
  *           (`readelf -n` shows it).
  * OWNER     made by the Makefile of all object files of both; read by the master
  * CONTRACT  the note's owner is STAMP_OWNER, its type STAMP_TYPE, its content STAMP_SIZE bytes
@@ -26,7 +26,7 @@ struct stamp_head {
 
 struct stamp_note {
 	struct stamp_head head;
-	char owner[8];	 /* STAMP_OWNER, NUL-padded */
+	char owner[8]; /* STAMP_OWNER, NUL-padded */
 	char text[STAMP_SIZE];
 };
 

@@ -70,7 +70,7 @@ static bool find_stamp(const uint8_t *notes, size_t size, char stamp_r[STAMP_SIZ
 	return false;
 }
 
-static bool in_segment(int fd, const ElfW(Phdr) *segment, char stamp_r[STAMP_SIZE])
+static bool in_segment(int fd, const ElfW(Phdr) * segment, char stamp_r[STAMP_SIZE])
 {
 	_Alignas(8) uint8_t notes[NOTES_MAX];
 
@@ -126,8 +126,8 @@ int twin_open(const char *program, char why_r[TWIN_WHY_MAX])
 		errno = ENAMETOOLONG;
 	if (fd < 0) {
 		snprintf(why_r, TWIN_WHY_MAX,
-			 "can't open %.120s: %s: it belongs to shackd, install it beside %.80s", path,
-			 strerror(errno), program);
+			 "can't open %.120s: %s: it belongs to shackd, install it beside %.80s",
+			 path, strerror(errno), program);
 	} else if (!twin_is_ours(fd)) {
 		snprintf(why_r, TWIN_WHY_MAX,
 			 "%.120s is not of the same build as %.80s: install both anew", path,

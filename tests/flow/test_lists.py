@@ -45,11 +45,11 @@ def names(lists):
 class Listed:
     """A daemon with an access list and a home list, in a file system that all of it may read."""
 
-    def __init__(self, program=SHACKD):
+    def __init__(self, access="CS:N0CALL\n", program=SHACKD):
         self.folder = tempfile.TemporaryDirectory(prefix="shackd-lists-")
         os.chmod(self.folder.name, 0o755)
         self.access, self.homes = Path(self.folder.name) / "deny.db", Path(self.folder.name) / "homes.db"
-        self.write("CS:N0CALL\n")
+        self.write(access)
         self.homes.write_text("N1CALL:22:10\n")
         self.home = Home((f"access.file={self.access}", f"dgid.home_file={self.homes}", "workers.ysf=2",
                           "dgid.list=1-99"), program=program)
@@ -94,7 +94,7 @@ def test_everybody_has_them_from_the_start():
 
 
 def test_nobody_listens_before_they_are_there():
-    with Listed() as listed:
+    with Listed("".join(f"CS:N{number}CALL\n" for number in range(20000))) as listed:
         ups = [event["slot"] for event in listed.daemon.ctl_lines("events", "100")
                if event["type"] == "slot.up"]
         expect(ups.index("data") < min(ups.index("ysf.0"), ups.index("ysf.1")), f"{ups}")
