@@ -23,13 +23,13 @@
 #include "master/accept.h"
 #include "master/bind.h"
 #include "master/control.h"
-#include "master/start/launch.h"
 #include "master/lists.h"
-#include "master/start/place.h"
 #include "master/reap.h"
 #include "master/reload/reload.h"
 #include "master/slot.h"
 #include "master/snapshot.h"
+#include "master/start/launch.h"
+#include "master/start/place.h"
 #include "master/upgrade/takeover.h"
 #include "master/upgrade/twin.h"
 #include "master/upgrade/upgrade.h"
@@ -200,9 +200,9 @@ static bool prepare(struct master *master, const char *pidfile)
 	return signals_block(master) && open_own(master) && open_log(master) &&
 	       place_identity(master) && place_directories(master) &&
 	       place_pidfile(master, pidfile) && slot_make_all(master) && bind_all(master) &&
-	       bind_feeds(master) && accept_open(master) && make_snapshot(master) && make_gates(master) &&
-	       control_open(master) && reload_open(master) && upgrade_open(master) &&
-	       make_loop(master);
+	       bind_feeds(master) && accept_open(master) && make_snapshot(master) &&
+	       make_gates(master) && control_open(master) && reload_open(master) &&
+	       upgrade_open(master) && make_loop(master);
 }
 
 /* ---- one after the other ---- */

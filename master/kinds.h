@@ -42,7 +42,7 @@ enum kind_program { KIND_OWN, KIND_NET, KIND_PROGRAMS };
 
 /* KEYS are of enum conf_key, or KIND_NO_KEY. */
 struct kind {
-	const char *name; /* slots are NAME, or NAME.0, NAME.1 ... */
+	const char *name;    /* slots are NAME, or NAME.0, NAME.1 ... */
 	const char *outside; /* what the outside calls it; NULL: nobody knows of it */
 	enum kind_service service;
 	enum kind_program program;

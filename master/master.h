@@ -182,9 +182,10 @@ struct master {
 	int conf_fd;
 	uint64_t conf_generation;
 	int log_read, log_write, log_err;
-	int list_fd[LIST_KINDS]; /* the newest compiled list of each kind (master/lists.h); -1: none */
+	int list_fd[LIST_KINDS]; /* the newest compiled list of each kind (master/lists.h); -1: none
+				  */
 	bool list_lent[LIST_KINDS]; /* it is the record's of an upgrade, not ours to close */
-	int gate_fd[2]; /* voice, state */
+	int gate_fd[2];		    /* voice, state */
 	struct gate *gate[2];
 	struct watch_gate gate_seen[2];
 

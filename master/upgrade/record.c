@@ -125,8 +125,8 @@ static void put_sockets(struct writing *writing, const struct slot *slot)
 		if (slot->udp[i] < 0)
 			continue;
 		item = describe(writing, ROLE_UDP, i, slot->name, slot->udp[i]);
-		item.addr = slot->kind == SLOT_LINK ? slot->master->feed[i]
-						    : slot->master->listener[i];
+		item.addr =
+			slot->kind == SLOT_LINK ? slot->master->feed[i] : slot->master->listener[i];
 		handover_put(&writing->handover, HANDOVER_FD, &item, sizeof(item), NULL, 0);
 	}
 }

@@ -201,8 +201,8 @@ static void begin_slot(struct slot *slot)
 	net_stage(stage);
 	take.current = slot;
 	take.stopping = 0;
-	/* Only those that many talk to have an heir beside them. What log, keeper and link write has
-	 * one writer; nobody waits for data, whose lists are held by the master meanwhile. */
+	/* Only those that many talk to have an heir beside them. What log, keeper and link write
+	 * has one writer; nobody waits for data, whose lists are held by the master meanwhile. */
 	if (!kind_table[slot->kind].many)
 		stop_holder(slot);
 	else if (!heir_spawn(slot, on_heir))

@@ -41,9 +41,9 @@ struct upgrade {
 	char path[PATH_MAX];
 	uint64_t asked; /* clock_mono */
 	int candidate, candidate_net;
-	unsigned stepping_to; /* edition that keeper was asked for; 0: none */
-	bool stepping;	      /* and has not answered */
-	struct record record; /* for the rehearsal */
+	unsigned stepping_to;	     /* edition that keeper was asked for; 0: none */
+	bool stepping;		     /* and has not answered */
+	struct record record;	     /* for the rehearsal */
 	struct rehearsal *rehearsal; /* that is going on; NULL: none */
 	int progress;
 	ev_timer timer;
@@ -364,8 +364,8 @@ static void rehearse(struct upgrade *upgrade)
 {
 	if (!write_record(upgrade))
 		return;
-	upgrade->rehearsal = rehearse_start(upgrade->master, upgrade->candidate, &upgrade->record,
-					    on_rehearsed);
+	upgrade->rehearsal =
+		rehearse_start(upgrade->master, upgrade->candidate, &upgrade->record, on_rehearsed);
 	if (upgrade->rehearsal == NULL)
 		fail(upgrade, "can't start the rehearsal: %s", strerror(errno));
 }
