@@ -54,7 +54,7 @@ class Table {
 
 const tables = { t_ct: new Table(), t_lh: new Table(), t_allh: new Table(), t_gw: new Table(),
 	t_mgw: new Table(), t_qso: new Table() };
-const element = { setAttribute: () => undefined, appendChild: () => undefined };
+const element = { setAttribute: () => undefined, appendChild: () => undefined, children: [] };
 
 function jquery(what) {
 	return {
