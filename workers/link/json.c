@@ -8,7 +8,6 @@
  */
 #include "workers/link/json.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,17 +70,18 @@ static void put_pair(struct printer *out, const char *key, const char *value)
 	put(out, '"');
 }
 
-static void put_format(struct printer *out, const char *key, const char *format, int64_t value)
+/* With so many DIGITS at least. */
+static void put_digits(struct printer *out, const char *key, int digits, int64_t value)
 {
 	char text[24];
 
-	snprintf(text, sizeof(text), format, value);
+	snprintf(text, sizeof(text), "%0*lld", digits, (long long)value);
 	put_pair(out, key, text);
 }
 
 static void put_number(struct printer *out, const char *key, int64_t value)
 {
-	put_format(out, key, "%" PRId64, value);
+	put_digits(out, key, 1, value);
 }
 
 /* Ten characters, as the collector cuts it. */
@@ -143,7 +143,7 @@ size_t json_system(char buf[JSON_MAX], const struct json_system *about)
 	open_message(&out, buf);
 	put_pair(&out, "system", "shackd");
 	put_pair(&out, "ver", about->version);
-	put_format(&out, "REF_ID", "%05" PRId64, about->id);
+	put_digits(&out, "REF_ID", 5, about->id);
 	put_pair(&out, "REF_NAME", about->name);
 	put_pair(&out, "REF_DESC", about->description);
 	put_pair(&out, "APRS_EN", about->aprs ? "1" : "0");
@@ -174,7 +174,7 @@ static void put_fich(struct printer *out, const uint8_t info[4])
 
 static void put_stream(struct printer *out, const char *key, uint32_t stream)
 {
-	put_format(out, key, "%07" PRId64, stream);
+	put_digits(out, key, 7, stream);
 }
 
 static size_t stream_start(char buf[JSON_MAX], const struct event_record *start,
@@ -190,7 +190,7 @@ static size_t stream_start(char buf[JSON_MAX], const struct event_record *start,
 	if (start->flags & STREAM_LOCAL)
 		put_number(&out, "dgid", -(int64_t)start->client);
 	else
-		put_format(&out, "dgid", "%02" PRId64, start->dgid);
+		put_digits(&out, "dgid", 2, start->dgid);
 	put_time(&out, start->time);
 	put_fich(&out, start->fich);
 	return close_message(&out);
@@ -300,7 +300,7 @@ static size_t busy(char buf[JSON_MAX], const struct event_record *lost)
 	struct printer out;
 
 	open_message(&out, buf);
-	put_format(&out, "stream_busy", "%02" PRId64, lost->dgid);
+	put_digits(&out, "stream_busy", 2, lost->dgid);
 	put_padded(&out, "CS", lost->source);
 	put_padded(&out, "GW", lost->gateway);
 	put_time(&out, lost->time);
@@ -353,7 +353,7 @@ size_t json_linked(char buf[JSON_MAX], unsigned number, const struct told_gatewa
 	put_pair(&out, "CF", told_second(gateway->linked, text));
 	put_pair(&out, "LO", gateway->muted ? "1" : "0");
 	put_pair(&out, "LK", gateway->locked ? "1" : "0");
-	put_format(&out, "DGID", "%02" PRId64, gateway->dgid);
+	put_digits(&out, "DGID", 2, gateway->dgid);
 	put_number(&out, "T_HOLD", gateway->hold);
 	put_number(&out, "BTH_DGID", gateway->home_dgid);
 	put_number(&out, "BTH_TOUT", gateway->home_time);
