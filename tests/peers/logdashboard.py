@@ -62,7 +62,9 @@ def compare(name, peer, ours):
     if order is not None:
         peer, ours = (sorted(rows, key=lambda row: row[order]) for rows in (peer, ours))
     for one, other in zip(peer, ours):
-        print(f"    peer {one}\n    ours {other}")
+        same = all(theirs == mine or column in CLOCKS
+                   for column, theirs, mine in zip(columns, one, other))
+        print(f"    both {other}" if same else f"    peer {one}\n    ours {other}")
         for column, theirs, mine in zip(columns, one, other):
             if theirs == mine or column in CLOCKS:
                 continue

@@ -224,7 +224,7 @@ struct pages {
 
 static void add_line(struct pages *pages, const char *line, size_t length)
 {
-	if (pages->room - pages->used < length) {
+	if (pages->text == NULL || pages->room - pages->used < length) {
 		size_t room = pages->room * 2 + MMDVM_MAX;
 		char *grown = realloc(pages->text, room);
 
