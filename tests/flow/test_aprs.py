@@ -103,8 +103,7 @@ def test_same_place_is_reported_once():
 
 
 def test_who_is_not_reported():
-    with Server() as server, Uplink(server, "aprs.opt_out=DL9OPT, IU5XYZ",
-                                    "access.check_re=0") as daemon, Lab(daemon) as box:
+    with Server() as server, Uplink(server, "aprs.opt_out=DL9OPT, IU5XYZ") as daemon, Lab(daemon) as box:
         gateway = box.gateway("GW", dgid=9)
         online(daemon)
         talk(gateway, "DL9OPT-7")

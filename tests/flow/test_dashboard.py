@@ -173,7 +173,7 @@ def test_local_call_has_its_gateway_for_dgid():
 
 
 def test_refused_caller_is_told():
-    with lab() as box, Dashboard(box.daemon) as one:
+    with lab("access.check_re=1") as box, Dashboard(box.daemon) as one:
         one.subscribe()
         talker = box.gateway("TALKER", "12345")
         talker.call()
@@ -183,7 +183,7 @@ def test_refused_caller_is_told():
 
 
 def test_texts_can_do_no_harm():
-    with lab("access.check_re=0") as box, Dashboard(box.daemon) as one:
+    with lab() as box, Dashboard(box.daemon) as one:
         one.subscribe()
         for source in ("O'BRIEN", 'A"B', "A\\B", "'; DROP--", "</script>"):
             radio = Radio("TA'L\"K", source, dest="X'Y\"Z\\A", rem12="'\"\\1+2", rem34="a'b\"c\\d")

@@ -121,7 +121,7 @@ def test_ends_and_blocks():
 
 
 def test_refused_caller():
-    with Logging() as daemon, Lab(daemon) as box:
+    with Logging("access.check_re=1") as daemon, Lab(daemon) as box:
         box.gateway("TALKER", "12345").call()
         daemon.wait_for("Data from 12345      at TALKER     blocked/CS")
 

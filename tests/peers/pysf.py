@@ -144,7 +144,7 @@ class Ours:
             "dgid.list=1,9,22,50", "dgid.default=22", "dgid.local=1",
             f"dgid.home_file={self.folder}/home.db", f"access.file={self.folder}/deny.db",
             "protection.tx_timeout=3s", "protection.reactivate=900s",
-            "protection.wild_ptt_time=5s", "protection.wild_ptt_count=4",
+            "protection.wild_ptt_time=5s", "protection.wild_ptt_count=4", "access.check_re=1",
             f"ysf.mmdvm_log={self.folder}/YSFReflector-%Y-%m-%d.log", listen="127.0.0.1:0")
         self.started = time.monotonic()
         self.port = self.daemon.port
