@@ -155,6 +155,13 @@ def test_report_waits_for_a_server():
                 expect(daemon.count("aprs_sent_total") == 1, "sent once")
 
 
+def test_server_that_has_a_name():
+    """data looks it up, here in /etc/hosts; link is told the addresses."""
+    with Server() as server, Uplink(server, "aprs.server=localhost") as daemon, Lab(daemon) as box:
+        talk(box.gateway("GW", dgid=9), "IU5JAE")
+        wait_lines(server, 1)
+
+
 def test_server_that_closes_in_mid_line():
     with Server("cut") as server, Uplink(server) as daemon, Lab(daemon) as box:
         gateway = box.gateway("GW", dgid=9)

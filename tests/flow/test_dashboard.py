@@ -388,6 +388,23 @@ def test_every_event_once_over_kills_at_many_points():
             dashboard.ping()  # still subscribed
 
 
+def test_every_event_once_over_upgrades():
+    with Daemon(*ROOMS) as daemon, Lab(daemon) as box, Dashboard(daemon) as one:
+        one.subscribe()
+        talker = box.gateway("TALKER", "DL1ABC", dgid=30)
+        for _ in range(3):
+            talker.call()
+            before = daemon.worker_pids()["link"]
+            code, _, why = daemon.ask("upgrade")
+            expect(code == 0 and daemon.worker_pids()["link"] != before, why)
+        wanted = [f"{event['stream']:07}" for event in events(daemon, "stream.start")]
+        marker(box, one)
+        for kind in ("stream_start", "stream_end"):
+            told = [found[kind] for found in one.of(kind)][:3]
+            expect(told == wanted, f"{kind}: {told}, not {wanted}")
+        one.ping()
+
+
 def test_list_goes_on_schedule_after_a_kill():
     with lab() as box, Dashboard(box.daemon) as one:
         one.subscribe()

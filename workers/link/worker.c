@@ -52,6 +52,7 @@ static bool link_open(struct worker *worker)
 	link->store = worker->voice;
 	link->conf = worker->conf;
 	link->now = clock_mono();
+	link->log.fd = link->uplink.fd = -1;
 	map_lists(link);
 	return true;
 }
@@ -152,6 +153,8 @@ static void link_commit(struct worker *worker, const struct conf *before)
 	struct link *link = worker->own;
 
 	link->conf = worker->conf;
+	if (!worker->going)
+		return; /* nothing of it is in use yet */
 	if (differs(before, link->conf, CONF_YSF_MMDVM_LOG))
 		logfile_reopen(link);
 	if (differs(before, link->conf, CONF_APRS_SERVER) ||
