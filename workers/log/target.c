@@ -157,7 +157,25 @@ static bool write_file(struct target *target, const char *line, size_t length)
 	target->torn = false;
 	wrote = write(target->fd, line, length);
 	target->torn = wrote > 0 && (size_t)wrote < length;
+	if (target->torn)
+		errno = ENOSPC; /* what else takes a part of a line */
+	target->full = target->full && wrote != (ssize_t)length;
 	return wrote == (ssize_t)length;
+}
+
+/* A full disk: who watches standard error shall know, and read what the file does not take. */
+static bool write_instead(struct target *target, const char *line, size_t length)
+{
+	int why = errno;
+
+	if (why == EAGAIN)
+		return false; /* a FIFO whose reader is behind */
+	if (!target->full)
+		log_error("the log target %s takes no lines: %s (server.log); "
+			  "they go to standard error until it does",
+			  target->path, strerror(why));
+	target->full = true;
+	return write_err(target, line, length);
 }
 
 static bool write_syslog(struct target *target, const struct log_record *record, uint64_t now)
@@ -188,6 +206,6 @@ bool target_write(struct target *target, const struct log_record *record, uint64
 		return false; /* there, but full */
 	length = target->form(record, line);
 	if (target->kind == TARGET_FILE && target->fd >= 0)
-		return write_file(target, line, length);
+		return write_file(target, line, length) || write_instead(target, line, length);
 	return write_err(target, line, length);
 }

@@ -25,6 +25,7 @@ struct target {
 	line_form *form;
 	bool torn;	  /* the file ends in a part of a line */
 	bool complained;  /* said that the target is missing */
+	bool full;	  /* said that it takes no lines */
 	int err_fd;	  /* stays the caller's */
 	int fd;		  /* syslog or file, -1: not there */
 	uint64_t checked; /* clock_mono of the last look at the path or attempt to open it */

@@ -224,14 +224,17 @@ static void test_missing_file_is_looked_for_again(void **state)
 	rmdir(sub);
 }
 
-static void test_full_device_is_counted_not_waited_for(void **state)
+static void test_lines_that_a_full_device_refuses_go_to_stderr(void **state)
 {
 	struct log_record record = make("x");
 	struct target target;
 
 	(void)state;
 	target_init(&target, "/dev/full", line_text, err[1]);
-	assert_false(target_write(&target, &record, clock_mono()));
+	for (int i = 0; i < 2; i++) {
+		assert_true(target_write(&target, &record, clock_mono()));
+		assert_int_equal(lines_on_err(), 1);
+	}
 	target_close(&target);
 }
 
@@ -304,7 +307,7 @@ int main(void)
 						end_folder),
 		cmocka_unit_test_setup_teardown(test_missing_file_is_looked_for_again, make_folder,
 						end_folder),
-		cmocka_unit_test_setup_teardown(test_full_device_is_counted_not_waited_for,
+		cmocka_unit_test_setup_teardown(test_lines_that_a_full_device_refuses_go_to_stderr,
 						make_folder, end_folder),
 		cmocka_unit_test_setup_teardown(test_full_pipe_is_not_waited_for, make_folder,
 						end_folder),
