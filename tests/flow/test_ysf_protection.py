@@ -103,7 +103,7 @@ def test_a_parked_caller_stays_parked_over_deaths_of_all_workers():
         box.relays(talker, listener)
 
 
-def test_an_operators_block_is_not_shortened():
+def test_an_operators_block_ends_the_call_and_stays_the_operators():
     with Fresh("protection.tx_timeout=1s", "protection.reactivate=2s",
                "workers.ysf=1") as box:
         talker, listener = box.pair()
