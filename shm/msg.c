@@ -178,6 +178,16 @@ static int take_fds(struct msghdr *packet, int fds[RECEIVE_FDS])
 	return count;
 }
 
+static ssize_t receive(int sock, struct msghdr *packet)
+{
+	ssize_t got;
+
+	do
+		got = recvmsg(sock, packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
 int msg_recv(int sock, struct msg *msg_r)
 {
 	uint8_t data[sizeof(struct header) + MSG_BODY_MAX];
@@ -194,9 +204,10 @@ int msg_recv(int sock, struct msg *msg_r)
 	ssize_t got;
 
 	msg_r->fd = -1;
-	do
-		got = recvmsg(sock, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
+	got = receive(sock, &packet);
+	/* it ended without reading all that it was sent: this comes before its last words, once */
+	if (got < 0 && errno == ECONNRESET)
+		got = receive(sock, &packet);
 	if (got == 0 || (got < 0 && errno == ECONNRESET))
 		return 0;
 	if (got < 0)

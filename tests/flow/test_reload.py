@@ -115,13 +115,15 @@ class Reloaded(Daemon):
 
 
 def descriptors(daemon):
-    """{process: {descriptor: what it leads to}} of the master and every worker."""
+    """{process: {descriptor: what it leads to}} of the master and every worker. Compiled lists are told
+    by their names: a newer one has another number, whenever it comes."""
     found = {}
     for name, pid in [("master", daemon.pid), *daemon.worker_pids().items()]:
         entries = {}
         for entry in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):
-                entries[int(entry.name)] = os.readlink(entry)
+                target = os.readlink(entry)
+                entries[target if "shackd-list-" in target else int(entry.name)] = target
         found[name] = entries
     return found
 

@@ -64,6 +64,23 @@ static unsigned open_descriptors(void)
 	return count;
 }
 
+/* Who ends without having read all that it was sent is heard nevertheless. */
+static void last_words_are_heard(void **state)
+{
+	struct msg_check check = {0};
+	struct msg msg;
+
+	(void)state;
+	assert_int_equal(msg_send(pair[0], MSG_CHECK, 1, &check, sizeof(check), -1), 0);
+	assert_int_equal(msg_send(pair[1], MSG_FAILED, 1, "why", 3, -1), 0);
+	close(pair[1]);
+	assert_int_equal(msg_recv(pair[0], &msg), 1);
+	assert_int_equal(msg.type, MSG_FAILED);
+	assert_string_equal((const char *)msg.body, "why");
+	assert_int_equal(msg_recv(pair[0], &msg), 0);
+	pair[1] = dup(pair[0]); /* for teardown */
+}
+
 static void a_message_arrives_whole(void **state)
 {
 	struct msg_check check = {.serial = 0x1122334455667788}, got;
@@ -317,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_message_arrives_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(last_words_are_heard, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_descriptor_arrives, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_sender_is_held_to_the_rules, setup, teardown),
 		cmocka_unit_test_setup_teardown(texts_end_with_nul, setup, teardown),
