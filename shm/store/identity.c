@@ -413,17 +413,25 @@ enum store_error store_serves(struct store_txn *txn, enum store_db db)
 	return STORE_OK;
 }
 
+void store_clear(struct store_txn *txn, enum store_db db)
+{
+	int rc;
+
+	if (txn->error)
+		return;
+	rc = mdb_drop(txn->mdb, txn->store->dbi[db], 0);
+	if (rc)
+		store_fail(txn, store_translate(txn->store, rc, "clear"));
+}
+
 void store_clear_newer(struct store_txn *txn, unsigned edition)
 {
 	unsigned db;
-	int rc;
 
 	for (db = 0; db < STORE_DBS && !txn->error; db++) {
 		if (store_db_edition((enum store_db)db) <= edition || db == DB_SAVED ||
 		    db == DB_SAVED_AGES || !txn->store->dbi[db])
 			continue;
-		rc = mdb_drop(txn->mdb, txn->store->dbi[db], 0);
-		if (rc)
-			store_fail(txn, store_translate(txn->store, rc, "clear"));
+		store_clear(txn, (enum store_db)db);
 	}
 }

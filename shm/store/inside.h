@@ -115,6 +115,9 @@ void store_bad_record(struct store_txn *txn, const char *what);
 /* Is DB there, and does the store's edition have it? STORE_NOT_FOUND (not remembered) if not. */
 enum store_error store_serves(struct store_txn *txn, enum store_db db);
 
+/* Empties a table. */
+void store_clear(struct store_txn *txn, enum store_db db);
+
 /* ---- keys.c: names as keys ---- */
 
 struct call_key {

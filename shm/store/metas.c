@@ -61,3 +61,13 @@ uint64_t metas_count(struct store_txn *txn)
 {
 	return store_serves(txn, DB_METAS) ? 0 : store_entries(txn, DB_METAS);
 }
+
+uint64_t metas_tidy(struct store_txn *txn)
+{
+	uint64_t count = metas_count(txn);
+
+	if (count == 0 || streams_count(txn) > 0)
+		return 0;
+	store_clear(txn, DB_METAS);
+	return count;
+}

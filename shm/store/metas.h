@@ -25,4 +25,8 @@ enum store_error metas_del(struct store_txn *txn, uint32_t stream);
 
 uint64_t metas_count(struct store_txn *txn);
 
+/* Empties the table when no stream is open: what is left then is of streams whose records were
+ * damaged. Returns how many went. */
+uint64_t metas_tidy(struct store_txn *txn);
+
 #endif

@@ -13,6 +13,7 @@
 #include "shm/log.h"
 #include "shm/store/away.h"
 #include "shm/store/clients.h"
+#include "shm/store/metas.h"
 #include "shm/store/ptts.h"
 #include "shm/store/stations.h"
 #include "workers/keeper/keeper.h"
@@ -147,7 +148,8 @@ static bool any(struct keeper *keeper)
 	bool some = false;
 
 	if (store_read(keeper->worker->voice, &txn) == STORE_OK)
-		some = ptts_count(&txn) > 0 || stations_count(&txn) > 0;
+		some = ptts_count(&txn) > 0 || stations_count(&txn) > 0 ||
+		       (metas_count(&txn) > 0 && streams_count(&txn) == 0);
 	store_end(&txn);
 	return some;
 }
@@ -168,6 +170,7 @@ enum step home_expire(struct keeper *keeper, uint64_t now)
 		return STEP_BUSY;
 	ptts = ptts_expire(&txn, now > window ? now - window : 0, SLICE);
 	stations = stations_expire(&txn, clock_real() - interval - STATION_AGE, SLICE);
+	metas_tidy(&txn);
 	error = store_end(&txn);
 	if (error != STORE_OK)
 		return keeper_step(keeper, error, "forgetting transmissions and stations");

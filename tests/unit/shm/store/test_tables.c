@@ -424,6 +424,15 @@ static void test_metas(void **state)
 	events_follow(&txn, &cursor, 10, &lapped, note_event, &event);
 	assert_int_equal(event.latitude, 0);
 	assert_int_equal(event.longitude, 0);
+	/* what a stream left behind whose record was damaged */
+	stream = lab_stream(22, 1);
+	streams_open(&txn, &stream);
+	meta.stream = stream.id;
+	metas_put(&txn, 22, &meta);
+	assert_int_equal(metas_tidy(&txn), 0);
+	store_del(&txn, DB_STREAMS, "\0\0\0\x16", 4);
+	assert_int_equal(metas_tidy(&txn), 1);
+	assert_int_equal(metas_count(&txn), 0);
 	commit(&txn);
 	lab_leave(&lab);
 }
