@@ -29,7 +29,8 @@ static const struct flag flag_table[] = {
 	 "Set one key, over what the file says. May be repeated; of a key that is set twice the "
 	 "last "
 	 "one counts. The same rules hold as in the file; relative paths start at the working "
-	 "directory. Kept over a reload."},
+	 "directory. A section with a name is written as it stands there: -o \"ysf alias "
+	 "NAME.dgid=22\". Kept over a reload."},
 	{'f', "foreground", NULL,
 	 "Stay in the foreground. The default of server.log becomes stderr."},
 	{'t', "test", NULL,
