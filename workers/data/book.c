@@ -17,7 +17,7 @@
 #include "shm/log.h"
 #include "workers/data/names.h"
 
-#define LINES_A_TURN 20000
+#define LINES_A_TURN 5000
 #define FORMER_MAX   (4UL * 1024 * 1024)
 #define SHOWN	     60 /* bytes of a bad line in the log */
 
