@@ -28,17 +28,18 @@ static const uint32_t *slots_of(const struct list_head *head, const struct list_
 bool list_table_sound(const struct list_head *head, const struct list_table *table,
 		      size_t entry_size)
 {
-	const uint32_t *slot = slots_of(head, table);
+	const uint32_t *slot;
 	uint32_t used = 0;
 
 	if (table->entries == 0)
-		return table->slots == 0;
+		return table->slots == 0 && table->entries_at == 0 && table->slots_at == 0;
 	if (table->entries > LIST_ENTRIES_MAX || table->slots < table->entries ||
 	    (table->slots & (table->slots - 1)) != 0)
 		return false;
 	if (!list_inside(head, table->entries_at, table->entries, entry_size) ||
 	    !list_inside(head, table->slots_at, table->slots, sizeof(*slot)))
 		return false;
+	slot = slots_of(head, table);
 	for (uint32_t i = 0; i < table->slots; i++) {
 		if (slot[i] > table->entries)
 			return false;
@@ -60,10 +61,9 @@ uint64_t list_hash(const uint8_t secret[16], const void *key, size_t key_size)
 const void *list_table_find(const struct list_head *head, const struct list_table *table,
 			    size_t entry_size, const void *key, size_t key_size)
 {
-	const uint32_t *slot = slots_of(head, table);
-
 	if (table->entries == 0)
 		return NULL;
+	const uint32_t *slot = slots_of(head, table);
 	uint64_t hash = list_hash(head->key, key, key_size);
 	for (unsigned i = 0; i < LIST_PROBES; i++) {
 		uint32_t number = slot[(hash + i) & (table->slots - 1)];
