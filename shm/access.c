@@ -193,12 +193,14 @@ static const char *net_text(const struct access_net *net, char text_r[64])
 	char ip[ADDR_TEXT_MAX];
 
 	memcpy(addr.ip, net->ip, sizeof(addr.ip));
-	bool v4 = addr_is_ipv4(&addr) && net->length >= V4_BITS;
+	unsigned bits = net->length;
+	if (addr_is_ipv4(&addr) && bits >= V4_BITS)
+		bits -= V4_BITS;
 	addr_ip_text(&addr, ip);
 	if (net->length == 128)
 		snprintf(text_r, 64, "%s", ip);
 	else
-		snprintf(text_r, 64, "%.54s/%u", ip, v4 ? net->length - V4_BITS : net->length);
+		snprintf(text_r, 64, "%.54s/%u", ip, bits);
 	return text_r;
 }
 

@@ -228,7 +228,7 @@ static enum laid add_set(struct image *image, const struct access_rules *rules, 
 {
 	const struct rows *rows = &rules->set[set];
 	struct rows nets = {0};
-	struct list_table table;
+	struct list_table table = {0};
 	enum laid laid = LAID_NO_MEMORY;
 	bool is_net = set == ACCESS_IP || set == ACCESS_IPB;
 
@@ -325,7 +325,7 @@ static int compile_one(const struct rows *rows, enum list_kind kind, unsigned ve
 	struct image image;
 
 	for (unsigned try = 0; try < TRIES; try++) {
-		struct list_table described;
+		struct list_table described = {0};
 		enum laid laid;
 
 		if (!begin(&image, head))
