@@ -286,6 +286,21 @@ def test_the_list_counts_again_after_deaths_and_a_restart():
             expect(place(lab, lab.gateway("DB0FIX")) == (50, 0, True), "after a restart")
 
 
+def test_what_the_list_gave_stays_the_lists_over_a_restart():
+    with Listed("DB0HOM:22:30\n") as daemon, Lab(daemon) as lab:
+        # on the same port the next daemon finds its gateways still linked
+        daemon.listen = f"*:{daemon.port}"
+        daemon.stop()
+        daemon.start()
+        gateway = lab.gateway("DB0HOM")
+        choose(lab, gateway, 50)
+        daemon.stop()
+        daemon.start()
+        becomes(lab, gateway, 50, 22, False)
+        daemon.write("# nobody\n")
+        becomes(lab, gateway, 50, 0, False)
+
+
 def test_a_dgid_that_leaves_the_list():
     with Listed("DB0FIX:9:-1\nDB0HOM:22:30\n") as daemon, Lab(daemon) as lab:
         fixed, homed = lab.gateway("DB0FIX"), lab.gateway("DB0HOM")

@@ -20,6 +20,10 @@
 
 #define BUDGET (3 * NS_PER_MS)
 
+/* A number in the volatile store: 1 from the step up until what it adds is filled in, whoever dies.
+ */
+#define TO_FILL "edition.fill"
+
 /* What is done after the numbers are changed. */
 enum stage { STAGE_NUMBER, STAGE_CLIENTS, STAGE_EVENTS, STAGE_TABLES, STAGE_DONE };
 
@@ -51,6 +55,8 @@ static enum store_error set_edition(struct keeper *keeper, struct store *store)
 	unsigned before = store_edition(&txn);
 	if (before != keeper->edition_wanted)
 		store_set_edition(&txn, keeper->edition_wanted);
+	if (before < 3 && keeper->edition_wanted >= 3)
+		store_meta_put(&txn, TO_FILL, 1);
 	enum store_error error = store_end(&txn);
 	if (error == STORE_OK && before != keeper->edition_wanted)
 		log_info("%s: edition %u becomes %u", store_config(store)->path, before,
@@ -129,6 +135,7 @@ static bool fill_client(const struct client_key *key, const struct client_record
 {
 	const struct fill *fill = arg;
 	struct client_place place = client_place(record);
+	struct away_record away;
 	struct home_rule rule;
 
 	if (place.home == 0)
@@ -136,9 +143,23 @@ static bool fill_client(const struct client_key *key, const struct client_record
 	if (!homes_get(fill->keeper->homes, record->name, &rule))
 		place.flags |= CLIENT_OPTIONED;
 	clients_place(fill->txn, key, &place, REASON_NONE);
-	if (place.home != place.dgid)
+	if (place.home != place.dgid && away_get(fill->txn, key, &away) == STORE_NOT_FOUND)
 		away_put(fill->txn, key, record->id, clock_mono());
 	return true;
+}
+
+/* One slice; returns how many gateways were seen. */
+static unsigned fill_slice(struct keeper *keeper, struct store_txn *txn, struct client_key *key)
+{
+	struct fill fill = {keeper, txn};
+	unsigned seen;
+
+	if (store_meta_get(txn, TO_FILL) == 0)
+		return 0;
+	seen = clients_walk(txn, key, SLICE, fill_client, &fill);
+	if (seen < SLICE)
+		store_meta_put(txn, TO_FILL, 0);
+	return seen;
 }
 
 /* One slice of the gateways, in either direction. */
@@ -149,10 +170,9 @@ static enum store_error change_clients(struct keeper *keeper, bool *done_r)
 
 	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
 		return STORE_BUSY;
-	struct fill fill = {keeper, &txn};
 	unsigned seen = keeper->edition_wanted < 3
 				? clients_strip(&txn, &key, SLICE, keeper->edition_wanted)
-				: clients_walk(&txn, &key, SLICE, fill_client, &fill);
+				: fill_slice(keeper, &txn, &key);
 	enum store_error error = store_end(&txn);
 	if (error == STORE_OK)
 		keeper->edition_client = key;
