@@ -220,7 +220,7 @@ static int usage(void)
 
 int import_run(const char *socket, const char *const arguments[], int count)
 {
-	static char path[4][PATH_MAX];
+	char path[4][PATH_MAX];
 	const char *paths[4] = {NULL};
 	const struct kind *kind = NULL;
 	char text[256];

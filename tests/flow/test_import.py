@@ -320,6 +320,29 @@ def test_given_lists_go_before_the_ones_of_the_file():
         effective(out)
 
 
+def test_imported_daemon_serves():
+    with Folder() as folder:
+        folder.path.chmod(0o777)  # for the log
+        text = STOCK.format(deny=folder("deny.db", "CS:DL1ABC\n"), home=folder("home.db", "IU5JAE:9:-1\n"))
+        text = (text.replace("42100", "0").replace("42101", "0").replace("42397", "0")
+                .replace("42398", "0").replace("/var/log/mmdvm/", str(folder.path)))
+        code, out, err = run("pysf", folder("pysfreflector.ini", text))
+        expect(code == 0, err)
+        config = Path(folder("shackd.ini", out))
+        with Daemon("workers.ysf=1", listen=None, config=config) as daemon, Lab(daemon) as lab:
+            expect(" dashboard=127.0.0.1:" in daemon.ready, daemon.ready)
+            aux = {text.split("@")[0]: int(text.rsplit(":", 1)[1])
+                   for text in daemon.status()["services"]["ysf"]["aux"]}
+            expect(set(aux) == {"41", "88"}, f"{aux}")
+            for name, port, dgid, status in (("DL9ABC", None, 50, b"My reflector    Somewhere     "),
+                                             ("IU5JAE", None, 9, b"My reflector    Somewhere     "),
+                                             ("PORT", aux["41"], 50, b"IT MY-TEST      MY TEST REF   ")):
+                gateway = lab.gateway(name, port=port)
+                _, answer = gateway.ask(b"YSFS", b"YSFS")
+                expect(answer[9:39] == status, f"{name}: {answer}")
+                expect(lab.client(gateway)["dgid"] == dgid, f"{name}: {lab.client(gateway)}")
+
+
 # ---- YSFReflector ----
 
 def test_ysfreflector_stock_file():
