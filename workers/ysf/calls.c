@@ -227,7 +227,8 @@ bool calls_end(struct ysf *ysf, struct call *call, enum event_reason reason)
 	enum store_error error = store_end(&txn);
 	if (error != STORE_OK) {
 		ysf_store_failed(ysf, error, "closing a stream");
-		return true; /* tried again with the next tick */
+		call->news = false; /* if it was those that had no room */
+		return true;	    /* tried again with the next tick */
 	}
 	page_count_by(ysf->page, COUNT_YSF_NEWS, told);
 	if (parked) {

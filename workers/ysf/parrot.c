@@ -19,6 +19,7 @@
 #define WAIT_NS	  (2 * NS_PER_SEC)
 #define PERIOD_NS (100 * NS_PER_MS)
 #define LATE_NS	  (20 * NS_PER_MS) /* frames must not come closer together than the rest of a period */
+#define STALE_NS  (30 * NS_PER_SEC)
 #define AGAIN_NS  (10 * NS_PER_MS) /* the send buffer was full */
 
 static uint32_t recorded(const struct ring_tape *tape)
@@ -228,7 +229,8 @@ void parrot_tick(struct ysf *ysf)
 		schedule(ysf);
 }
 
-/* A start that lies further ahead than we ever put it is a predecessor's nonsense. */
+/* What should have been played long ago (the slot had no holder) is of no use any more; a start that
+ * lies further ahead than we ever put it is a predecessor's nonsense. */
 void parrot_go(struct ysf *ysf)
 {
 	ev_init(&ysf->parrot, on_due);
@@ -236,8 +238,12 @@ void parrot_go(struct ysf *ysf)
 	for (unsigned i = 0; i < RING_TAPES; i++) {
 		struct ring_tape *tape = &ysf->ring->tape[i];
 
-		if (stream_of(tape) != 0 && start_of(tape) > ysf->now + WAIT_NS)
+		if (stream_of(tape) == 0 || start_of(tape) == 0)
+			continue;
+		if (start_of(tape) > ysf->now + WAIT_NS)
 			atomic_store(&tape->start, ysf->now + WAIT_NS);
+		else if (clock_age(ysf->now, due_of(tape)) > STALE_NS)
+			ring_tape_erase(tape);
 	}
 	for (uint32_t lane = 0; ysf->calls > 0 && lane < ysf->set.streams; lane++)
 		if (ysf->call[lane].open)
