@@ -164,6 +164,13 @@ static void test_marker_where_a_position_would_be(void **state)
 	assert_true(decode(data, sizeof(data), &gps));
 	assert_false(gps.position);
 	assert_int_equal(gps.radio, 0); /* that byte is the sum */
+	/* what lies behind the end is no part of the block, even if it could be a position */
+	uint8_t whole[BLOCK];
+	vector_read("5222620300343334563733272a23200000000000", whole);
+	whole[4] = sum_of(whole, 4);
+	assert_true(decode(whole, BLOCK, &gps));
+	assert_false(gps.position);
+	assert_int_equal(gps.radio, 0);
 }
 
 static void test_half_a_block(void **state)
