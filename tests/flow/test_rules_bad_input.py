@@ -94,7 +94,7 @@ def test_bad_19_20_damaged_call_sign_data_for_movable_listeners():
 
 def test_bad_25_header_storm_is_parked():
     with rules_lab("protection.wild_ptt_count=3", "protection.wild_ptt_time=5s",
-                   "protection.reactivate=1s", quiet=("ysf.frame_rate=0",)) as box:
+                   "protection.reactivate=5s", quiet=("ysf.frame_rate=0",)) as box:
         talker, listener = box.gateway("TALKER"), box.gateway("HEAR-22")
         radio = Radio("TALKER", "DL1STM")
         for _ in range(100):
