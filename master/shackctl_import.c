@@ -42,26 +42,38 @@ static const struct kind kinds[] = {
 
 /* ---- files ---- */
 
+/* One step of a read until the end; false: it is over, with GOT_R 0 at the end. */
+static bool read_some(int fd, char **data, size_t *have, size_t *size, ssize_t *got_r)
+{
+	if (*size + 1 == *have) {
+		char *more = realloc(*data, 2 * *have);
+
+		if (more == NULL) {
+			*got_r = -1;
+			return false;
+		}
+		*data = more;
+		*have *= 2;
+	}
+	*got_r = read(fd, *data + *size, *have - *size - 1);
+	if (*got_r > 0)
+		*size += (size_t)*got_r;
+	return *got_r > 0 || (*got_r < 0 && errno == EINTR);
+}
+
 static char *read_fd(int fd, size_t most, size_t *size_r, char *why, size_t room)
 {
 	size_t size = 0, have = 65536;
 	char *data = malloc(have);
-	ssize_t got = 1;
+	ssize_t got = -1;
 
-	while (data != NULL && got != 0 && size <= most) {
-		if (size + 1 == have) {
-			char *more = realloc(data, have *= 2);
-
-			if (more == NULL)
-				break;
-			data = more;
-		}
-		got = read(fd, data + size, have - size - 1);
-		if (got < 0 && errno != EINTR)
-			break;
-		size += got > 0 ? (size_t)got : 0;
+	if (data == NULL) {
+		snprintf(why, room, "can't be read: %s", strerror(ENOMEM));
+		return NULL;
 	}
-	if (data != NULL && got == 0 && size <= most) {
+	while (size <= most && read_some(fd, &data, &have, &size, &got))
+		continue;
+	if (got == 0 && size <= most) {
 		data[size] = '\0';
 		*size_r = size;
 		return data;

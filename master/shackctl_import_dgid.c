@@ -101,15 +101,14 @@ static void take(struct loading *loading, const json_t *record)
 
 static int load_tables(struct loading *loading, const json_t *root, char *text, size_t size)
 {
-	const json_t *table = json_object_get(root, "_default");
-	const char *key;
-	json_t *record;
+	json_t *table = json_object_get(root, "_default");
 
 	if (!json_is_object(table) && !(json_is_object(root) && json_object_size(root) == 0)) {
 		snprintf(text, size, "has no table \"_default\" of gateways");
 		return EXIT_REFUSED;
 	}
-	json_object_foreach((json_t *)(uintptr_t)table, key, record) take(loading, record);
+	for (void *at = json_object_iter(table); at != NULL; at = json_object_iter_next(table, at))
+		take(loading, json_object_iter_value(at));
 	flush(loading);
 	if (loading->code != EXIT_DONE)
 		snprintf(text, size,
@@ -125,7 +124,7 @@ static int load_tables(struct loading *loading, const json_t *root, char *text, 
 int import_dgid(const char *socket, const char *path, char *text, size_t size)
 {
 	struct loading loading = {.socket = socket, .code = EXIT_DONE};
-	json_error_t error;
+	json_error_t error = {.line = 0};
 	size_t length;
 	char *data = import_read(path, IMPORT_FILE_MAX, &length, text, size);
 	json_t *root;

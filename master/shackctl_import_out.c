@@ -64,19 +64,22 @@ bool outcome_text(struct outcome *out, int key, const char *origin, const char *
 	return true;
 }
 
-/* NUMBER within the option's bounds; of a duration both are nanoseconds. */
+/* A bound of OPTION, NONE when it has none; of a duration in nanoseconds. */
+static int64_t read_bound(const struct option_def *option, const char *text, int64_t none)
+{
+	int64_t bound = none;
+	int found = option->type == CONF_DURATION ? text_duration(text, &bound)
+						  : text_number(text, &bound);
+
+	return found == 0 ? bound : none;
+}
+
 static int64_t bring_into_range(const struct option_def *option, int64_t number)
 {
-	bool duration = option->type == CONF_DURATION;
-	int64_t bound;
+	int64_t least = read_bound(option, option->min, INT64_MIN);
+	int64_t most = read_bound(option, option->max, INT64_MAX);
 
-	if (*option->min != '\0' &&
-	    (duration ? text_duration : text_number)(option->min, &bound) == 0 && number < bound)
-		number = bound;
-	if (*option->max != '\0' &&
-	    (duration ? text_duration : text_number)(option->max, &bound) == 0 && number > bound)
-		number = bound;
-	return number;
+	return number < least ? least : number > most ? most : number;
 }
 
 void outcome_number(struct outcome *out, int key, const char *origin, int64_t number)
