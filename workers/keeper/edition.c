@@ -20,8 +20,7 @@
 
 #define BUDGET (3 * NS_PER_MS)
 
-/* A number in the volatile store: 1 from the step up until what it adds is filled in, whoever dies.
- */
+/* A number in the volatile store: 1 from a step up until what it adds is filled in. */
 #define TO_FILL "edition.fill"
 
 /* What is done after the numbers are changed. */
