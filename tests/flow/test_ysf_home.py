@@ -297,7 +297,9 @@ def test_what_the_list_gave_stays_the_lists_over_a_restart():
         daemon.stop()
         daemon.start()
         becomes(lab, gateway, 50, 22, False)
+        daemon.stop()
         daemon.write("# nobody\n")
+        daemon.start()
         becomes(lab, gateway, 50, 0, False)
 
 
