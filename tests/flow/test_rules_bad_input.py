@@ -144,7 +144,7 @@ def test_bad_33_34_odd_positions_are_relayed_and_tell_no_position():
     with lab() as box:
         talker, movable, static = pair(box)
         radio = Radio("TALKER", "IU5JAE", ft=6)
-        evil = b"\x07\x22\x62\x03" + bytes([(7 + 0x22 + 0x62 + 3) & 0xFF]) + b"     "
+        evil = b"\x07\x22\x62\x03" + bytes([(7 + 0x22 + 0x62 + 3) & 0xFF]) + b"00000"
         sent = [radio.header(ft=0)] + dch_frames(radio, [
             (6, 6, evil), (7, 7, b"\x03" * 10), (7, 7, evil), (6, 7, b"\x00" * 10), (7, 6, evil),
             (6, 0, evil), (7, 3, b"\xff" * 10), (0, 7, evil), (6, 6, b"\x03" * 10)])
