@@ -32,7 +32,8 @@ from flow.test_upgrade import Home  # noqa: E402
 KILLS = int(os.environ.get("KILLS", "60"))
 PARROT = 10
 OPTIONS = ("workers.ysf=1", "dgid.list=1-60", "dgid.default=22", f"dgid.parrot={PARROT}",
-           "ysf.frame_rate=0", "protection.wild_ptt_count=0", "protection.tx_timeout=10m")
+           "ysf.frame_rate=0", "ysf.client_timeout=1h", "protection.wild_ptt_count=0",
+           "protection.tx_timeout=10m")
 STAMP = 35  # SO_TIMESTAMPNS, and the type of its message
 TAPES, TAPE_FRAMES = 8, 1800
 WAIT, PERIOD = 2.0, 0.1
