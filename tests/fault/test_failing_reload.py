@@ -28,6 +28,7 @@ OFTEN = ("bind", "dup2", "eventfd", "fcntl", "fork", "malloc", "memfd_create", "
          "setsockopt", "socket", "socketpair")
 ONLY = os.environ.get("FUNCTIONS", "").split() or (OFTEN if MOST == 1 else sorted(ERRORS))
 LONGEST = 15.0  # seconds for the answer to a reload
+SINGLE = ("log", "keeper", "data", "link")  # slots of which there is one
 
 
 def free_ports(count):
@@ -79,7 +80,7 @@ class Reloads:
         code, why = self.load(self.small)
         assert code == 0, f"an undisturbed reload failed: {why}"
         eventually(self.settled, 20, "all workers ready")
-        eventually(lambda: set(self.daemon.worker_pids()) == {"log", "keeper", "ysf.0"}, 20,
+        eventually(lambda: set(self.daemon.worker_pids()) == {*SINGLE, "ysf.0"}, 20,
                    "one ysf worker")
         return self.state()
 
@@ -96,7 +97,7 @@ class Reloads:
         if hit:
             self.seen["refused" if code else "done"] += 1
         if code == 0:
-            wanted = {"log", "keeper", "ysf.0", "ysf.1"}
+            wanted = {*SINGLE, "ysf.0", "ysf.1"}
             if set(self.daemon.worker_pids()) != wanted:
                 return calls, f"done, but the workers are {sorted(self.daemon.worker_pids())}"
             return calls, None
