@@ -33,10 +33,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from frames import Radio
-from rules import (Lists, aux_ports, hears, moved, over, place, prefixed, rules_lab, silent_all,
+from rules import (Lists, aux_ports, hears, moved, over, place, rules_lab, silent_all,
                    talk)
 from shackd import SLOW, main
-from ysf import eventually, events, expect, expect_nobody_died, pad, streams
+from ysf import events, expect, expect_nobody_died, pad, streams
 
 LISTS = Lists(access="CS:DL0BAD\n", homes="FIXED:9:-1\nTIMED:50:30\n")
 OPTIONS = ("ysf.aux_ports=9:0", "dgid.list=1,9,22,50", *LISTS.options)

@@ -32,7 +32,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
-from rules import (Lists, aux_ports, hears, linked, moved, over, place, prefixed, rules_lab,
+from rules import (Lists, aux_ports, hears, linked, over, place, prefixed, rules_lab,
                    silent_all)
 from shackd import SLOW, main
 from ysf import POLL_ANSWER, eventually, events, expect, expect_nobody_died, id_hash, pad

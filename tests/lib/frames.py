@@ -12,7 +12,7 @@
 import re
 
 from ysf import (DATA_FR, HEADER, SYNC, TERMINATOR, VD2, VOICE, bits_of, bytes_of, convolve, crc16,
-                 csd_block, csd_payload, fich, golay24, interleave, pad, whitening)
+                 csd_block, csd_payload, fich, interleave, pad, whitening)
 
 VD1, VOICE_FR = 0, 3
 UNKNOWN = "**********"
