@@ -10,7 +10,18 @@
 
 #include <string.h>
 
+#include "shm/clock.h"
 #include "shm/store/inside.h"
+
+/* What bears a time that is still to come was chosen before the clock was set back. */
+bool saved_newer(const struct saved_record *one, const struct saved_record *other)
+{
+	uint64_t now = clock_real();
+
+	if ((one->when > now) != (other->when > now))
+		return other->when > now;
+	return one->when > other->when;
+}
 
 static bool saved_age(const void *record, size_t size, uint64_t *age_r)
 {
@@ -80,7 +91,7 @@ static void saved_put_one(struct store_txn *txn, const char *name, const uint8_t
 	struct saved_record there;
 	struct saved_key key;
 
-	if (saved_get(txn, name, ip, &there) == STORE_OK && there.when > record->when)
+	if (saved_get(txn, name, ip, &there) == STORE_OK && saved_newer(&there, record))
 		return;
 	saved_key_make(&key, name, ip);
 	aged_put(txn, &table, &key, record, sizeof(*record), txn->store->config.max_saved);

@@ -19,6 +19,9 @@ struct saved_key {
 	uint8_t ip[16];	     /* all zero: from anywhere */
 };
 
+/* Is ONE the choice of the two that was made later? By their times, as far as these can be believed. */
+bool saved_newer(const struct saved_record *one, const struct saved_record *other);
+
 /* The record under exactly NAME and IP; IP NULL: the one for anywhere. */
 enum store_error saved_get(struct store_txn *txn, const char *name, const uint8_t ip[16],
 			   struct saved_record *record_r);

@@ -11,11 +11,14 @@
 import os
 import shutil
 import signal
+import struct
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / folder) for folder in ("", "lib")]
-from shackd import Daemon, eventually, main
+from builds import BUILD
+from shackd import SLOW, Daemon, Skip, eventually, main
 from ysf import Lab, ask_json, expect
 
 OPTIONS = ("dgid.list=1,22,50", "dgid.default=1", "dgid.local=0", "workers.ysf=2")
@@ -143,6 +146,31 @@ def test_one_that_left_the_list_counts_no_more():
         daemon.options = ("dgid.list=1,22", "dgid.default=1", "dgid.local=0")
         daemon.start()
         expect(visit(daemon, "DB0ABC") == 1, "the default")
+
+
+def test_a_clock_that_is_set_back_keeps_no_choice_from_counting():
+    if SLOW > 1:
+        raise Skip("sanitizers want to be loaded first")
+    with tempfile.NamedTemporaryFile(prefix="shackd-clock-") as file:
+        os.chmod(file.name, 0o644)
+
+        def step(seconds):
+            file.seek(0)
+            file.write(struct.pack("q", seconds))
+            file.flush()
+
+        step(7200)
+        with Daemon(*OPTIONS, environment={"LD_PRELOAD": str(BUILD / "tests/fault/clockstep.so"),
+                                           "CLOCKSTEP_FILE": file.name}) as daemon:
+            visit(daemon, "DB0ABC", 22, "127.9.0.1")
+            step(0)
+            expect(visit(daemon, "DB0ABC", 50, "127.9.0.1") == 22, "the choice of before")
+            expect(visit(daemon, "DB0ABC", ip="127.9.0.1") == 50, "the last choice")
+            expect(visit(daemon, "DB0ABC", ip="127.9.0.2") == 50, "from elsewhere")
+            daemon.stop()
+            shutil.rmtree(daemon.shm_dir / "voice")
+            daemon.start()
+            expect(visit(daemon, "DB0ABC", ip="127.9.0.1") == 50, "after a boot")
 
 
 def test_import():

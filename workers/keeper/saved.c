@@ -48,7 +48,7 @@ static enum store_error keep_news(struct store *store, struct list *list)
 			struct saved_record there;
 
 			if (saved_get(&txn, key->name, place_of(key), &there) != STORE_OK ||
-			    there.when < list->saved[i].record.when)
+			    saved_newer(&list->saved[i].record, &there))
 				list->saved[kept++] = list->saved[i];
 		}
 	}

@@ -53,7 +53,7 @@ void listed_come(struct worker *worker, unsigned index)
 		take_access(ysf);
 	else if (index == LIST_HOMES)
 		take_homes(ysf);
-	if (worker->going && !ysf->relay.active)
+	if (worker->going)
 		listed_tick(ysf);
 }
 
@@ -109,6 +109,8 @@ void listed_tick(struct ysf *ysf)
 {
 	uint32_t end = ysf->judged + JUDGE_SLICE;
 
+	if (ysf->relay.active)
+		return; /* no fan changes under it */
 	if (ysf->judge_calls)
 		judge_calls(ysf);
 	ysf->judge_calls = false;
