@@ -105,6 +105,26 @@ def test_reload_gives_a_port_another_dgid():
         expect(lab.client(other), "the gateway of the main port was lost")
 
 
+def test_a_dgid_that_comes_to_the_list_nails_who_asks_for_it():
+    with Reloaded({"ysf.aux_ports": "41:0", "dgid.list": "1,22", "dgid.default": "22"}) as daemon, \
+            Lab(daemon) as lab:
+        aux, named = lab.gateway("AUX", port=port_of(daemon, 41)), lab.gateway("GW-41")
+        plain = lab.gateway("PLAIN")
+
+        def dgids():
+            return [lab.client(gateway)["dgid"] for gateway in (aux, named, plain)]
+
+        expect(dgids() == [22, 22, 22], f"{dgids()}")
+        for _ in range(2):
+            daemon.reloaded({"ysf.aux_ports": "41:0", "dgid.list": "1,22,41", "dgid.default": "22"})
+            eventually(lambda: dgids() == [41, 41, 22], 5, "who is nailed to 41")
+            named.call(sq=1)
+            named.silent()
+            expect(dgids() == [41, 41, 22], f"moved by radio: {dgids()}")
+            daemon.reloaded({"ysf.aux_ports": "41:0", "dgid.list": "1,22", "dgid.default": "22"})
+            eventually(lambda: dgids() == [22, 22, 22], 5, "all on the default")
+
+
 def test_busy_auxiliary_port_names_its_key():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as busy:
         busy.bind(("127.0.0.1", 0))

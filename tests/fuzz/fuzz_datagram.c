@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "workers/callsign.h"
+#include "workers/placing.h"
 #include "workers/ysf/fich.h"
 #include "workers/ysf/frame.h"
 #include "workers/ysf/tables.h"
@@ -103,7 +104,7 @@ check_name(const uint8_t *data)
 
 	demand(ysf_name(data, name) == strlen(name));
 	check_text(name, YSF_NAME_BYTES);
-	dgid = ysf_static_dgid(name);
+	dgid = placing_suffix(name);
 	demand(dgid >= 0 && dgid <= 99);
 	if (dgid)
 		demand(atoi(strrchr(name, '-') + 1) == dgid);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      settle - the gateways in line with the configuration
- * PURPOSE   Removes gateways of listeners that are others now, moves those on whose DG-ID has left
- *           dgid.list to dgid.default, and puts those where they belong that the home list names:
- * at start, after every reload, and with every new home list. OWNER     keeper CONTRACT  Workers
- * may be running: everything is looked at again inside the write. A listener that a reload has
- * removed keeps its gateways until they run into ysf.client_timeout, for it may come back; at a
- * start they are removed. LIMITS    WORKER_LISTENERS listeners
+ * PURPOSE   Removes gateways of listeners that are others now, moves those whose DG-ID has left
+ *           dgid.list to dgid.default, nails those to a DG-ID that has come to it whose port or name
+ *           says so, and puts those where they belong that the home list names: at start, after
+ *           every reload, and with every new home list.
+ * OWNER     keeper
+ * CONTRACT  Workers may be running: everything is looked at again inside the write. A listener that
+ *           a reload has removed keeps its gateways until they run into ysf.client_timeout, for it
+ *           may come back; at a start they are removed.
+ * LIMITS    WORKER_LISTENERS listeners
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +18,7 @@
 #include "shm/log.h"
 #include "shm/store/clients.h"
 #include "workers/keeper/keeper.h"
+#include "workers/placing.h"
 
 /* A worker may obey the new configuration a little later than we do. */
 #define ANOTHER_LOOK NS_PER_SEC
@@ -101,6 +105,7 @@ static enum store_error note_listeners(struct keeper *keeper, const struct liste
 
 struct search {
 	enum phase phase;
+	const struct conf *conf;
 	const struct listeners *listeners; /* gone ones */
 	struct conf_dgids list;
 	uint8_t fallback;
@@ -133,19 +138,34 @@ static struct client_place home_place(const struct search *search,
 		.dgid = place.dgid, .home = rule.dgid, .seconds = rule.seconds};
 }
 
-/* Where it belongs in this phase. */
-static struct client_place wanted_place(const struct search *search,
+/* A DG-ID that has come to the list nails those whose port or name asks for it; from one that has left
+ * it they go to the default. */
+static struct client_place listed_place(const struct search *search, const struct client_key *key,
 					const struct client_record *record)
 {
-	struct client_place place = client_place(record);
+	uint16_t listener = client_key_listener(key);
+	const struct placing what = {.name = record->name,
+				     .aux = conf_listener_dgid(search->conf, listener),
+				     .list = &search->list};
+	struct client_place place;
 
-	if (search->phase == PHASE_HOMES)
-		return home_place(search, record);
+	/* one that is gone may come back as what it was */
+	if (conf_listener(search->conf, listener) != NULL && placing_static(&what, &place))
+		return place;
+	place = client_place(record);
 	if (conf_dgid_in(&search->list, place.dgid))
 		return place;
 	place.dgid = search->fallback;
 	place.flags &= ~(unsigned)(CLIENT_STATIC | CLIENT_FIXED);
 	return place;
+}
+
+/* Where it belongs in this phase. */
+static struct client_place wanted_place(const struct search *search, const struct client_key *key,
+					const struct client_record *record)
+{
+	return search->phase == PHASE_HOMES ? home_place(search, record)
+					    : listed_place(search, key, record);
 }
 
 static bool same_place(const struct client_place *one, const struct client_place *other)
@@ -162,7 +182,7 @@ static bool is_wanted(const struct search *search, const struct client_key *key,
 
 	if (search->phase == PHASE_LISTENERS)
 		return listener >= WORKER_LISTENERS || search->listeners->gone[listener];
-	wanted = wanted_place(search, record);
+	wanted = wanted_place(search, key, record);
 	return !same_place(&now, &wanted);
 }
 
@@ -182,20 +202,21 @@ static bool change(struct keeper *keeper, struct store_txn *txn, const struct se
 	static const enum event_reason reasons[PHASES] = {REASON_LISTENERS, REASON_LIST,
 							  REASON_LISTED};
 	enum event_reason reason = reasons[search->phase];
-	struct client_place place = wanted_place(search, record);
+	struct client_place place;
 
-	/* the home list can wait until a call is over */
-	if (search->phase == PHASE_HOMES && place.dgid != record->dgid &&
-	    home_is_talking(txn, record)) {
-		keeper->settle.deferred = true;
+	if (search->phase == PHASE_LISTENERS) {
+		lanes_close_client(keeper->worker, txn, record->id, reason);
+		clients_unlink(txn, key, reason);
+		return true;
+	}
+	place = wanted_place(search, key, record);
+	if (!conf_dgid_in(&search->list, record->dgid)) {
+		lanes_close_client(keeper->worker, txn, record->id, reason);
+	} else if (place.dgid != record->dgid && home_is_talking(txn, record)) {
+		keeper->settle.deferred = true; /* there is time until the call is over */
 		return false;
 	}
-	if (search->phase != PHASE_HOMES)
-		lanes_close_client(keeper->worker, txn, record->id, reason);
-	if (search->phase == PHASE_LISTENERS)
-		clients_unlink(txn, key, reason);
-	else
-		clients_place(txn, key, &place, reason);
+	clients_place(txn, key, &place, reason);
 	return true;
 }
 
@@ -252,8 +273,7 @@ static void say_changed(const struct keeper *keeper, unsigned changed)
 		log_info("%u gateways of listeners that are gone were removed", changed);
 		break;
 	case PHASE_DGIDS:
-		log_info("%u gateways moved to DG-ID %u: theirs has left dgid.list", changed,
-			 (unsigned)conf_number(keeper->worker->conf, CONF_DGID_DEFAULT));
+		log_info("dgid.list changed the place of %u gateways", changed);
 		break;
 	default:
 		log_info("the home list changed the place of %u gateways", changed);
@@ -294,6 +314,7 @@ static enum step settle_places(struct keeper *keeper)
 	const struct conf *conf = keeper->worker->conf;
 	struct search search = {
 		.phase = (enum phase)keeper->settle.phase,
+		.conf = conf,
 		.list = conf_dgids(conf, CONF_DGID_LIST),
 		.fallback = (uint8_t)conf_number(conf, CONF_DGID_DEFAULT),
 		.homes = keeper->homes,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "shm/reflector.h"
+#include "workers/placing.h"
 #include "workers/ysf/fich.h"
 
 #define OPTIONS_TEXT_AT		14
@@ -257,20 +258,6 @@ ysf_info_parse(const uint8_t *data, size_t len, struct ysf_info *info_r)
 	ysf_text(data + INFO_ID_AT, used_bytes(YSF_INFO, len) - INFO_ID_AT, info_r->id);
 }
 
-/* A DG-ID of one or two significant digits, leading zeros allowed: 1..99; 0 for anything else. */
-static int
-parse_dgid(const char *text, size_t len)
-{
-	int dgid = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9' || dgid > 9)
-			return 0;
-		dgid = dgid * 10 + (text[i] - '0');
-	}
-	return dgid;
-}
-
 int
 ysf_options_dgid(const uint8_t *data, size_t len)
 {
@@ -284,19 +271,9 @@ ysf_options_dgid(const uint8_t *data, size_t len)
 		size_t bare_len = ysf_text((const uint8_t *)item, strlen(item), bare);
 
 		if (bare[0] == '=' || !strchr(bare, '='))
-			return parse_dgid(bare, bare_len);
+			return placing_number(bare, bare_len);
 	}
 	return 0;
-}
-
-int
-ysf_static_dgid(const char *name)
-{
-	const char *dash = strchr(name, '-');
-
-	if (!dash || strchr(dash + 1, '-'))
-		return 0;
-	return parse_dgid(dash + 1, strlen(dash + 1));
 }
 
 void

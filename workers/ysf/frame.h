@@ -132,13 +132,6 @@ void ysf_info_parse(const uint8_t *data, size_t len, struct ysf_info *info_r);
  */
 int ysf_options_dgid(const uint8_t *data, size_t len);
 
-/*
- * The static DG-ID in a trimmed gateway name, 1..99, or 0: the name splits at '-' into exactly two
- * parts and the second is a number of one or two significant digits, leading zeros allowed, and
- * nothing else. "-22" is static 22. Whether the DG-ID is in the list is the caller's question.
- */
-int ysf_static_dgid(const char *name);
-
 /* The answer to a poll, "YSFPREFLECTOR "; clients compare it byte by byte. */
 void ysf_reply_poll(uint8_t out_r[YSF_POLL_BYTES]);
 

@@ -17,7 +17,7 @@
 #include "shm/log.h"
 #include "shm/store/away.h"
 #include "shm/store/saved.h"
-#include "workers/ysf/placing.h"
+#include "workers/placing.h"
 #include "workers/ysf/ysf.h"
 
 #define LINK_RATE	4

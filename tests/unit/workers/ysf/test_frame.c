@@ -364,36 +364,6 @@ test_options(void **state)
 }
 
 static void
-test_static_dgid(void **state)
-{
-	(void)state;
-	assert_int_equal(ysf_static_dgid("IU5JAE-22"), 22);
-	assert_int_equal(ysf_static_dgid("IU5JAE-9"), 9);
-	assert_int_equal(ysf_static_dgid("IU5JAE-009"), 9);
-	assert_int_equal(ysf_static_dgid("X-00000099"), 99);
-	assert_int_equal(ysf_static_dgid("-22"), 22);
-
-	assert_int_equal(ysf_static_dgid(""), 0);
-	assert_int_equal(ysf_static_dgid("-"), 0);
-	assert_int_equal(ysf_static_dgid("22"), 0);
-	assert_int_equal(ysf_static_dgid("IU5JAE"), 0);
-	assert_int_equal(ysf_static_dgid("IU5JAE-"), 0);
-	assert_int_equal(ysf_static_dgid("IU5JAE-0"), 0);
-	assert_int_equal(ysf_static_dgid("IU5JAE-000"), 0);
-	assert_int_equal(ysf_static_dgid("IU5JAE-RPT"), 0);
-	assert_int_equal(ysf_static_dgid("IU5JAE-100"), 0);
-	assert_int_equal(ysf_static_dgid("X--9"), 0);
-	assert_int_equal(ysf_static_dgid("X-1-2"), 0);
-	assert_int_equal(ysf_static_dgid("-1-2"), 0);
-	assert_int_equal(ysf_static_dgid("X-+9"), 0);
-	assert_int_equal(ysf_static_dgid("X- 9"), 0);
-	assert_int_equal(ysf_static_dgid("X-9 "), 0);
-	assert_int_equal(ysf_static_dgid("X-2_2"), 0);
-	assert_int_equal(ysf_static_dgid("X-0x16"), 0);
-	assert_int_equal(ysf_static_dgid("X-99999999999999999999"), 0);
-}
-
-static void
 test_poll_reply(void **state)
 {
 	uint8_t reply[YSF_POLL_BYTES], want[YSF_POLL_BYTES];
@@ -523,7 +493,6 @@ main(void)
 		cmocka_unit_test(test_terminator),
 		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_options),
-		cmocka_unit_test(test_static_dgid),
 		cmocka_unit_test(test_poll_reply),
 		cmocka_unit_test(test_id_hash),
 		cmocka_unit_test(test_id_rule),

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "workers/ysf/placing.h"
+#include "workers/placing.h"
 
 #define DEFAULT 22
 
@@ -107,12 +107,42 @@ static void test_not_in_list(void **state)
 	assert_int_equal(invalid, 77);
 }
 
+static void test_suffix(void **state)
+{
+	(void)state;
+	assert_int_equal(placing_suffix("IU5JAE-22"), 22);
+	assert_int_equal(placing_suffix("IU5JAE-9"), 9);
+	assert_int_equal(placing_suffix("IU5JAE-009"), 9);
+	assert_int_equal(placing_suffix("X-00000099"), 99);
+	assert_int_equal(placing_suffix("-22"), 22);
+
+	assert_int_equal(placing_suffix(""), 0);
+	assert_int_equal(placing_suffix("-"), 0);
+	assert_int_equal(placing_suffix("22"), 0);
+	assert_int_equal(placing_suffix("IU5JAE"), 0);
+	assert_int_equal(placing_suffix("IU5JAE-"), 0);
+	assert_int_equal(placing_suffix("IU5JAE-0"), 0);
+	assert_int_equal(placing_suffix("IU5JAE-000"), 0);
+	assert_int_equal(placing_suffix("IU5JAE-RPT"), 0);
+	assert_int_equal(placing_suffix("IU5JAE-100"), 0);
+	assert_int_equal(placing_suffix("X--9"), 0);
+	assert_int_equal(placing_suffix("X-1-2"), 0);
+	assert_int_equal(placing_suffix("-1-2"), 0);
+	assert_int_equal(placing_suffix("X-+9"), 0);
+	assert_int_equal(placing_suffix("X- 9"), 0);
+	assert_int_equal(placing_suffix("X-9 "), 0);
+	assert_int_equal(placing_suffix("X-2_2"), 0);
+	assert_int_equal(placing_suffix("X-0x16"), 0);
+	assert_int_equal(placing_suffix("X-99999999999999999999"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_port_not_in_list),
 		cmocka_unit_test(test_suffixes),
+		cmocka_unit_test(test_suffix),
 		cmocka_unit_test(test_not_in_list),
 	};
 

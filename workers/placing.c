@@ -2,17 +2,38 @@
  *
  * NAME      placing - the DG-ID of a gateway that links
  * PURPOSE   see placing.h
- * OWNER     ysf workers
+ * OWNER     ysf workers, keeper
  * CONTRACT  see placing.h
  * LIMITS    none known
  */
-#include "workers/ysf/placing.h"
+#include "workers/placing.h"
 
-#include "workers/ysf/frame.h"
+#include <string.h>
+
+int placing_number(const char *text, size_t length)
+{
+	int dgid = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9' || dgid > 9)
+			return 0;
+		dgid = dgid * 10 + (text[i] - '0');
+	}
+	return dgid;
+}
+
+int placing_suffix(const char *name)
+{
+	const char *dash = strchr(name, '-');
+
+	if (dash == NULL || strchr(dash + 1, '-') != NULL)
+		return 0;
+	return placing_number(dash + 1, strlen(dash + 1));
+}
 
 bool placing_static(const struct placing *what, struct client_place *place_r)
 {
-	int dgid = what->aux != 0 ? what->aux : ysf_static_dgid(what->name);
+	int dgid = what->aux != 0 ? what->aux : placing_suffix(what->name);
 
 	if (dgid <= 0 || !conf_dgid_in(what->list, (unsigned)dgid))
 		return false;
