@@ -9,6 +9,7 @@
 #include "master/upgrade/handover.h"
 
 #include <sodium/crypto_generichash.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,7 +101,7 @@ static size_t least(uint32_t tag)
 {
 	switch (tag) {
 	case HANDOVER_MASTER:
-		return sizeof(struct handover_master);
+		return offsetof(struct handover_master, lists_refused);
 	case HANDOVER_TEXT:
 		return sizeof(struct handover_text);
 	case HANDOVER_LISTENER:

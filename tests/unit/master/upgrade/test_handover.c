@@ -30,6 +30,8 @@
 
 /* Words of a header, as handover.c lays them out. */
 enum { AT_VERSION = 4, AT_SIZE = 8, AT_FIRST = 56, AT_FIRST_LENGTH = 60 };
+/* What the first builds said of a master. */
+enum { FIRST_MASTER = 136 };
 
 struct record {
 	_Alignas(8) uint8_t data[ROOM];
@@ -142,7 +144,7 @@ static void every_cut_is_noticed(void **state)
 /* Wrong in itself, however well signed. */
 static void hostile_records_are_refused(void **state)
 {
-	static const uint32_t lengths[] = {0,	       1,	  7,	   sizeof(a_master) - 1,
+	static const uint32_t lengths[] = {0,	       1,	  7,	   FIRST_MASTER - 1,
 					   4096,       0x40000,	  0x40001, 0x7fffffff,
 					   0xfffffff8, 0xffffffff};
 	struct record record;
@@ -212,6 +214,25 @@ static void builds_that_know_more_or_less(void **state)
 	handover_get(&item, &master, sizeof(master));
 	assert_int_equal(master.images, 3);
 	assert_int_equal(master.foreign, 0);
+}
+
+/* It is read, so that what it lacks can be told by its name. */
+static void records_of_the_first_builds_are_read(void **state)
+{
+	struct handover_master master;
+	struct handover_item item;
+	struct handover handover;
+	struct record record;
+	size_t at = 0;
+
+	(void)state;
+	handover_begin(&handover, record.data, ROOM);
+	handover_put(&handover, HANDOVER_MASTER, &a_master, FIRST_MASTER, NULL, 0);
+	record.size = handover_end(&handover);
+	assert_int_equal(check(&record), 0);
+	assert_true(handover_next(record.data, record.size, &at, &item));
+	handover_get(&item, &master, sizeof(master));
+	assert_memory_equal(&master, &a_master, sizeof(master));
 }
 
 static void a_record_has_a_bound(void **state)
@@ -381,6 +402,7 @@ int main(void)
 		cmocka_unit_test(hostile_records_are_refused),
 		cmocka_unit_test(two_masters_are_one_too_many),
 		cmocka_unit_test(builds_that_know_more_or_less),
+		cmocka_unit_test(records_of_the_first_builds_are_read),
 		cmocka_unit_test(a_record_has_a_bound),
 		cmocka_unit_test(descriptors_are_told_apart),
 		cmocka_unit_test(a_descriptor_must_fit_its_role),
