@@ -23,7 +23,7 @@ from dashboard import Dashboard
 from frames import Radio, short
 from lib import builds
 from shackd import SLOW, Daemon, eventually, main
-from ysf import Lab, blocked, counters, events, expect, running, shared, streams
+from ysf import Lab, blocked, counters, counters_of, events, expect, running, shared, streams
 
 ROOMS = ("workers.ysf=1", "dgid.list=1-60", "ysf.frame_rate=0", "ysf.name=LAB REFLECTOR",
          "ysf.description=TEST LAB", "ysf.contact=josé@x", "ysf.web=http://x")
@@ -277,6 +277,17 @@ def test_forged_connreqs_do_not_amplify():
             marker(box, genuine)
             for victim in victims:
                 victim.close()
+
+
+def test_signs_of_life_cost_few_transactions():
+    """The gate of the store belongs to voice: whoever pings in a hurry must not hold it."""
+    with lab() as box, Dashboard(box.daemon) as one:
+        one.subscribe()
+        before, began = counters_of(box.daemon, "link")["store_commits_total"], time.monotonic()
+        for _ in range(500):
+            one.ping()
+        rise = counters_of(box.daemon, "link")["store_commits_total"] - before
+        expect(rise <= 2 + time.monotonic() - began, f"{rise} transactions for 500 PINGs")
 
 
 def test_places_go_to_those_who_ping():

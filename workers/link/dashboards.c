@@ -22,6 +22,7 @@
 #include "version.h"
 
 #define SILENCE	      (60 * NS_PER_SEC)
+#define NOTE_EVERY    NS_PER_SEC
 #define ASK_RATE      1
 #define ASK_BURST     8
 #define ALL_RATE      20
@@ -321,17 +322,22 @@ static void on_connreq(struct link *link, const struct asked *asked, struct subs
 	subscriber->greet = true;
 }
 
+/* Its record may be NOTE_EVERY behind. */
 static void on_ping(struct link *link, struct subscriber *subscriber)
 {
+	bool first = subscriber->pinged == subscriber->since;
+
 	subscriber->pinged_early = !subscriber->kept;
 	if (subscriber->pinged_early)
 		return;
-	if (subscriber->pinged == subscriber->since) {
+	if (first) {
 		subscriber->wants_list = may_list(link, &subscriber->addr);
 		feed_catch_up(link, subscriber);
 	}
 	subscriber->pinged = link->now > subscriber->since ? link->now : subscriber->since + 1;
-	subscriber->dirty = true;
+	/* the gate of the store is there for voice, not for whoever pings in a hurry */
+	subscriber->dirty = subscriber->dirty || first ||
+			    clock_age(link->now, subscriber->noted) >= NOTE_EVERY;
 	dashboards_send(link, subscriber, "PONG", 4);
 }
 
@@ -461,6 +467,7 @@ static void settle(struct link *link)
 
 		subscriber->dirty = false;
 		subscriber->kept = true;
+		subscriber->noted = subscriber->pinged;
 		if (subscriber->greet && !subscriber->gone)
 			greet(link, subscriber);
 		subscriber->greet = false;
@@ -512,7 +519,7 @@ static bool load(const struct client_key *key, const struct dashboard_record *re
 	subscriber = insert(self, key);
 	memcpy(subscriber->local, record->local, sizeof(subscriber->local));
 	subscriber->since = record->since;
-	subscriber->pinged = record->pinged;
+	subscriber->pinged = subscriber->noted = record->pinged;
 	subscriber->told = record->pinged > record->since;
 	subscriber->joined = subscriber->told ? 0 : link->feed.done;
 	subscriber->kept = true;

@@ -96,6 +96,7 @@ struct subscriber {
 	uint8_t local[16]; /* the address of ours that it speaks to */
 	uint64_t since;	   /* clock_mono */
 	uint64_t pinged;   /* clock_mono of the last sign of life; `since` until the first PING */
+	uint64_t noted;	   /* `pinged` of its record */
 	uint64_t joined;   /* number of the last event before it subscribed */
 	bool told;	   /* of the calls that were open when it came */
 	bool kept;	   /* its record is written */
