@@ -146,8 +146,9 @@ static void become(const struct slot *slot, int control)
 {
 	const struct master *master = slot->master;
 	enum kind_program program = kind_table[slot->kind].program;
-	char *argv[] = {program == KIND_NET ? (char[]){"shackd-net"} : (char[]){"shackd"},
-			(char[]){ROLE_FLAG}, (char *)(uintptr_t)slot->name, NULL};
+	const char *name = program == KIND_NET ? "shackd-net" : "shackd";
+	char *argv[] = {(char *)(uintptr_t)name, (char[]){ROLE_FLAG},
+			(char *)(uintptr_t)slot->name, NULL};
 	sigset_t none;
 
 	/* a session of its own: Ctrl-C at a terminal is for the master alone */

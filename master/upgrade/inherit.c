@@ -84,8 +84,10 @@ static bool verify(struct inheriting *in)
 	struct handover_fd fd;
 	char why[160];
 	size_t at = 0;
-	bool good = seen != NULL || fail(in, "out of memory");
+	bool good = true;
 
+	if (seen == NULL)
+		return fail(in, "out of memory");
 	while (good && record_next_fd(in->record, &at, &fd)) {
 		if (fd.role == ROLE_UDP && in->mode == RECORD_ADOPT && fault_is("swapped-fd"))
 			fd.print.inode++;

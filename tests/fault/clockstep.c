@@ -7,7 +7,6 @@
  * CONTRACT  the file holds one int64_t in the machine's order and is mapped at the first call
  * LIMITS    a file that can't be mapped leaves the clock as it is; time() and gettimeofday() follow
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>

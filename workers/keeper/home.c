@@ -106,6 +106,7 @@ static enum store_error send_home(struct keeper *keeper, struct search *search)
 		homed++;
 	}
 	enum store_error error = store_end(&txn);
+	search->txn = NULL;
 	if (error == STORE_OK && homed > 0) {
 		page_count_by(keeper->worker->page, COUNT_KEEPER_HOMED, homed);
 		worker_ring(keeper->worker);
