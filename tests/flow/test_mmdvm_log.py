@@ -8,6 +8,7 @@
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
 # LIMITS    midnight is a clock that is stepped before one; a full disk is /dev/full
 
+import contextlib
 import os
 import random
 import re
@@ -242,6 +243,24 @@ def test_every_event_once_over_kills_at_many_points():
         expect(text.count("Starting ") == 1, "one start")
         for line in text.splitlines():
             expect(re.match(STAMP, line), f"torn: {line!r}")
+
+
+def test_first_event_of_a_file_once_too():
+    """Of a new file the note of a dead predecessor tells nothing, unless it is noted when it is opened."""
+    with contextlib.ExitStack() as stack:
+        program = stack.enter_context(builds.faulty("none"))
+        builds.replace(builds.net_beside(program), builds.net_beside(builds.TESTING),
+                       "crash-after-first-lines")
+        daemon = stack.enter_context(Logging(program=program))
+        box = stack.enter_context(Lab(daemon))
+        box.gateway("ONE").unlink()
+        daemon.wait_for("Removing ONE .*")
+        daemon.file().rename(daemon.folder / "yesterday")
+        box.gateway("TWO")
+        box.gateway("THREE")
+        daemon.wait_for("Adding THREE .*")
+        expect(len(events(daemon, "slot.down")) == 2, "link died of its first line in each file")
+        expect(count_lines(daemon, "Adding TWO") == 1, f"{daemon.lines()}")
 
 
 def test_torn_line_is_finished_by_the_successor():

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/text.h"
 #include "workers/link/link.h"
@@ -89,6 +90,30 @@ static bool is_exchanged(const struct logfile *self)
 	       identity(&open_now) != identity(&at_path);
 }
 
+/* The lines up to event NUMBER are in the file, or lost for good. */
+static void note_done(struct link *link, uint64_t number)
+{
+	struct spare_note note = {.event = number};
+	struct stat st;
+
+	if (link->log.fd >= 0 && fstat(link->log.fd, &st) == 0) {
+		note.file = identity(&st);
+		note.length = (uint64_t)st.st_size;
+	}
+	spare_note_set(link->page, &note);
+}
+
+/* A new file is noted before there is anything in it: what a successor finds beyond is ours. */
+static void note_file(struct link *link)
+{
+	struct spare_note note = spare_note_get(link->page);
+	struct stat st;
+
+	if (fstat(link->log.fd, &st) == 0 &&
+	    (identity(&st) != note.file || (uint64_t)st.st_size < note.length))
+		note_done(link, note.event);
+}
+
 /* Brings the file of DAY up. False: there is none now. */
 static bool is_there(struct link *link, uint64_t day)
 {
@@ -100,6 +125,8 @@ static bool is_there(struct link *link, uint64_t day)
 	if (self->fd < 0) {
 		make_path(link, day);
 		open_file(link);
+		if (self->fd >= 0)
+			note_file(link);
 	}
 	return self->fd >= 0;
 }
@@ -166,20 +193,11 @@ static bool append(struct link *link, const char *text, size_t length)
 		part = written_part(self, &note, &st, text, length);
 	if (part == 0 && (identity(&st) != note.file || (uint64_t)st.st_size != note.length))
 		end_torn_line(self, &st);
-	return write_whole(self, text + part, length - part);
-}
-
-/* The lines up to event NUMBER are in the file, or lost for good. */
-static void note_done(struct link *link, uint64_t number)
-{
-	struct spare_note note = {.event = number};
-	struct stat st;
-
-	if (link->log.fd >= 0 && fstat(link->log.fd, &st) == 0) {
-		note.file = identity(&st);
-		note.length = (uint64_t)st.st_size;
-	}
-	spare_note_set(link->page, &note);
+	if (!write_whole(self, text + part, length - part))
+		return false;
+	if (fault_is("crash-after-first-lines") && st.st_size == 0)
+		abort();
+	return true;
 }
 
 static void write_tale(struct link *link, const struct tale *tale)
