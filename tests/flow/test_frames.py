@@ -6,6 +6,7 @@
 #           published blocks and against frames recorded on the air, before it judges the daemon.
 # OWNER     make check
 # CONTRACT  prints "ok NAME" or "not ok NAME: why" for each case; starts no daemon
+# RUNS      beside others
 # LIMITS    none
 
 import random

@@ -8,6 +8,7 @@
 #           No file, however broken, hangs it or makes it print a file that shackd refuses.
 # OWNER     make check
 # CONTRACT  the sample files are made here, of what those programs know
+# RUNS      beside others
 # LIMITS    none known
 
 import json

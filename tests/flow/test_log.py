@@ -6,6 +6,7 @@
 #           stopped, or when the log worker dies.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside others
 # LIMITS    syslog's socket is tested in a mount namespace and needs root for it
 
 import json

@@ -6,6 +6,7 @@
 #           event once even if link is killed at any moment; and what `shackd -v` prints for them.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside others
 # LIMITS    midnight is a clock that is stepped before one; a full disk is /dev/full
 
 import contextlib

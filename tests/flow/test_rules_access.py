@@ -21,6 +21,7 @@
 #
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside others
 # LIMITS    lists by host name are tested with the resolver, in the unit tests of data
 
 import sys

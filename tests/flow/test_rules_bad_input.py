@@ -33,6 +33,7 @@
 #
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside others
 # LIMITS    row 54 (dgid.json) is the importer's; the saved DG-IDs are in a database of ours
 
 import os

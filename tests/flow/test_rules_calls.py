@@ -22,6 +22,7 @@
 #
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside others
 # LIMITS    none
 
 import sys

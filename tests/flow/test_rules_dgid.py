@@ -24,6 +24,7 @@
 #
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside others
 # LIMITS    homes of the home list are counted in minutes: their times are tested with options, the
 #           clock is the same
 

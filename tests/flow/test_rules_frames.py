@@ -32,6 +32,7 @@
 #
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside others
 # LIMITS    what movable listeners must get is computed by tests/lib/frames.py
 
 import sys

@@ -25,6 +25,7 @@
 #
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside others
 # LIMITS    times of the home list are minutes: how it brings back is in test_rules_dgid
 
 import sys

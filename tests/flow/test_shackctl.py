@@ -6,6 +6,7 @@
 #           death of keeper, a restart, and a lost volatile store.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside others
 # LIMITS    none known
 
 import json

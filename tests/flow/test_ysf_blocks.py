@@ -6,6 +6,7 @@
 #           unblock counts at once.
 # OWNER     tests
 # CONTRACT  every test has a daemon of its own
+# RUNS      beside others
 # LIMITS    none known
 
 import os

@@ -6,6 +6,7 @@
 #           meanwhile; a home list that changes puts linked gateways where they belong.
 # OWNER     tests
 # CONTRACT  every test has a daemon of its own
+# RUNS      beside others
 # LIMITS    none known
 
 import os

@@ -6,6 +6,7 @@
 #           often one has keyed up.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside others
 # LIMITS    the rules themselves: test_rules_calls
 
 import os
