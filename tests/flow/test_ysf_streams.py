@@ -521,6 +521,15 @@ def test_bad_22_no_late_entry_by_default():
         listener.silent()
 
 
+def test_late_entry_is_not_for_127():
+    with lab("ysf.late_entry=yes") as box:
+        talker, listener = box.pair()
+        talker.call(sq=127, frames=10)
+        listener.silent()
+        expect(not streams(box.daemon), "a call of Wires-X")
+        talker.silent()
+
+
 def test_late_entry_opens_after_three_good_frames():
     with lab("ysf.late_entry=yes") as box:
         talker, listener = box.pair()

@@ -82,7 +82,8 @@ static bool late_frame(struct ysf *ysf, struct attempt *attempt)
 	struct ring_entry *in = attempt->in;
 	uint32_t hash = voice_hash(in->data);
 
-	if (!ysf->set.late_entry || attempt->fich->fi != FICH_FI_COMMUNICATION) {
+	if (!ysf->set.late_entry || attempt->fich->fi != FICH_FI_COMMUNICATION ||
+	    attempt->fich->sq == FICH_SQ_WIRESX) {
 		page_count(ysf->page, COUNT_YSF_DROP_NO_STREAM);
 		return true;
 	}
