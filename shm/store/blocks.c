@@ -4,7 +4,7 @@
  * PURPOSE   The table of the blocks; on the volatile store with their events.
  * OWNER     ysf workers and keeper write the volatile one, keeper the durable one
  * CONTRACT  see blocks.h
- * LIMITS    making room in a full table looks at every block
+ * LIMITS    ROOM_LOOK blocks are looked at for the one that makes room
  */
 #include "shm/store/blocks.h"
 
@@ -12,6 +12,8 @@
 
 #include "shm/store/events.h"
 #include "shm/store/inside.h"
+
+#define ROOM_LOOK 1024
 
 enum store_error blocks_get(struct store_txn *txn, const char *call, struct block_record *record_r)
 {
@@ -46,35 +48,48 @@ static void block_tell(struct store_txn *txn, enum event_type type, const char *
 	events_append(txn, &event);
 }
 
-struct earliest {
+struct victim {
 	struct call_key key;
 	uint64_t until;
+	bool operators; /* nobody but an operator may end it before its time */
 	bool found;
 };
 
-static bool earliest_note(const char *call, const struct block_record *record, void *arg)
+static bool victim_note(const char *call, const struct block_record *record, void *arg)
 {
-	struct earliest *earliest = arg;
+	bool operators = record->reason == BLOCK_OPERATOR;
+	struct victim *victim = arg;
+	bool sooner = operators == victim->operators ? record->until_real < victim->until
+						     : victim->operators;
 
-	if (!earliest->found || record->until_real < earliest->until) {
-		earliest->found = call_key_make(&earliest->key, call);
-		earliest->until = record->until_real;
-	}
+	if (victim->found && !sooner)
+		return true;
+	victim->found = call_key_make(&victim->key, call);
+	victim->until = record->until_real;
+	victim->operators = operators;
 	return true;
 }
 
-/* The block that ends first makes room. */
-static enum store_error blocks_make_room(struct store_txn *txn)
+/* The block that ends first makes room for that of CALL, an operator's only for another of his. In a
+ * large table that is the first to end of ROOM_LOOK: others wait for the gate meanwhile. */
+static enum store_error blocks_make_room(struct store_txn *txn, const char *call, bool operators)
 {
-	struct earliest earliest = {.found = false};
-	char call[CALL_MAX] = "";
+	struct victim victim = {.found = false};
+	char at[CALL_MAX] = "";
+	unsigned seen;
 
 	if (blocks_count(txn) < txn->store->config.max_blocks)
 		return txn->error;
-	blocks_walk(txn, call, UINT32_MAX, earliest_note, &earliest);
-	if (!earliest.found)
+	strncpy(at, call, sizeof(at) - 1);
+	seen = blocks_walk(txn, at, ROOM_LOOK, victim_note, &victim);
+	at[0] = '\0';
+	if (seen < ROOM_LOOK)
+		blocks_walk(txn, at, ROOM_LOOK - seen, victim_note, &victim);
+	if (!victim.found || (victim.operators && !operators))
 		return store_fail(txn, STORE_LIMIT);
-	return blocks_remove(txn, earliest.key.call);
+	if (txn->store->config.page)
+		page_count(txn->store->config.page, COUNT_STORE_ROOM_BLOCKS);
+	return blocks_remove(txn, victim.key.call);
 }
 
 enum store_error blocks_add(struct store_txn *txn, const char *call,
@@ -89,7 +104,7 @@ enum store_error blocks_add(struct store_txn *txn, const char *call,
 		return store_fail(txn, STORE_BAD_RECORD);
 	error = blocks_get(txn, call, &present);
 	if (error == STORE_NOT_FOUND)
-		error = blocks_make_room(txn);
+		error = blocks_make_room(txn, call, added.reason == BLOCK_OPERATOR);
 	if (error && error != STORE_BAD_RECORD)
 		return error;
 	store_put(txn, DB_BLOCKS, &key, sizeof(key), &added, sizeof(added), 0);

@@ -5,7 +5,8 @@
  *           workers look) and in the durable one (from which keeper fills the other).
  * OWNER     ysf workers and keeper write `voice`; keeper alone writes `state`
  * CONTRACT  as clients.h; on the voice store block.add and block.remove are written with the change
- * LIMITS    limits.scheduled_tasks; the block that ends first makes room (counted by the event)
+ * LIMITS    limits.scheduled_tasks; the block that ends first makes room (counted, and its event), one
+ *           of an operator only for another of his: STORE_LIMIT
  */
 #ifndef SHACKD_SHM_STORE_BLOCKS_H
 #define SHACKD_SHM_STORE_BLOCKS_H

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / folder) for folder in ("", "lib")]
 from lib.builds import copy_of
 from shackd import SHACKD, Daemon, eventually, main
-from ysf import Lab, blocked, events, expect, streams
+from ysf import Lab, blocked, counters, events, expect, streams
 
 WILD = ("workers.ysf=2", "protection.wild_ptt_count=3", "protection.wild_ptt_time=1m",
         "access.check_re=1")
@@ -113,6 +113,26 @@ def test_an_operators_block_ends_the_call_and_stays_the_operators():
         box.daemon.ctl("block", "DL5LNG")
         eventually(lambda: events(box.daemon, "stream.end", port=talker.port), 5, "the cut")
         expect(blocked(box.daemon)["DL5LNG"]["reason"] == "operator", blocked(box.daemon))
+
+
+def test_a_crowd_of_parked_callers_frees_nobody_that_an_operator_blocked():
+    with Fresh("workers.ysf=1", "protection.wild_ptt_count=1", "limits.scheduled_tasks=2") as box:
+        talker, listener = box.pair()
+        box.daemon.ctl("block", "DL5OPR", "60")  # shorter than the others will be
+        for source in ("DL1ONE", "DL1TWO", "DL1TRE"):
+            talker.source = source
+            listener.expect(*talker.call(frames=1))
+            eventually(lambda: not streams(box.daemon), 5, "the end of the call")
+        eventually(lambda: "DL1TRE" in blocked(box.daemon), 5, "the last one parked")
+        expect(set(blocked(box.daemon)) == {"DL5OPR", "DL1TRE"}, blocked(box.daemon))
+        rooms = counters(box.daemon)["store_made_room_total{table=blocks}"]
+        expect(rooms >= 2, f"{rooms} counted")
+        box.daemon.ctl("block", "DL6OPR", "60")
+        talker.source = "DL1FOR"
+        listener.expect(*talker.call(frames=1))
+        eventually(lambda: not streams(box.daemon), 5, "the end of the call")
+        expect(set(blocked(box.daemon)) == {"DL5OPR", "DL6OPR"}, blocked(box.daemon))
+        expect("limits.scheduled_tasks" in box.daemon.log(), "not a word")
 
 
 def test_a_caller_parked_by_wild_ptt_is_freed_in_time():

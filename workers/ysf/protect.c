@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "shm/log.h"
 #include "shm/store/ptts.h"
 #include "workers/callsign.h"
 #include "workers/ysf/ysf.h"
@@ -34,7 +35,11 @@ bool protect_park(struct ysf *ysf, struct store_txn *txn, const char *source,
 	if (caller.base[0] == '\0' || parked_longer(txn, caller.base, &block))
 		return false;
 	memcpy(block.by, ysf->worker->slot, sizeof(block.by));
-	return blocks_add(txn, caller.base, &block) == STORE_OK;
+	if (blocks_add(txn, caller.base, &block) == STORE_OK)
+		return true;
+	log_limited(LOG_LEVEL_WARNING, "%s not blocked: limits.scheduled_tasks reached",
+		    caller.base);
+	return false;
 }
 
 bool protect_count(struct ysf *ysf, struct store_txn *txn, const char *source)

@@ -462,6 +462,38 @@ static void test_blocks(void **state)
 	lab_leave(&lab);
 }
 
+/* Callers that only have to pause end no block of an operator. */
+static void test_operators_blocks(void **state)
+{
+	struct block_record pause = lab_block(100), block = lab_block(10), found;
+	struct store_txn txn;
+	struct lab lab;
+	char call[CALL_MAX];
+
+	(void)state;
+	lab_enter(&lab);
+	lab_open(&lab);
+	begin(&lab, &txn);
+	block.reason = BLOCK_OPERATOR;
+	assert_int_equal(blocks_add(&txn, "DL1TMO", &pause), STORE_OK);
+	for (unsigned i = 1; i < 50; i++) {
+		snprintf(call, sizeof(call), "DL%uOPR", i);
+		assert_int_equal(blocks_add(&txn, call, &block), STORE_OK);
+	}
+	assert_int_equal(blocks_add(&txn, "DL2TMO", &pause), STORE_OK);
+	assert_int_equal(blocks_get(&txn, "DL1TMO", &found), STORE_NOT_FOUND);
+	assert_int_equal(blocks_add(&txn, "DL0OPR", &block), STORE_OK);
+	assert_int_equal(blocks_get(&txn, "DL2TMO", &found), STORE_NOT_FOUND);
+	assert_int_equal(lab_counter(&lab, COUNT_STORE_ROOM_BLOCKS), 2);
+	assert_int_equal(blocks_add(&txn, "DL3TMO", &pause), STORE_LIMIT);
+	assert_int_equal(blocks_count(&txn), 50);
+	block.until_real++;
+	assert_int_equal(blocks_add(&txn, "DL99OPR", &block), STORE_OK);
+	assert_int_equal(blocks_count(&txn), 50);
+	commit(&txn);
+	lab_leave(&lab);
+}
+
 static void test_durable_blocks(void **state)
 {
 	struct block_record block = lab_block(100);
@@ -677,6 +709,7 @@ int main(void)
 		cmocka_unit_test(test_client_bounds),  cmocka_unit_test(test_client_walk),
 		cmocka_unit_test(test_streams),	       cmocka_unit_test(test_stream_bounds),
 		cmocka_unit_test(test_unlink_closes),  cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_operators_blocks),
 		cmocka_unit_test(test_durable_blocks), cmocka_unit_test(test_events),
 		cmocka_unit_test(test_hostile),
 	};
