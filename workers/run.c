@@ -121,13 +121,29 @@ static void on_bell(struct ev_loop *loop, ev_io *watch, int events)
 		worker->kind->tick(worker);
 }
 
+/* Looks once a second whether ours still is the store that all others use. */
+static bool store_is_gone(struct worker *worker)
+{
+	uint64_t now = clock_mono();
+
+	if (worker->voice == NULL || worker->kind->creates_stores ||
+	    clock_age(now, worker->looked) < NS_PER_SEC)
+		return false;
+	worker->looked = now;
+	return store_replaced(worker->voice);
+}
+
 static void on_timer(struct ev_loop *loop, ev_timer *watch, int events)
 {
 	struct worker *worker = watch->data;
 
 	(void)loop;
 	(void)events;
-	if (worker->going && worker->kind->tick != NULL)
+	if (!worker->going)
+		return;
+	if (store_is_gone(worker))
+		worker_store_lost(worker, "the voice store was set aside and made anew");
+	else if (worker->kind->tick != NULL)
 		worker->kind->tick(worker);
 }
 

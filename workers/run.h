@@ -76,6 +76,7 @@ struct worker {
 	int log_read, log_err;	    /* log only */
 	struct store *voice;	    /* opened by worker_main when the kind wants it */
 	struct store *state;
+	uint64_t looked;	    /* clock_mono: is `voice` still the one at its path? */
 
 	ev_io control_watch, bell_watch;
 	ev_timer timer;

@@ -417,6 +417,23 @@ def test_every_event_once_over_upgrades():
         one.ping()
 
 
+def test_a_store_made_anew_is_followed():
+    """Whoever went on reading the one that was set aside would be silent for ever."""
+    with Daemon(*ROOMS) as daemon, Lab(daemon) as box, Dashboard(daemon) as one:
+        before = {slot: worker["generation"] for slot, worker in daemon.workers().items()}
+        store = daemon.shm_dir / "voice" / "data.mdb"
+        fresh, owner = store.with_name("fresh"), store.stat()
+        fresh.write_bytes(b"no store" * 4096)
+        os.chown(fresh, owner.st_uid, owner.st_gid)
+        fresh.rename(store)
+        os.kill(daemon.worker_pids()["keeper"], signal.SIGKILL)
+        for slot in ("ysf.0", "data", "link"):
+            eventually(lambda slot=slot: (now := daemon.workers()[slot])["state"] == "ready" and
+                       now["generation"] > before[slot], 10, f"{slot} on the new store")
+        one.subscribe()
+        marker(box, one)
+
+
 def test_list_goes_on_schedule_after_a_kill():
     with lab() as box, Dashboard(box.daemon) as one:
         one.subscribe()
