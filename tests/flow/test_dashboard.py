@@ -254,6 +254,22 @@ def test_lists_come_on_schedule_even_empty():
 
 # ---- nobody can misuse it ----
 
+def test_lists_are_for_those_who_ping():
+    """Of all messages they are the longest by far: a forged CONNREQ does not set them off."""
+    with contextlib.ExitStack() as stack:
+        program = stack.enter_context(builds.faulty("none"))
+        builds.replace(builds.net_beside(program), builds.net_beside(builds.TESTING), "quick-lists")
+        daemon = stack.enter_context(Daemon(*ROOMS, program=program))
+        forged, genuine = (stack.enter_context(Dashboard(daemon)) for _ in range(2))
+        forged.send(b"CONNREQ").until("system")
+        genuine.subscribe()
+        for _ in range(3):
+            genuine.list()
+        expect(forged.read(0.05) is None, f"{forged.seen[-1]}")
+        forged.ping()
+        forged.list()
+
+
 def test_forged_connreqs_do_not_amplify():
     with Daemon(*ROOMS) as daemon, Lab(daemon) as box, Dashboard(daemon) as genuine:
         genuine.subscribe()

@@ -234,8 +234,10 @@ static void go_on_with_list(struct link *link)
 
 void feed_lists_due(struct link *link)
 {
+	/* who never sent a PING may be the victim of a forged address */
 	for (unsigned i = 0; i < link->dashboards.count; i++)
-		link->dashboards.subscriber[i].wants_list = true;
+		if (link->dashboards.subscriber[i].told)
+			link->dashboards.subscriber[i].wants_list = true;
 }
 
 void feed_tick(struct link *link)
