@@ -64,6 +64,12 @@ between(size_t n, size_t least, size_t most)
 	return n >= least && n <= most;
 }
 
+const char *
+callsign_blocked_as(const struct callsign *call)
+{
+	return call->base[0] != '\0' ? call->base : "-";
+}
+
 /*
  * Digits and letters never overlap and each group must meet the other kind, so every group is as
  * long as it can be and nothing needs to be tried twice.

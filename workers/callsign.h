@@ -25,6 +25,9 @@ struct callsign {
  */
 void callsign_split(const char *source, struct callsign *call_r);
 
+/* Under which name a caller is blocked: the base call; "-" for all who have none. */
+const char *callsign_blocked_as(const struct callsign *call);
+
 /*
  * True if `base` looks like a call sign: an optional digit, one or two letters, one to four digits,
  * one to three letters, either case, and at most eight characters (YSF protocol, CheckRE).

@@ -135,6 +135,28 @@ def test_a_crowd_of_parked_callers_frees_nobody_that_an_operator_blocked():
         expect("limits.scheduled_tasks" in box.daemon.log(), "not a word")
 
 
+def test_callers_without_a_call_pause_too():
+    with Fresh("workers.ysf=1", "protection.wild_ptt_count=3", "protection.wild_ptt_time=1m",
+               "access.check_re=0") as box:
+        talker, listener = box.pair()
+        for source in ("", "/7", "-RPT"):
+            talker.source = source
+            listener.expect(*talker.call(frames=1))
+            eventually(lambda: not streams(box.daemon), 5, "the end of the call")
+        expect(list(blocked(box.daemon)) == ["-"], blocked(box.daemon))
+        expect_refused(box, talker, listener)
+        box.kill_all()
+        talker.link()
+        talker.source = "DL1ABC"
+        listener.link()
+        listener.expect(*talker.call(frames=1))
+        talker.source = ""
+        talker.call(frames=1)
+        listener.silent()
+        box.daemon.ctl("unblock", "-")
+        listener.expect(*talker.call(frames=1))
+
+
 def test_a_caller_parked_by_wild_ptt_is_freed_in_time():
     with Fresh("workers.ysf=1", "protection.wild_ptt_count=2", "protection.wild_ptt_time=1s",
                "protection.reactivate=2s") as box:

@@ -39,7 +39,7 @@ static bool take_call(struct request *request, const char *word)
 		return false;
 	}
 	callsign_split(word, &call);
-	if (strcmp(call.base, word) != 0) {
+	if (strcmp(callsign_blocked_as(&call), word) != 0) {
 		request_refuse(request, 2, "\"%s\" has a suffix: blocks are for the base call%s%s",
 			       word, call.base[0] != '\0' ? ", " : "", call.base);
 		return false;
@@ -84,7 +84,7 @@ static bool find_stream(const struct stream_record *record, void *arg)
 	struct callsign call;
 
 	callsign_split(record->source, &call);
-	if (strcmp(call.base, search->call) == 0)
+	if (strcmp(callsign_blocked_as(&call), search->call) == 0)
 		search->stream[search->found++] = *record;
 	return search->found < SLICE;
 }

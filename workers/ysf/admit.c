@@ -60,7 +60,7 @@ static struct refusal check_source(const struct ysf *ysf, const char *source)
 	struct callsign caller;
 
 	callsign_split(source, &caller);
-	if (blocked_is(&ysf->blocked, caller.base, ysf->now))
+	if (blocked_is(&ysf->blocked, callsign_blocked_as(&caller), ysf->now))
 		return (struct refusal){REASON_CALL, COUNT_YSF_DROP_BLOCKED};
 	if (!rules_source(ysf->access, ysf->set.check_re, source, &caller))
 		return (struct refusal){REASON_CALL, COUNT_YSF_DROP_CALL};

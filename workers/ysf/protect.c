@@ -32,13 +32,13 @@ bool protect_park(struct ysf *ysf, struct store_txn *txn, const char *source,
 				     .until_real = clock_real() + ysf->set.reactivate};
 
 	callsign_split(source, &caller);
-	if (caller.base[0] == '\0' || parked_longer(txn, caller.base, &block))
+	const char *name = callsign_blocked_as(&caller);
+	if (parked_longer(txn, name, &block))
 		return false;
 	memcpy(block.by, ysf->worker->slot, sizeof(block.by));
-	if (blocks_add(txn, caller.base, &block) == STORE_OK)
+	if (blocks_add(txn, name, &block) == STORE_OK)
 		return true;
-	log_limited(LOG_LEVEL_WARNING, "%s not blocked: limits.scheduled_tasks reached",
-		    caller.base);
+	log_limited(LOG_LEVEL_WARNING, "%s not blocked: limits.scheduled_tasks reached", name);
 	return false;
 }
 
@@ -49,9 +49,9 @@ bool protect_count(struct ysf *ysf, struct store_txn *txn, const char *source)
 	unsigned count = 0;
 
 	callsign_split(source, &caller);
-	if (set->wild_ptt_count == 0 || set->wild_ptt_time == 0 || caller.base[0] == '\0')
+	if (set->wild_ptt_count == 0 || set->wild_ptt_time == 0)
 		return false;
-	if (ptts_add(txn, caller.base, ysf->now, set->wild_ptt_time, &count) != STORE_OK ||
+	if (ptts_add(txn, callsign_blocked_as(&caller), ysf->now, set->wild_ptt_time, &count) != STORE_OK ||
 	    count < set->wild_ptt_count)
 		return false;
 	return protect_park(ysf, txn, source, BLOCK_WILD_PTT);

@@ -300,8 +300,8 @@ void tell_busy(struct ysf *ysf, const struct attempt *by, uint8_t dgid);
 void tell_orphan(struct ysf *ysf, const struct attempt *by);
 
 /* ---- protect.c: callers that have to pause ---- */
-/* Blocks the base call of SOURCE for protection.reactivate. False: it was blocked for longer, or
- * there is none. */
+/* Blocks the caller SOURCE for protection.reactivate. False: it was blocked for longer, or there is no
+ * room. */
 bool protect_park(struct ysf *ysf, struct store_txn *txn, const char *source,
 		  enum block_reason reason);
 /* Counts a call that SOURCE opens in TXN. True: that was one too many, its caller is blocked. */
