@@ -76,17 +76,19 @@ bool aprs_station(const char *source, const char *opt_out, char call_r[CALL_MAX]
 size_t aprs_report(char buf[APRS_LINE_MAX], const struct aprs_report *report)
 {
 	time_t seconds = (time_t)(report->heard / NS_PER_SEC);
-	bool has_ssid = strcmp(report->ssid, ALTERNATE_NONE) != 0;
+	const char *ssid = strcmp(report->ssid, ALTERNATE_NONE) != 0 ? report->ssid : "";
 	char position[APRS_POSITION_MAX], radio[RADIO_NAME_MAX] = "", time[16];
 	struct tm tm;
 	int length;
 
+	if (strlen(report->call) + strlen(ssid) > APRS_NAME_MAX)
+		return 0;
 	gmtime_r(&seconds, &tm);
 	strftime(time, sizeof(time), "%d%H%M", &tm);
 	if (report->radio != 0)
 		radio_name(report->radio, radio);
 	length = snprintf(buf, APRS_LINE_MAX, "%s%s>APRS,TCPIP*:@%sz%sYSF#%05u via %s%s%s\r\n",
-			  report->call, has_ssid ? report->ssid : "", time,
+			  report->call, ssid, time,
 			  aprs_position(report->latitude, report->longitude,
 					radio_symbol(report->radio), position),
 			  report->reflector, report->via, radio[0] != '\0' ? " " : "", radio);

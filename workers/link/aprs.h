@@ -17,6 +17,7 @@
 
 #define APRS_LINE_MAX	  512 /* with CR LF */
 #define APRS_POSITION_MAX 24
+#define APRS_NAME_MAX	  9 /* characters of a station with its SSID, as APRS-IS has it */
 
 /* "4346.73N/01114.07E" with SYMBOL between and behind as APRS wants it: "4346.73N/01114.07E[".
  * Millionths of a degree, rounded to hundredths of minutes; 60.00 minutes are a degree. */
@@ -37,7 +38,8 @@ struct aprs_report {
 	uint64_t heard; /* clock_real */
 };
 
-/* The report as a line with CR LF. Returns its length, 0 when it does not fit. */
+/* The report as a line with CR LF. Returns its length, 0 when it does not fit, or the station's name
+ * does not. */
 size_t aprs_report(char buf[APRS_LINE_MAX], const struct aprs_report *report);
 
 /* Pass code of a login (APRS-IS): of the call without its SSID, in capitals. */

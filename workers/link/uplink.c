@@ -343,6 +343,11 @@ static void report(struct link *link, const struct tale *tale, const char *call)
 	};
 
 	self->length = aprs_report(self->out, &what);
+	if (self->length == 0) { /* APRS-IS knows no names of that length */
+		page_count(link->page, COUNT_APRS_DECLINED);
+		self->done = tale->number;
+		return;
+	}
 	self->sending = tale->number;
 	log_debug("APRS-IS: %.*s", (int)self->length - 2, self->out);
 	flush(link);

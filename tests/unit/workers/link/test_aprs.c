@@ -93,6 +93,24 @@ static void test_report(void **state)
 				 "pYSFReflector\r\n");
 }
 
+/* APRS-IS: nine characters with the SSID. */
+static void test_long_names(void **state)
+{
+	struct aprs_report report = {.call = "DL1ABC", .ssid = "-10", .via = "shackd"};
+	char buf[APRS_LINE_MAX];
+
+	(void)state;
+	assert_true(aprs_report(buf, &report) > 0);
+	report.call = "DL1ABCD";
+	assert_int_equal(aprs_report(buf, &report), 0);
+	report.ssid = "-9";
+	assert_true(aprs_report(buf, &report) > 0);
+	report.call = "DL75DARC0";
+	assert_int_equal(aprs_report(buf, &report), 0);
+	report.ssid = "-0"; /* none */
+	assert_true(aprs_report(buf, &report) > 0);
+}
+
 static void test_stations(void **state)
 {
 	static const char *const never[] = {"",	       "AB",	 "A",	   "AB-CDEF",  "/P",
@@ -157,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_passcodes),     cmocka_unit_test(test_positions),
 		cmocka_unit_test(test_minutes_carry), cmocka_unit_test(test_report),
+		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_stations),      cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_said),
 	};
