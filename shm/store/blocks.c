@@ -70,8 +70,8 @@ static bool victim_note(const char *call, const struct block_record *record, voi
 	return true;
 }
 
-/* The block that ends first makes room for that of CALL, an operator's only for another of his. In a
- * large table that is the first to end of ROOM_LOOK: others wait for the gate meanwhile. */
+/* The block that ends first makes room for that of CALL, an operator's only for another of his. In
+ * a large table that is the first to end of ROOM_LOOK: others wait for the gate meanwhile. */
 static enum store_error blocks_make_room(struct store_txn *txn, const char *call, bool operators)
 {
 	struct victim victim = {.found = false};

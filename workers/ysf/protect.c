@@ -51,7 +51,8 @@ bool protect_count(struct ysf *ysf, struct store_txn *txn, const char *source)
 	callsign_split(source, &caller);
 	if (set->wild_ptt_count == 0 || set->wild_ptt_time == 0)
 		return false;
-	if (ptts_add(txn, callsign_blocked_as(&caller), ysf->now, set->wild_ptt_time, &count) != STORE_OK ||
+	const char *name = callsign_blocked_as(&caller);
+	if (ptts_add(txn, name, ysf->now, set->wild_ptt_time, &count) != STORE_OK ||
 	    count < set->wild_ptt_count)
 		return false;
 	return protect_park(ysf, txn, source, BLOCK_WILD_PTT);
