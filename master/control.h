@@ -2,9 +2,10 @@
  *
  * NAME      control - the socket that shackctl talks to
  * PURPOSE   Checks who asks, answers what concerns the master, and hands the rest to keeper
- * together with the connection. OWNER     master CONTRACT  a client can neither block the master
- * nor cost it more than a bounded piece of memory LIMITS    CONTROL_CONNECTIONS at a time,
- * CONTROL_SECONDS for each step
+ *           together with the connection.
+ * OWNER     master
+ * CONTRACT  a client can neither block the master nor cost it more than a bounded piece of memory
+ * LIMITS    CONTROL_CONNECTIONS at a time, CONTROL_SECONDS for each step
  */
 #ifndef SHACKD_MASTER_CONTROL_H
 #define SHACKD_MASTER_CONTROL_H

@@ -4,7 +4,8 @@
  * PURPOSE   Finds out what this process is to be: a worker, a short answer, or the master.
  * OWNER     every process of this executable
  * CONTRACT  exit status: 0 stopped as asked, 1 bad usage or configuration, 2 could not start, 3
- * gave up at run time LIMITS    none known
+ *           gave up at run time
+ * LIMITS    none known
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
  *           and hands saved DG-IDs to the daemon.
  * OWNER     shackctl
  * CONTRACT  standard output gets a complete file or nothing; whatever has no counterpart is a
- * comment in it that says why LIMITS    IMPORT_FILE_MAX bytes a data file, INIFILE_SIZE_MAX a
- * configuration
+ *           comment in it that says why
+ * LIMITS    IMPORT_FILE_MAX bytes a data file, INIFILE_SIZE_MAX a configuration
  */
 #ifndef SHACKD_MASTER_SHACKCTL_IMPORT_H
 #define SHACKD_MASTER_SHACKCTL_IMPORT_H

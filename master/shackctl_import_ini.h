@@ -2,9 +2,11 @@
  *
  * NAME      shackctl_import_ini - configuration files of other reflectors
  * PURPOSE   Reads them by the rules of the program that they were written for: Python's
- * configparser, or the C reader of the G4KLX programs. OWNER     shackctl CONTRACT  any bytes; what
- * the other program would not understand is remarked and left out. Bytes that are not UTF-8 are
- * taken for Latin-1. LIMITS    PEER_PAIRS pairs, PEER_VALUE - 1 bytes a value
+ *           configparser, or the C reader of the G4KLX programs.
+ * OWNER     shackctl
+ * CONTRACT  any bytes; what the other program would not understand is remarked and left out. Bytes
+ *           that are not UTF-8 are taken for Latin-1.
+ * LIMITS    PEER_PAIRS pairs, PEER_VALUE - 1 bytes a value
  */
 #ifndef SHACKD_MASTER_SHACKCTL_IMPORT_INI_H
 #define SHACKD_MASTER_SHACKCTL_IMPORT_INI_H

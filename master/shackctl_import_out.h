@@ -2,9 +2,11 @@
  *
  * NAME      shackctl_import_out - the file that an import makes
  * PURPOSE   Collects values, aliases and remarks, and prints them as a shackd.ini that shackd -t
- * has nothing against. OWNER     shackctl CONTRACT  a value that the key can't have is not taken
- * but becomes a remark; remarks are printable and no line is longer than a configuration file may
- * have LIMITS    PROBLEMS_MAX remarks, further ones are counted; CONF_GROUP_MAX aliases
+ *           has nothing against.
+ * OWNER     shackctl
+ * CONTRACT  a value that the key can't have is not taken but becomes a remark; remarks are
+ *           printable and no line is longer than a configuration file may have
+ * LIMITS    PROBLEMS_MAX remarks, further ones are counted; CONF_GROUP_MAX aliases
  */
 #ifndef SHACKD_MASTER_SHACKCTL_IMPORT_OUT_H
 #define SHACKD_MASTER_SHACKCTL_IMPORT_OUT_H

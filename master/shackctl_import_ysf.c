@@ -2,8 +2,10 @@
  *
  * NAME      shackctl_import_ysf - YSFReflector.ini
  * PURPOSE   What G4KLX's YSFReflector means by its keys: one room for all, nobody cut, calls that
- * are joined in their midst. OWNER     shackctl CONTRACT  see shackctl_import_map.h LIMITS    none
- * known
+ *           are joined in their midst.
+ * OWNER     shackctl
+ * CONTRACT  see shackctl_import_map.h
+ * LIMITS    none known
  */
 #include <limits.h>
 #include <stdlib.h>

@@ -4,7 +4,8 @@
  * PURPOSE   Connects, sends the words, and hands over the answer piece by piece.
  * OWNER     shackctl
  * CONTRACT  every failure is told on standard error, with the socket's name, before the exit code
- * is returned LIMITS    TALK_SECONDS of silence, but for answers that follow something
+ *           is returned
+ * LIMITS    TALK_SECONDS of silence, but for answers that follow something
  */
 #ifndef SHACKD_MASTER_SHACKCTL_TALK_H
 #define SHACKD_MASTER_SHACKCTL_TALK_H

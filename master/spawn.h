@@ -2,8 +2,10 @@
  *
  * NAME      spawn - one worker process
  * PURPOSE   fork and execveat of the master's own executable, and the list of what a worker is
- * given. OWNER     master CONTRACT  the child has 0, 1 (/dev/null), 2 and ROLE_CONTROL_FD,
- * everything else comes by message LIMITS    SPAWN_ITEMS descriptors
+ *           given.
+ * OWNER     master
+ * CONTRACT  the child has 0, 1 (/dev/null), 2 and ROLE_CONTROL_FD, everything else comes by message
+ * LIMITS    SPAWN_ITEMS descriptors
  */
 #ifndef SHACKD_MASTER_SPAWN_H
 #define SHACKD_MASTER_SPAWN_H

@@ -2,7 +2,10 @@
  *
  * NAME      version - which build this is
  * PURPOSE   The only file that knows the generated header, so that a new commit rebuilds this
- * alone. OWNER     master CONTRACT  see master/version.h LIMITS    see master/version.h
+ *           alone.
+ * OWNER     master
+ * CONTRACT  see master/version.h
+ * LIMITS    see master/version.h
  */
 #include "master/version.h"
 

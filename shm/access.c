@@ -4,7 +4,8 @@
  * PURPOSE   See access.h.
  * OWNER     made by data (workers/data), read by ysf, keeper, link and data
  * CONTRACT  what a set holds is found with one hash and, mostly, one cache line; an address with
- * one such look-up for each prefix length that occurs LIMITS    see list_layout.h
+ *           one such look-up for each prefix length that occurs
+ * LIMITS    see list_layout.h
  */
 #include <ctype.h>
 #include <errno.h>

@@ -5,8 +5,9 @@
  *           worker kind data share. Everybody else asks through access.h, homes.h and hosts.h.
  * OWNER     made by data
  * CONTRACT  offsets count from the beginning of the list; unused bytes are zero; texts are
- * printable ASCII, padded with NULs. A reader checks all of it once, when it maps the list. LIMITS
- * LIST_ENTRIES_MAX entries a table, LIST_PROBES looks a question
+ *           printable ASCII, padded with NULs. A reader checks all of it once, when it maps the
+ *           list.
+ * LIMITS    LIST_ENTRIES_MAX entries a table, LIST_PROBES looks a question
  */
 #ifndef SHACKD_SHM_LIST_LAYOUT_H
 #define SHACKD_SHM_LIST_LAYOUT_H

@@ -2,10 +2,11 @@
  *
  * NAME      run - the life of a worker
  * PURPOSE   Everything that workers of all kinds do alike: take descriptors by role, give up
- * rights, open the stores, say READY, wait for GO, turn one libev loop, stop when told. OWNER every
- * worker CONTRACT  worker_main calls the kind's functions in the order of struct worker_kind. A
- * worker ends when the control socket reads end of file (the master is gone). LIMITS
- * WORKER_LISTENERS listeners, WORKER_PEERS slots of the same kind
+ *           rights, open the stores, say READY, wait for GO, turn one libev loop, stop when told.
+ * OWNER     every worker
+ * CONTRACT  worker_main calls the kind's functions in the order of struct worker_kind. A worker
+ *           ends when the control socket reads end of file (the master is gone).
+ * LIMITS    WORKER_LISTENERS listeners, WORKER_PEERS slots of the same kind
  */
 #ifndef SHACKD_WORKERS_RUN_H
 #define SHACKD_WORKERS_RUN_H

@@ -2,8 +2,10 @@
  *
  * NAME      reload - another configuration without a restart
  * PURPOSE   See master/reload/reload.h. What comes here from a slot is only noted; one timer looks
- * at it all and decides, so that no step is taken inside of another. OWNER     master CONTRACT  see
- * master/reload/reload.h LIMITS    see master/reload/reload.h
+ *           at it all and decides, so that no step is taken inside of another.
+ * OWNER     master
+ * CONTRACT  see master/reload/reload.h
+ * LIMITS    see master/reload/reload.h
  */
 #include "master/reload/reload.h"
 

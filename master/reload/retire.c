@@ -2,7 +2,8 @@
  *
  * NAME      retire - slots and listeners that a reload removes
  * PURPOSE   No new flows come to a slot that goes, it reads what it has, ends, and only then are
- * its sockets closed; a listener that goes is read empty by everybody and closed. OWNER     master
+ *           its sockets closed; a listener that goes is read empty by everybody and closed.
+ * OWNER     master
  * CONTRACT  A slot that goes keeps its page and doorbell: what it counted stays, and it finds them
  *           again if it comes back. Nothing waits for longer than RETIRE_SECONDS.
  * LIMITS    none known

@@ -5,8 +5,8 @@
  *           first members, so that the others can come without being used yet, or run dry.
  * OWNER     master
  * CONTRACT  a member's number is the order of joining; the last one is closed first, which keeps
- * the numbers of the others. Affinity is no promise: any worker can serve any datagram. LIMITS    a
- * datagram whose headers are odd goes to the first member
+ *           the numbers of the others. Affinity is no promise: any worker can serve any datagram.
+ * LIMITS    a datagram whose headers are odd goes to the first member
  */
 #ifndef SHACKD_MASTER_RELOAD_STEER_H
 #define SHACKD_MASTER_RELOAD_STEER_H

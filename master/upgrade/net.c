@@ -4,7 +4,8 @@
  * PURPOSE   See master/upgrade/net.h.
  * OWNER     master, the image that has taken over and not yet committed
  * CONTRACT  see master/upgrade/net.h. The way back is async-signal-safe: it runs after any kind of
- * damage. LIMITS    see master/upgrade/net.h
+ *           damage.
+ * LIMITS    see master/upgrade/net.h
  */
 #include "master/upgrade/net.h"
 

@@ -4,7 +4,8 @@
  * PURPOSE   The candidate's side of the rehearsal: looks at everything, keeps nothing.
  * OWNER     the candidate, as a child of the master
  * CONTRACT  see master/upgrade/rehearse.h; ends by _exit, for nothing of the master's may be torn
- * down LIMITS    none known
+ *           down
+ * LIMITS    none known
  */
 #include "master/upgrade/proof.h"
 

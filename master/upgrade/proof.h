@@ -2,8 +2,10 @@
  *
  * NAME      proof - what a rehearsal says when it has passed
  * PURPOSE   One line: the checksum of the record, and which editions of the stores the build
- * serves. OWNER     the candidate writes it, the master reads it CONTRACT  pure, but for
- * proof_print LIMITS    none known
+ *           serves.
+ * OWNER     the candidate writes it, the master reads it
+ * CONTRACT  pure, but for proof_print
+ * LIMITS    none known
  */
 #ifndef SHACKD_MASTER_UPGRADE_PROOF_H
 #define SHACKD_MASTER_UPGRADE_PROOF_H

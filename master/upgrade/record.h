@@ -4,7 +4,8 @@
  * PURPOSE   What of the master goes into the record, and how a master is made of it.
  * OWNER     master
  * CONTRACT  whatever the master holds for life is in it; record_inherit believes nothing that it
- * has not checked LIMITS    see master/upgrade/handover.h
+ *           has not checked
+ * LIMITS    see master/upgrade/handover.h
  */
 #ifndef SHACKD_MASTER_UPGRADE_RECORD_H
 #define SHACKD_MASTER_UPGRADE_RECORD_H

@@ -4,8 +4,8 @@
  * PURPOSE   An index by age beside the table, so that a full table costs no walk.
  * OWNER     the record modules of this folder
  * CONTRACT  see inside.h. An entry of the index whose record is another's by now, gone or damaged
- * is removed when its turn comes; a damaged record goes with it. LIMITS    WALK_KEY_MAX bytes of
- * key
+ *           is removed when its turn comes; a damaged record goes with it.
+ * LIMITS    WALK_KEY_MAX bytes of key
  */
 #include <string.h>
 

@@ -2,9 +2,10 @@
  *
  * NAME      failing - makes the nth call of a chosen function fail
  * PURPOSE   Preloaded into the daemon (LD_PRELOAD): shows that no failure of the system, wherever
- * it comes, hangs it, leaks, or leaves half of a change behind. OWNER     tests/fault; runs in
- * master or worker CONTRACT  FAILING_FILE names a file of struct failing, which the test maps too;
- * FAILING_IN the process that is meant: "master", or a slot. Of the function in `name` each call is
+ *           it comes, hangs it, leaks, or leaves half of a change behind.
+ * OWNER     tests/fault; runs in master or worker
+ * CONTRACT  FAILING_FILE names a file of struct failing, which the test maps too; FAILING_IN the
+ *           process that is meant: "master", or a slot. Of the function in `name` each call is
  *           counted; call number `nth` (0: none) fails with `error`, and `hits` says so.
  * LIMITS    functions whose arguments and result fit registers, on Linux's usual ABIs; not together
  *           with sanitizers, which have the allocator to themselves

@@ -5,8 +5,8 @@
  *           many of them were committed knows every record: gateways, streams, blocks.
  * OWNER     tests/fault/writer_kill
  * CONTRACT  Each writer has gateways, DG-IDs and callers of its own; batch n is one transaction,
- * and carries n as a number in the store itself. LIMITS    MODEL_WRITERS writers of MODEL_GATEWAYS
- * gateways
+ *           and carries n as a number in the store itself.
+ * LIMITS    MODEL_WRITERS writers of MODEL_GATEWAYS gateways
  */
 #ifndef SHACKD_TESTS_FAULT_LIB_MODEL_H
 #define SHACKD_TESTS_FAULT_LIB_MODEL_H

@@ -2,8 +2,11 @@
  *
  * NAME      fuzz_record - fuzz target of every record that a store may hold
  * PURPOSE   any bytes: no bad access; what a check lets pass is in range, printable, and can be
- * shown OWNER     make fuzz CONTRACT  the first byte chooses the kind of record; aborts if a
- * promise of schema.h does not hold LIMITS    none known
+ *           shown
+ * OWNER     make fuzz
+ * CONTRACT  the first byte chooses the kind of record; aborts if a promise of schema.h does not
+ *           hold
+ * LIMITS    none known
  */
 #include <stddef.h>
 #include <stdint.h>

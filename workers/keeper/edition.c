@@ -2,11 +2,13 @@
  *
  * NAME      edition - the stores change their edition
  * PURPOSE   Up, when a newer build has taken over for good; down, before an older one is tried:
- * then what that one has never heard of is taken out first. OWNER     keeper CONTRACT  The numbers
- * go down before the cleaning: from that commit on no worker writes anything that is newer, and
- * what lies there stays readable to us. They go up before what the newer edition has more is filled
- * in. In slices; interrupted, it is asked for again, and begins again. LIMITS    saved DG-IDs stay
- * where they are: an older build does not look at them
+ *           then what that one has never heard of is taken out first.
+ * OWNER     keeper
+ * CONTRACT  The numbers go down before the cleaning: from that commit on no worker writes anything
+ *           that is newer, and what lies there stays readable to us. They go up before what the
+ *           newer edition has more is filled in. In slices; interrupted, it is asked for again, and
+ *           begins again.
+ * LIMITS    saved DG-IDs stay where they are: an older build does not look at them
  */
 #include <stdio.h>
 #include <string.h>

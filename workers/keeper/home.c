@@ -5,7 +5,8 @@
  *           transmissions and stations that count no more.
  * OWNER     keeper
  * CONTRACT  Only the table of those who are away is walked. Nobody is moved while he talks, nor
- * while a call is on where he is: he may be listening to it. LIMITS    none known
+ *           while a call is on where he is: he may be listening to it.
+ * LIMITS    none known
  */
 #include <string.h>
 

@@ -2,8 +2,10 @@
  *
  * NAME      metrics - what the slots count
  * PURPOSE   The verb `metrics`: every counter and gauge of every slot page, in Prometheus' text
- * form or as one JSON object. OWNER     keeper CONTRACT  reads pages only, no store; a step shows
- * one metric name of all slots LIMITS    none known
+ *           form or as one JSON object.
+ * OWNER     keeper
+ * CONTRACT  reads pages only, no store; a step shows one metric name of all slots
+ * LIMITS    none known
  */
 #include <math.h>
 #include <stdio.h>

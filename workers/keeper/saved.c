@@ -2,7 +2,8 @@
  *
  * NAME      saved - DG-IDs that gateways chose, from one store to the other
  * PURPOSE   Brings the saved DG-IDs of both stores in line: a new volatile store starts with those
- * of the durable one, and what the event log can't tell any more is copied back. OWNER     keeper
+ *           of the durable one, and what the event log can't tell any more is copied back.
+ * OWNER     keeper
  * CONTRACT  The newer choice wins wherever it is, so copying is repeated without harm, in either
  *           direction and in any order.
  * LIMITS    limits.saved_dgids

@@ -2,9 +2,11 @@
  *
  * NAME      verbs (lists) - what the compiled lists and the saved DG-IDs hold
  * PURPOSE   `lists`: each with its age and how much is in it; `lists access|homes|saved`: the
- * entries; `import dgid`: saved DG-IDs from elsewhere. OWNER     keeper CONTRACT  a slice at a
- * time; a list that is replaced while it is being read goes on with the new one LIMITS IMPORT_PAIRS
- * names in one request
+ *           entries; `import dgid`: saved DG-IDs from elsewhere.
+ * OWNER     keeper
+ * CONTRACT  a slice at a time; a list that is replaced while it is being read goes on with the new
+ *           one
+ * LIMITS    IMPORT_PAIRS names in one request
  */
 #include <stdio.h>
 #include <string.h>

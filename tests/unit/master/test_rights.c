@@ -2,7 +2,10 @@
  *
  * NAME      test_rights - who may ask the master for what
  * PURPOSE   The table of the interface: root, the starter, the group, the daemon's own user,
- * others. OWNER     make check CONTRACT  cmocka; exit status 0 when all pass LIMITS    none known
+ *           others.
+ * OWNER     make check
+ * CONTRACT  cmocka; exit status 0 when all pass
+ * LIMITS    none known
  */
 #include <setjmp.h>
 #include <stdarg.h>

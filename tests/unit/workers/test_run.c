@@ -2,9 +2,10 @@
  *
  * NAME      test_run - the life of a worker, with a master made of a test
  * PURPOSE   The order of READY and GO, every way to end, what a worker gives up, and what it says
- * when it can't serve. OWNER     make check CONTRACT  a program of its own; a failure stops it.
- * Children are waited for by their pid. LIMITS    giving up the user needs root and is left out
- * without
+ *           when it can't serve.
+ * OWNER     make check
+ * CONTRACT  a program of its own; a failure stops it. Children are waited for by their pid.
+ * LIMITS    giving up the user needs root and is left out without
  */
 #include <dirent.h>
 #include <errno.h>

@@ -2,7 +2,8 @@
  *
  * NAME      test_tcp - connections that go on when their worker dies
  * PURPOSE   Every state in which a predecessor can leave a connection: made by hand, one by one,
- * and then by killing a real one before and after each of its system calls. OWNER     make check
+ *           and then by killing a real one before and after each of its system calls.
+ * OWNER     make check
  * CONTRACT  cmocka program; loopback TCP
  * LIMITS    the kills need ptrace; where that is forbidden the last test is skipped
  */

@@ -2,9 +2,11 @@
  *
  * NAME      test_handover - the record that one image leaves to the next
  * PURPOSE   What is written is read again; what was damaged, cut or made up is refused, wherever
- * the damage is; what only grew is understood. And the prints of descriptors, and the proof. OWNER
- * make check CONTRACT  cmocka; exit status 0 when all pass LIMITS    a whole master made of a
- * record is the business of the flow tests
+ *           the damage is; what only grew is understood. And the prints of descriptors, and the
+ *           proof.
+ * OWNER     make check
+ * CONTRACT  cmocka; exit status 0 when all pass
+ * LIMITS    a whole master made of a record is the business of the flow tests
  */
 #include <fcntl.h>
 #include <setjmp.h>
