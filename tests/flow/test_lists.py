@@ -94,7 +94,7 @@ def test_everybody_has_them_from_the_start():
 
 
 def test_nobody_listens_before_they_are_there():
-    with Listed("".join(f"CS:N{number}CALL\n" for number in range(20000))) as listed:
+    with Listed("".join(f"CS:N{number}CALL\n" for number in range(400000))) as listed:
         ups = [event["slot"] for event in listed.daemon.ctl_lines("events", "100")
                if event["type"] == "slot.up"]
         expect(ups.index("data") < min(ups.index("ysf.0"), ups.index("ysf.1")), f"{ups}")
