@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-/* "0.1.0" */
+/* "0.2.0" */
 const char *version_text(void);
 
 /* "20260101": the date of the last commit, eight digits. */
@@ -21,7 +21,7 @@ const char *version_date(void);
 /* Compiler and libraries, one line each, the last without a line feed. */
 const char *version_build(void);
 
-/* What -V prints: "shackd 0.1.0 (20260101)", then version_build and the sanitizers. */
+/* What -V prints: "shackd 0.2.0 (20260101)", then version_build and the sanitizers. */
 void version_print(FILE *out);
 
 /* What -v prints, the one line that YSF dashboards ask for: "YSFReflector version 20260101". */
