@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "master/key.h"
+#include "shm/nets.h"
 
 static const struct value *value_of(const struct load *load, enum conf_key key)
 {
@@ -144,6 +145,18 @@ static void check_upgrade_key(struct load *load)
 		      "is no Ed25519 public key (64 hexadecimal digits, or base64)");
 }
 
+static void check_dashboard_allow(struct load *load)
+{
+	char bad[ADDR_TEXT_MAX];
+	struct nets nets;
+
+	if (!nets_parse(value_of(load, CONF_YSF_DASHBOARD_ALLOW)->text, &nets, bad))
+		clash(load, CONF_YSF_DASHBOARD_ALLOW, CONF_YSF_DASHBOARD_ALLOW,
+		      "\"%s\" is no address or network (such as 192.0.2.0/24, 2001:db8::1, or * "
+		      "alone for everybody)",
+		      bad);
+}
+
 /* ---- groups -------------------------------------------------------------------------------- */
 
 /* A finding about KEY of MEMBER. */
@@ -219,6 +232,7 @@ void config_check(struct load *load)
 	check_parrot(load);
 	check_aux(load);
 	check_dashboards(load);
+	check_dashboard_allow(load);
 	check_directories(load);
 	check_upgrade_key(load);
 	for (int group = 0; group < CONF_GROUPS; group++)

@@ -150,6 +150,19 @@ static bool take_port(struct taken *taken, uint16_t port)
 	return true;
 }
 
+/* Theirs serves whoever asks. */
+static void map_allowed(struct import_map *map, const char *host)
+{
+	struct addr addr;
+
+	if (addr_parse(host, 0, &addr) == 0 && addr_is_loopback(&addr))
+		return; /* nobody else can ask */
+	outcome_remark(map->out, CONF_YSF_DASHBOARD_ALLOW,
+		       "pYSFReflector sends the feed to everybody who asks, even in the name of "
+		       "another. Better name the addresses of your dashboards here.");
+	outcome_text(map->out, CONF_YSF_DASHBOARD_ALLOW, "[Network] Json_IP", "*");
+}
+
 static uint16_t map_network(struct import_map *map, struct taken *taken)
 {
 	char host[ADDR_TEXT_MAX], json[2 * ADDR_TEXT_MAX];
@@ -166,8 +179,10 @@ static uint16_t map_network(struct import_map *map, struct taken *taken)
 			       "[Network] Json_Port is the port of the reflector itself: no feed.");
 	outcome_text(map->out, CONF_YSF_DASHBOARD_LISTEN, "[Network] Json_Port",
 		     json_port == port && port != 0 ? "" : json);
-	if (json_port != port)
+	if (json_port != port) {
 		take_port(taken, json_port);
+		map_allowed(map, host);
+	}
 	return port;
 }
 

@@ -339,6 +339,48 @@ def test_subscriber_that_never_reads_holds_up_nobody():
                    len(one.of("stream_end")) == 30, 10, "thirty ends")
 
 
+def allow(daemon, networks):
+    daemon.config.write_text(f"[ysf]\ndashboard_allow = {networks}\n")
+    code, _, why = daemon.ask("reload")
+    expect(code == 0, why)
+
+
+def refusals(daemon):
+    return counters(daemon)["dashboards_refused_total{cause=address}"]
+
+
+def test_only_who_is_allowed_is_served():
+    with Daemon(*ROOMS) as daemon, Lab(daemon) as box, Dashboard(daemon, "127.0.0.1") as genuine, \
+            Dashboard(daemon, "127.0.0.2") as other:
+        allow(daemon, "127.0.0.1/32")
+        genuine.subscribe()
+        for word in (b"CONNREQ", b"PING", b"BYE"):
+            other.send(word)
+        eventually(lambda: refusals(daemon) == 3, 5, "three refusals")
+        marker(box, genuine)
+        expect(other.read(0.05) is None, f"{other.seen}")
+        eventually(lambda: f"dashboard 127.0.0.2:{other.port} refused: ysf.dashboard_allow" in
+                   daemon.log(), 5, "a line that names the key")
+        allow(daemon, "127.0.0.1/32, 127.0.0.2")
+        other.subscribe()
+        marker(box, other)
+        allow(daemon, "127.0.0.1/32")
+        eventually(lambda: counters(daemon)["dashboards_gone_total"] == 1, 5, "let out")
+        while other.read(0.05) is not None:
+            pass  # what was sent before
+        marker(box, genuine)
+        other.send(b"PING")
+        genuine.ping()
+        expect(other.read(0.05) is None, f"{other.seen[-1]}")
+        eventually(lambda: refusals(daemon) == 4, 5, "its PING counted")
+        allow(daemon, "*")
+        other.subscribe()
+        daemon.config.write_text("[ysf]\ndashboard_allow = 127.0.0.1/33\n")
+        code, _, why = daemon.ask("reload")
+        expect(code == 1 and "shackd.ini:2: ysf.dashboard_allow" in why, f"{code} {why}")
+        other.ping()
+
+
 # ---- calls that were open before ----
 
 def test_subscriber_in_mid_call_is_told_the_beginning():

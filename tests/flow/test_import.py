@@ -232,6 +232,18 @@ def test_pysf_defaults_are_theirs():
         check(values, {"ysf.listen": "0.0.0.0:5000", "ysf.dashboard_listen": "127.0.0.1:5001"})
 
 
+def test_pysf_feed_for_the_world():
+    """Theirs answers everybody; where only loopback can ask, our default is the same."""
+    with Folder() as folder:
+        for host, wanted in (("0.0.0.0", "*"), ("192.0.2.1", "*"),
+                             ("127.0.0.1", "127.0.0.0/8, ::1/128"),
+                             ("127.0.0.9", "127.0.0.0/8, ::1/128")):
+            values, said = made_of("pysf", LEAST + f"[Network]\nJson_IP={host}\n", folder)
+            check(values, {"ysf.dashboard_allow": wanted})
+            expect(("name the addresses of your dashboards" in said) == (wanted == "*"),
+                   f"{host}: {said}")
+
+
 def test_pysf_grammar_of_configparser():
     text = LEAST.replace("Name=X", "nAmE : 100%% Me # no comment") + """
   # an indented comment

@@ -4,9 +4,10 @@
  * PURPOSE   Takes in, answers and expires them; sends what they are told.
  * OWNER     link
  * CONTRACT  A subscription is written to the store before it is answered. Nobody is asked to prove
- *           an address (the protocol has nothing for it), so what a datagram can set off is
- * bounded: two answers to a CONNREQ, ASK_RATE a second for each address; and the list of gateways
- *           out of turn LIST_PER_HOUR times for each address, after a PING alone.
+ *           an address (the protocol has nothing for it), so addresses outside ysf.dashboard_allow
+ *           set off nothing, and what a datagram of the others can set off is bounded: two answers
+ *           to a CONNREQ, ASK_RATE a second for each address; the feed for SILENCE; and the list of
+ *           gateways out of turn LIST_PER_HOUR times for each address, after a PING alone.
  * LIMITS    limits.dashboards; who never sent a PING makes room, who did keeps the place
  */
 #include <errno.h>
@@ -277,6 +278,19 @@ static bool may_ask(struct link *link, const struct addr *from)
 	return false;
 }
 
+static void turn_away(struct link *link, const struct addr *from)
+{
+	char text[ADDR_TEXT_MAX];
+
+	page_count(link->page, COUNT_LINK_REFUSED_ADDRESS);
+	addr_text(from, text);
+	/* each family has a limit of its own: neither hides the other */
+	if (addr_is_ipv4(from))
+		log_limited(LOG_LEVEL_WARNING, "dashboard %s refused: ysf.dashboard_allow", text);
+	else
+		log_limited(LOG_LEVEL_WARNING, "dashboard %s refused: ysf.dashboard_allow", text);
+}
+
 /* The bucket counts hours where it thinks of seconds. */
 static bool may_list(struct link *link, const struct addr *from)
 {
@@ -348,6 +362,10 @@ static void on_datagram(struct link *link, const struct asked *asked, const char
 	struct subscriber *known;
 	struct client_key key;
 
+	if (!nets_hold(&link->dashboards.allowed, &asked->from)) {
+		turn_away(link, &asked->from);
+		return;
+	}
 	client_key_make(&key, &asked->from, (uint16_t)asked->listener);
 	known = find(&link->dashboards, &key);
 	if (word == JSON_CONNREQ) {
@@ -508,6 +526,18 @@ void dashboards_tick(struct link *link)
 
 /* ---- the beginning and the end ---- */
 
+void dashboards_allow(struct link *link)
+{
+	struct dashboards *self = &link->dashboards;
+	char bad[ADDR_TEXT_MAX];
+
+	if (!nets_parse(conf_text(link->conf, CONF_YSF_DASHBOARD_ALLOW), &self->allowed, bad))
+		log_error("ysf.dashboard_allow: \"%s\": nobody is served", bad);
+	for (unsigned i = 0; i < self->count; i++)
+		if (!nets_hold(&self->allowed, &self->subscriber[i].addr))
+			dismiss(link, &self->subscriber[i], "is not in ysf.dashboard_allow");
+}
+
 static bool load(const struct client_key *key, const struct dashboard_record *record, void *arg)
 {
 	struct link *link = arg;
@@ -546,6 +576,7 @@ bool dashboards_go(struct link *link)
 	randombytes_buf(self->secret, sizeof(self->secret));
 	if (!load_all(link))
 		return false;
+	dashboards_allow(link); /* it may have changed while nobody was here */
 	for (unsigned i = 0; i < LINK_LISTENERS && i < link->worker->listeners; i++) {
 		struct link_listener *listener = &self->listener[i];
 		const struct worker_socket *socket = &link->worker->udp[i];

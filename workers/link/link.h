@@ -19,6 +19,7 @@
 
 #include "shm/access.h"
 #include "shm/hosts.h"
+#include "shm/nets.h"
 #include "shm/store/events.h"
 #include "shm/store/schema.h"
 #include "workers/bucket.h"
@@ -124,6 +125,7 @@ struct link_listener {
 struct dashboards {
 	struct subscriber subscriber[LINK_SUBSCRIBERS + 1]; /* in the order of their keys */
 	unsigned count;
+	struct nets allowed; /* ysf.dashboard_allow */
 	struct link_listener listener[LINK_LISTENERS];
 	struct link_source source[LINK_SOURCES];
 	uint8_t secret[16]; /* of the hash that chooses a source's place */
@@ -133,6 +135,8 @@ struct dashboards {
 
 /* False: the worker ends. */
 bool dashboards_go(struct link *link);
+/* ysf.dashboard_allow may have changed: who is not in it any more is told nothing from now on. */
+void dashboards_allow(struct link *link);
 /* Expiry, and what has to be written. */
 void dashboards_tick(struct link *link);
 void dashboards_close(struct link *link);

@@ -157,6 +157,8 @@ static void link_commit(struct worker *worker, const struct conf *before)
 		return; /* nothing of it is in use yet */
 	if (differs(before, link->conf, CONF_YSF_MMDVM_LOG))
 		logfile_reopen(link);
+	if (differs(before, link->conf, CONF_YSF_DASHBOARD_ALLOW))
+		dashboards_allow(link);
 	if (differs(before, link->conf, CONF_APRS_SERVER) ||
 	    differs(before, link->conf, CONF_YSF_NAME) ||
 	    conf_number(before, CONF_APRS_PORT) != conf_number(link->conf, CONF_APRS_PORT) ||

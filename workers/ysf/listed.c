@@ -23,7 +23,7 @@ static void take_access(struct ysf *ysf)
 	struct access *access = access_map(ysf->worker->list_fd[LIST_ACCESS]);
 
 	if (access == NULL) {
-		log_error("can't map the new access list: %s", strerror(errno));
+		log_limited(LOG_LEVEL_ERROR, "can't map the new access list: %s", strerror(errno));
 		return;
 	}
 	access_unmap(&ysf->access);
@@ -36,7 +36,7 @@ static void take_homes(struct ysf *ysf)
 	struct homes *homes = homes_map(ysf->worker->list_fd[LIST_HOMES]);
 
 	if (homes == NULL) {
-		log_error("can't map the new home list: %s", strerror(errno));
+		log_limited(LOG_LEVEL_ERROR, "can't map the new home list: %s", strerror(errno));
 		return;
 	}
 	homes_unmap(&ysf->homes);

@@ -195,6 +195,9 @@ static void test_contradictions(void **state)
 	refused("[server]\nupgrade_key=secret\n", NULL,
 		"etc/f.ini:2: server.upgrade_key: is no Ed25519 public key (64 hexadecimal digits, "
 		"or base64)");
+	refused("[ysf]\ndashboard_allow = ::1, 192.0.2.0/33\n", NULL,
+		"etc/f.ini:2: ysf.dashboard_allow: \"192.0.2.0/33\" is no address or network (such as "
+		"192.0.2.0/24, 2001:db8::1, or * alone for everybody)");
 	config = parse("[dgid]\nlist=2,22\nlocal=0\n", NULL, false);
 	assert_non_null(config);
 	config_destroy(&config);
