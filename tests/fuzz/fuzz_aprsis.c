@@ -70,6 +70,10 @@ static void try_report(const uint8_t *data, size_t size)
 		return;
 	report.call = call;
 	length = aprs_report(line, &report);
+	if (length == 0) {
+		demand(strlen(call) + strlen(report.ssid) > APRS_NAME_MAX);
+		return;
+	}
 	demand(length > 60 && length < 100 && memcmp(line + length - 2, "\r\n", 3) == 0);
 	for (size_t i = 0; i < length - 2; i++)
 		demand(line[i] >= 0x20 && line[i] <= 0x7e);
