@@ -6,6 +6,7 @@
 #           saved DG-IDs come through, and nothing is left that the older build takes for damage.
 # OWNER     tests
 # CONTRACT  every test has a daemon of its own
+# RUNS      beside others
 # LIMITS    needs `make testing`
 
 import os

@@ -6,6 +6,7 @@
 #           whatever happens to the workers; what radios send wrong or on purpose harms nobody.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside others
 # LIMITS    none known
 
 import os
