@@ -8,6 +8,7 @@
 # CONTRACT  SESSIONS=1000 FAULTS=300 UPGRADES=20 test_vault.py under_load: the numbers of the soak;
 #           RATE= lines a second and session. Every session is a descriptor in the master, in a worker
 #           and in linesim: `ulimit -n` must allow that
+# RUNS      beside others
 # LIMITS    needs the test build (make testing): the line service is the vault's least user
 
 import os

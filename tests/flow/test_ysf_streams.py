@@ -5,6 +5,7 @@
 # PURPOSE   Who may open a stream, where it is heard, how DG-IDs change, how a stream ends.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside others
 # LIMITS    frames are compared whole; what nobody may hear is proven by Lab's silent()
 
 import random
