@@ -264,10 +264,10 @@ static bool data_open(struct worker *worker)
 	}
 	watch_open(self);
 	want_names(self);
-	turn_names(self); /* the list of hosts is there from the start, with what is known */
-	outbox_turn(self);
 	if (is_waited_for(&self->access) || is_waited_for(&self->homes))
 		load_first(self);
+	turn_names(self); /* the list of hosts is there from the start, with what is known */
+	outbox_turn(self);
 	return true;
 }
 
