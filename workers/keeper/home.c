@@ -42,13 +42,13 @@ struct search {
 enum verdict { STAYS, GOES, GONE };
 
 /* Is it time for the gateway with KEY? GONE: what is noted of it is of no use. */
-static enum verdict judge(const struct search *search, const struct client_key *key,
-			  struct client_record *client_r)
+static enum verdict judge(const struct search *search, struct store_txn *txn,
+			  const struct client_key *key, struct client_record *client_r)
 {
 	struct stream_record stream;
 	struct away_record away;
 
-	switch (clients_get(search->txn, key, client_r)) {
+	switch (clients_get(txn, key, client_r)) {
 	case STORE_OK:
 		break;
 	case STORE_NOT_FOUND:
@@ -56,13 +56,13 @@ static enum verdict judge(const struct search *search, const struct client_key *
 	default:
 		return STAYS;
 	}
-	if (away_get(search->txn, key, &away) != STORE_OK || client_r->home_dgid == 0 ||
+	if (away_get(txn, key, &away) != STORE_OK || client_r->home_dgid == 0 ||
 	    client_r->home_dgid == client_r->dgid || away.client != client_r->id)
 		return GONE;
 	if (clock_age(search->now, away.heard) <= client_r->home_time * NS_PER_SEC ||
 	    !conf_dgid_in(&search->list, client_r->home_dgid) ||
-	    home_is_talking(search->txn, client_r) ||
-	    streams_get(search->txn, client_r->dgid, &stream) == STORE_OK)
+	    home_is_talking(txn, client_r) ||
+	    streams_get(txn, client_r->dgid, &stream) == STORE_OK)
 		return STAYS;
 	return GOES;
 }
@@ -73,7 +73,7 @@ static bool find(const struct client_key *key, const struct away_record *record,
 	struct client_record client;
 
 	(void)record;
-	if (judge(search, key, &client) != STAYS)
+	if (judge(search, search->txn, key, &client) != STAYS)
 		search->key[search->found++] = *key;
 	return true;
 }
@@ -93,10 +93,9 @@ static enum store_error send_home(struct keeper *keeper, struct search *search)
 		return STORE_OK;
 	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
 		return STORE_BUSY;
-	search->txn = &txn;
 	for (unsigned i = 0; i < search->found; i++) {
 		const struct client_key *key = &search->key[i];
-		enum verdict verdict = judge(search, key, &client);
+		enum verdict verdict = judge(search, &txn, key, &client);
 
 		if (verdict == GONE)
 			away_del(&txn, key);
@@ -107,7 +106,6 @@ static enum store_error send_home(struct keeper *keeper, struct search *search)
 		homed++;
 	}
 	enum store_error error = store_end(&txn);
-	search->txn = NULL;
 	if (error == STORE_OK && homed > 0) {
 		page_count_by(keeper->worker->page, COUNT_KEEPER_HOMED, homed);
 		worker_ring(keeper->worker);
