@@ -91,8 +91,10 @@ static void print_cell(char cell[CELL_SIZE], const json_t *value, enum form form
 	case FORM_AGE:
 		copy_printable(cell, print_age(json_number_value(value), age));
 		break;
-	case FORM_SINCE:
-		copy_printable(cell, print_age((double)now - json_number_value(value), age));
+	case FORM_SINCE: /* null: never */
+		copy_printable(cell, json_is_number(value)
+					     ? print_age((double)now - json_number_value(value), age)
+					     : "-");
 		break;
 	case FORM_UNTIL:
 		print_until(cell, value);
