@@ -113,7 +113,8 @@ int list_seal(enum list_kind kind, const void *data, size_t size)
 
 const char *list_name(enum list_kind kind)
 {
-	static const char *const names[LIST_KINDS] = {"access", "homes", "hosts"};
+	static const char *const names[LIST_KINDS] = {"access", "homes", "hosts", "countries",
+							 "known"};
 
 	return (unsigned)kind < LIST_KINDS ? names[kind] : "?";
 }

@@ -4,7 +4,7 @@
  * PURPOSE   `data` compiles files and names into sealed, immutable snapshots; the master holds the
  *           newest of each kind and hands it to whoever looks things up in it. A worker maps the new
  *           one and lets the old one go: no list is ever half changed.
- * OWNER     written by data, held by the master, mapped read-only by ysf, keeper, link and data
+ * OWNER     written by data, held by the master, mapped read-only by whoever looks things up
  * CONTRACT  a mapping stays valid as long as it is not unmapped, whatever comes after it
  * LIMITS    LIST_SIZE_MAX bytes a list
  */
@@ -23,7 +23,9 @@ enum list_kind {
 	LIST_ACCESS = 0, /* shm/access.h */
 	LIST_HOMES = 1,	 /* shm/homes.h */
 	LIST_HOSTS = 2,	 /* shm/hosts.h */
-	LIST_KINDS = 3,
+	LIST_COUNTRIES = 3, /* shm/country.h */
+	LIST_KNOWN = 4,	    /* shm/country.h */
+	LIST_KINDS = 5,
 	LIST_KINDS_MAX = 16,
 };
 
@@ -48,6 +50,6 @@ void list_unmap(const struct list_head **list);
 /* Makes a sealed memfd of SIZE bytes at DATA, which begin with a list_head. -1 with errno. */
 int list_seal(enum list_kind kind, const void *data, size_t size);
 
-const char *list_name(enum list_kind kind); /* "access", "homes", "hosts" */
+const char *list_name(enum list_kind kind); /* "access", "homes", "hosts", "countries", "known" */
 
 #endif

@@ -48,6 +48,9 @@ enum msg_type {
 	MSG_SCHEMED = 22,  /* struct msg_schema: done, or `error` says why not (keeper) */
 	MSG_CLOSED = 23,   /* struct msg_closed: a TCP connection is over, give it up */
 	MSG_LIST = 26,	   /* struct msg_list + sealed memfd: a compiled list, for all who use it (data) */
+	MSG_DIALED = 27,   /* struct msg_dialed + socket: a connection that a feed made; keep it for me */
+	MSG_KNOWN = 28,	   /* struct msg_closed: this session has logged in (dxc) */
+	MSG_AIDE = 29,	   /* struct msg_aide + socket: start a one-shot helper on it (dxc, keeper) */
 	/* shackctl <-> master, keeper; the request goes up as MSG_REQUEST without a descriptor */
 	MSG_DATA = 32, /* a piece of the answer's text */
 	MSG_DONE = 33, /* struct msg_done: the end of the answer */
@@ -72,13 +75,18 @@ enum msg_fd_role {
 	FD_TCP = 15,	      /* a connection from the vault; INDEX = its place in the table */
 	FD_LIST = 16,	      /* compiled list, read-only and sealed; INDEX = enum list_kind. The one
 			       * that came before is void */
+	FD_GATE_SPOTS = 17,   /* gate of the spots store */
+	FD_SPOT_BELL = 18,    /* doorbell of another slot that follows the spots store; `slot`: whose */
+	FD_SPOTRING = 19,     /* ring of feed slot INDEX, read-write: its feed, and spot; `slot`: whose.
+			       * May come after START: a new feed, or a new ring of an old one */
+	FD_TABLE_OF_SLOT = 20, /* session table of a vaulted slot, read-only (keeper); `slot`: whose */
 };
 
 struct msg_fd {
 	uint16_t role;
 	uint16_t index;
 	struct addr addr; /* FD_UDP: what the socket is bound to */
-	char slot[16];	  /* FD_PAGE_OF_SLOT, FD_PEER_BELL: whose. FD_UDP: empty, or the parked
+	char slot[16];	  /* FD_PAGE_OF_SLOT, FD_PEER_BELL ...: whose. FD_UDP: empty, or the parked
 			   * neighbour whose socket is to be read too */
 };
 
@@ -92,6 +100,7 @@ struct msg_start {
 	uint32_t uid; /* to become; (uint32_t)-1: stay */
 	uint32_t gid;
 	int32_t master_pid;
+	char member[20]; /* feed: the name of its section, [feed NAME]; else empty */
 };
 
 struct msg_check {
@@ -161,6 +170,20 @@ struct msg_crash {
 struct msg_closed {
 	uint64_t session;
 	uint16_t index; /* its place in the table */
+};
+
+struct msg_dialed {
+	struct addr addr; /* of the other side */
+};
+
+/* What a one-shot process is for; it is given one end of a stream socket. */
+enum msg_aide_task {
+	AIDE_PASSWORD = 1, /* hashes or checks a password (workers/password.h) */
+};
+
+struct msg_aide {
+	uint16_t task; /* enum msg_aide_task */
+	uint16_t reserved[3];
 };
 
 struct msg_list {

@@ -23,10 +23,10 @@
 #include "shm/addr.h"
 
 #define TABLE_MAGIC	  0x53484b54U
-#define TABLE_VERSION	  1
+#define TABLE_VERSION	  2
 #define TABLE_ENTRIES_MAX 10000
 #define TABLE_JOURNAL	  4096
-#define TABLE_OWN	  256
+#define TABLE_OWN	  512
 
 enum table_flag {
 	TABLE_OPENED = 1,   /* somebody has greeted it */

@@ -26,7 +26,8 @@
 #define WORKER_LISTENERS 64
 #define WORKER_PEERS	 64
 #define WORKER_BELLS	 128
-#define WORKER_SLOTS	 128
+#define WORKER_SLOTS	 192
+#define WORKER_FEEDS	 CONF_GROUP_MAX
 
 struct worker_socket {
 	int fd; /* -1: none */
@@ -69,14 +70,34 @@ struct worker {
 	struct worker_socket udp[WORKER_LISTENERS]; /* there may be gaps */
 	unsigned listeners; /* highest index + 1 */
 
+	/* doorbells of the others that follow the spots store */
+	struct worker_bell {
+		char slot[16];
+		int fd;
+	} spot_bell[WORKER_BELLS];
+	unsigned spot_bells;
+
+	/* spot: [i] is the ring of feed.i; a feed: its own, at its own index. -1: none. The newest
+	 * one; the one before is closed */
+	int spotring_fd[WORKER_FEEDS];
+	char member[20]; /* a feed: NAME of its section [feed NAME] */
+
+	/* session tables of the vaulted slots, read-only (keeper only) */
+	struct {
+		char slot[16];
+		struct table table;
+	} slot_table[WORKER_PEERS];
+	unsigned slot_tables;
+
 	int list_fd[LIST_KINDS]; /* the newest compiled list of each kind, -1: none came yet */
 
 	struct table table; /* vaulted kinds: the slot's sessions */
 
-	int gate_voice, gate_state; /* memfds, -1: none */
+	int gate_voice, gate_state, gate_spots; /* memfds, -1: none */
 	int log_read, log_err;	    /* log only */
 	struct store *voice;	    /* opened by worker_main when the kind wants it */
 	struct store *state;
+	struct store *spots;	    /* the same; keeper makes it when the DX cluster runs */
 	uint64_t looked;	    /* clock_mono: is `voice` still the one at its path? */
 
 	ev_io control_watch, bell_watch;
@@ -102,6 +123,8 @@ struct worker {
 struct worker_kind {
 	const char *name;      /* "ysf" */
 	bool wants_voice;      /* open the voice store */
+	bool wants_spots;      /* open the spots store */
+	bool reads_state;      /* open the durable store for reading */
 	bool creates_stores;   /* keeper: make them, open the state store too */
 	bool may_connect_unix; /* log: talks to the syslog socket */
 	/* Builds the kind's state (worker->own). Descriptors, configuration and stores are there;
@@ -117,6 +140,8 @@ struct worker_kind {
 	/* A newer list came after START: worker->list_fd[INDEX], which is ours to map (the number of
 	 * the descriptor may be the same as before). May be NULL. */
 	void (*list)(struct worker *worker, unsigned index);
+	/* A ring came after START, of feed.INDEX: worker->spotring_fd[INDEX]. May be NULL. */
+	void (*spotring)(struct worker *worker, unsigned index);
 	/* Could CONF be obeyed? Changes nothing that is in force; what it prepares, commit or
 	 * unstage finishes. False with a sentence in WHY_R ("KEY: what is wrong"). May be NULL. */
 	bool (*stage)(struct worker *worker, const struct conf *conf, char why_r[252]);
@@ -142,6 +167,13 @@ void worker_finish(struct worker *worker, int status);
 
 /* Rings the doorbells of all others that follow the voice store: something was committed. */
 void worker_ring(struct worker *worker);
+
+/* Rings those of KIND ("spot") that follow the spots store; all of them when it is NULL. */
+void worker_ring_spots(struct worker *worker, const char *kind);
+
+/* Asks the master for a one-shot process; SOCKET, one end of a stream pair, goes to it and is closed
+ * here. False: the message could not be sent. */
+bool worker_aide(struct worker *worker, unsigned task, int socket);
 
 /* The store is lost (STORE_LOST): log and leave, the successor opens it anew. */
 void worker_store_lost(struct worker *worker, const char *what);

@@ -41,6 +41,9 @@ struct tcp_kind {
 	bool (*resume)(struct tcp_conn *conn);
 	/* Step: a line. At least TCP_STEP bytes may be put out. */
 	void (*line)(struct tcp_conn *conn, const struct tcp_line *line);
+	/* Where does what is acted upon next end? Returns its bytes with its end, 0: it is not whole
+	 * yet. `line` then gets all these bytes, with the end. NULL: a line of text, as above. */
+	size_t (*find)(struct tcp_conn *conn, const uint8_t *text, size_t length);
 	/* Step: goes on with output that tcp_more() announced, TCP_STEP bytes of it; no line is
 	 * handed out before it is finished. Returns true while there is more. May be NULL. */
 	bool (*more)(struct tcp_conn *conn);
@@ -81,6 +84,13 @@ bool tcp_printf(struct tcp_conn *conn, const char *format, ...)
 
 /* Inside a step: the output is not finished; `more` goes on with it. */
 void tcp_more(struct tcp_conn *conn);
+
+/* Inside `line`: nothing of this step happens (what was put out is forgotten, tcp_own() is as it
+ * was), and the same line comes again with tcp_again() or the next tick. For lines whose answer has
+ * to be waited for: a store that is busy, a password that is being checked. The line stays in the
+ * kernel meanwhile, so that a successor sees it too. */
+void tcp_later(struct tcp_conn *conn);
+void tcp_again(struct tcp_conn *conn);
 
 /* Inside a step: closes the connection once all output is out. */
 void tcp_close(struct tcp_conn *conn);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      dxc - what the files of a DX cluster worker share
+ * PURPOSE   The worker's own state, a session's record (in the session table, so that a successor
+ *           goes on with it), and what this process keeps of a session beside it.
+ * OWNER     dxc workers
+ * CONTRACT  whatever a session must not lose is in struct session or in the stores; struct client
+ *           can be made anew from these at any time
+ * LIMITS    struct session fits TABLE_OWN
+ */
+#ifndef SHACKD_WORKERS_DXC_DXC_H
+#define SHACKD_WORKERS_DXC_DXC_H
+
+#include "shm/country.h"
+#include "shm/spot.h"
+#include "workers/dxc/filter.h"
+#include "workers/dxc/render.h"
+#include "workers/dxc/telnet.h"
+#include "workers/run.h"
+#include "workers/tcp.h"
+
+#define SESSION_VERSION 1
+#define SESSION_QUERY	200 /* bytes of SHOW/DX's arguments, and of other output in progress */
+
+enum session_stage {
+	SESSION_CALL = 0, /* asked for a call */
+	SESSION_PASSWORD = 1,
+	SESSION_IN = 2,
+	SESSION_OUT = 3, /* was told to go */
+};
+
+enum session_flag {
+	SESSION_PROVEN = 1,  /* gave a password */
+	SESSION_SYSOP = 2,   /* proven, and one of dxc.sysops */
+	SESSION_DX_OFF = 4,  /* UNSET/DX */
+	SESSION_SELF = 8,    /* sees spots of and by himself whatever his filter says */
+	SESSION_BEEP = 16,
+};
+
+/* Output that goes on with tcp_more(). */
+enum session_more { MORE_NONE, MORE_SHDX, MORE_HELP, MORE_USERS, MORE_MOTD };
+
+/* In the session table; changed inside steps only. */
+struct session {
+	uint8_t version;
+	uint8_t stage;	/* enum session_stage */
+	uint8_t format; /* enum spot_format */
+	uint8_t more;	/* enum session_more */
+	uint32_t flags; /* enum session_flag */
+	char call[CALL_TEXT_SIZE];
+	uint64_t connected; /* clock_mono */
+	uint64_t connected_real;
+	uint64_t input;	    /* clock_mono of the last line */
+	uint64_t cursor;    /* number of the last spot that was looked at for it; 0: before the login */
+	uint64_t delivered; /* spots */
+	uint64_t dropped;   /* spots: it was lapped */
+	uint8_t attempts;   /* logins that failed */
+	uint8_t prompt;
+	uint16_t width;
+	struct telnet telnet;
+	uint64_t bucket[4];	/* commands, unknown commands, DX a minute, DX an hour */
+	uint64_t position[2];	/* of output in progress */
+	uint32_t remaining;
+	uint16_t query_length;
+	char query[SESSION_QUERY];
+};
+_Static_assert(sizeof(struct session) <= TABLE_OWN, "a session fits its place in the table");
+
+struct dxc {
+	struct worker *worker;
+	struct tcp *tcp;
+	struct fan *fan;
+	struct countries *countries; /* NULL: none yet */
+	struct known *known;
+	void *login;  /* what login, commands and so on keep for the worker */
+};
+
+/* tcp_user() of a session. */
+struct client {
+	struct dxc *dxc;
+	struct tcp_conn *conn;
+	struct fan_member *member; /* NULL: gets no spots */
+	uint64_t user_seen;	   /* what the store's generation was when its user was read */
+	void *aide;		   /* a password that is being checked */
+};
+
+#endif
