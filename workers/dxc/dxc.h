@@ -17,17 +17,10 @@
 #include "workers/dxc/render.h"
 #include "workers/dxc/telnet.h"
 #include "workers/run.h"
+#include "workers/session.h"
 #include "workers/tcp.h"
 
-#define SESSION_VERSION 1
 #define SESSION_QUERY	200 /* bytes of SHOW/DX's arguments, and of other output in progress */
-
-enum session_stage {
-	SESSION_CALL = 0, /* asked for a call */
-	SESSION_PASSWORD = 1,
-	SESSION_IN = 2,
-	SESSION_OUT = 3, /* was told to go */
-};
 
 enum session_flag {
 	SESSION_PROVEN = 1,  /* gave a password */
@@ -42,26 +35,18 @@ enum session_more { MORE_NONE, MORE_SHDX, MORE_HELP, MORE_USERS, MORE_MOTD };
 
 /* In the session table; changed inside steps only. */
 struct session {
-	uint8_t version;
-	uint8_t stage;	/* enum session_stage */
-	uint8_t format; /* enum spot_format */
-	uint8_t more;	/* enum session_more */
-	uint32_t flags; /* enum session_flag */
-	char call[CALL_TEXT_SIZE];
-	uint64_t connected; /* clock_mono */
-	uint64_t connected_real;
-	uint64_t input;	    /* clock_mono of the last line */
-	uint64_t cursor;    /* number of the last spot that was looked at for it; 0: before the login */
-	uint64_t delivered; /* spots */
-	uint64_t dropped;   /* spots: it was lapped */
-	uint8_t attempts;   /* logins that failed */
+	struct session_head head;
+	uint8_t more;	  /* enum session_more */
+	uint8_t attempts; /* logins that failed */
 	uint8_t prompt;
+	uint8_t reserved;
 	uint16_t width;
-	struct telnet telnet;
-	uint64_t bucket[4];	/* commands, unknown commands, DX a minute, DX an hour */
-	uint64_t position[2];	/* of output in progress */
-	uint32_t remaining;
 	uint16_t query_length;
+	struct telnet telnet;
+	uint64_t bucket[4];   /* commands, unknown commands, DX a minute, DX an hour */
+	uint64_t position[2]; /* of output in progress */
+	uint32_t remaining;
+	uint32_t reserved_too;
 	char query[SESSION_QUERY];
 };
 _Static_assert(sizeof(struct session) <= TABLE_OWN, "a session fits its place in the table");
