@@ -68,6 +68,12 @@ void tcp_commit(struct tcp_conn *conn, uint64_t acted)
 	atomic_store_explicit(&conn->tcp->block->acting, 0, memory_order_release);
 }
 
+void tcp_abandon(struct tcp_conn *conn)
+{
+	conn->stage = NULL;
+	atomic_store_explicit(&conn->tcp->block->acting, 0, memory_order_release);
+}
+
 bool tcp_put(struct tcp_conn *conn, const void *data, size_t length)
 {
 	if (conn->stage == NULL || length > tcp_room(conn)) {
@@ -103,6 +109,20 @@ void tcp_close(struct tcp_conn *conn)
 {
 	if (conn->stage != NULL)
 		conn->stage->flags |= TABLE_CLOSING;
+}
+
+void tcp_later(struct tcp_conn *conn)
+{
+	if (conn->stage != NULL)
+		conn->waits = true;
+}
+
+void tcp_again(struct tcp_conn *conn)
+{
+	if (!conn->waits || conn->stage != NULL || conn->fd < 0)
+		return;
+	conn->waits = false;
+	tcp_pump(conn);
 }
 
 void *tcp_own(struct tcp_conn *conn)
@@ -326,6 +346,8 @@ void tcp_tick(struct tcp *tcp)
 			tell_over(conn);
 		else if (conn->lingers && clock_age(now, conn->since) >= LINGER_NS)
 			tcp_over(conn);
+		else
+			tcp_again(conn);
 	}
 }
 

@@ -42,7 +42,9 @@ struct tcp_kind {
 	/* Step: a line. At least TCP_STEP bytes may be put out. */
 	void (*line)(struct tcp_conn *conn, const struct tcp_line *line);
 	/* Where does what is acted upon next end? Returns its bytes with its end, 0: it is not whole
-	 * yet. `line` then gets all these bytes, with the end. NULL: a line of text, as above. */
+	 * yet. `line` then gets all these bytes, with the end; of more than TCP_LINE_MAX bytes it
+	 * gets the first, `cut`, and the others are skipped up to the next LF or CR. Called outside
+	 * of a step. NULL: a line of text, as above. */
 	size_t (*find)(struct tcp_conn *conn, const uint8_t *text, size_t length);
 	/* Step: goes on with output that tcp_more() announced, TCP_STEP bytes of it; no line is
 	 * handed out before it is finished. Returns true while there is more. May be NULL. */
@@ -88,7 +90,8 @@ void tcp_more(struct tcp_conn *conn);
 /* Inside `line`: nothing of this step happens (what was put out is forgotten, tcp_own() is as it
  * was), and the same line comes again with tcp_again() or the next tick. For lines whose answer has
  * to be waited for: a store that is busy, a password that is being checked. The line stays in the
- * kernel meanwhile, so that a successor sees it too. */
+ * kernel meanwhile, so that a successor sees it too. Steps of the kind's own may come before it.
+ * tcp_again is for outside of steps; the connection may be over when it returns. */
 void tcp_later(struct tcp_conn *conn);
 void tcp_again(struct tcp_conn *conn);
 

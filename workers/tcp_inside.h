@@ -27,6 +27,7 @@ struct tcp_conn {
 	bool blocked;	/* it takes no more output now */
 	bool ended;	/* the client has said its last byte */
 	bool lingers;	/* we have; waits for the client's end */
+	bool waits;	/* the kind will have the next line again, later */
 	size_t partial; /* bytes without a line end that were last seen waiting */
 	int low_water;	/* SO_RCVLOWAT, 0: unknown */
 	uint64_t since; /* lingers since */
@@ -40,6 +41,7 @@ struct tcp {
 	struct tcp_conn **conn; /* by place in the table */
 	unsigned entries, count;
 	bool going, exact;
+	bool reading; /* `peek` is in use */
 	uint8_t peek[TCP_PEEK];
 };
 
@@ -48,6 +50,9 @@ struct tcp {
 /* Steps: what happens between the two becomes visible at the end of it, or never. */
 void tcp_step(struct tcp_conn *conn);
 void tcp_commit(struct tcp_conn *conn, uint64_t acted);
+
+/* Forgets the step: nothing of it happened. */
+void tcp_abandon(struct tcp_conn *conn);
 
 /* The connection failed or is finished; CONN must not be used after it. */
 void tcp_over(struct tcp_conn *conn);

@@ -125,27 +125,63 @@ static size_t find_line(const uint8_t *text, size_t length, size_t *length_r)
 	return 0;
 }
 
-static void act(struct tcp_conn *conn, const uint8_t *text, size_t length, size_t whole, bool cut)
+/* The same for the rest of what was cut, where the kind says what ends: it isn't asked, for it may
+ * tell ends apart by what stood before them. */
+static size_t find_rest(const uint8_t *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '\n')
+			return i + 1;
+		if (text[i] == '\r')
+			return i + 1 < length && (text[i + 1] == '\n' || text[i + 1] == '\0')
+				       ? i + 2
+				       : i + 1;
+	}
+	return 0;
+}
+
+/* Bytes of what is acted upon next, 0: it is not whole; LENGTH_R: how many of them are handed out.
+ */
+static size_t find_next(struct tcp_conn *conn, const uint8_t *text, size_t length, size_t *length_r)
+{
+	size_t whole;
+
+	if (conn->tcp->kind->find == NULL)
+		return find_line(text, length, length_r);
+	if (tcp_is(conn, TABLE_SKIPPING))
+		return find_rest(text, length);
+	whole = conn->tcp->kind->find(conn, text, length);
+	*length_r = whole;
+	return whole <= length ? whole : 0;
+}
+
+/* Returns WHOLE, or 0 when the kind will have the line later. */
+static size_t act(struct tcp_conn *conn, const uint8_t *text, size_t length, size_t whole, bool cut)
 {
 	struct tcp_line line = {.offset = table_now(conn->entry)->in,
 				.text = (const char *)text,
 				.length = length,
 				.cut = cut};
 
-	page_count(conn->tcp->worker->page, cut ? COUNT_TCP_CUT : COUNT_TCP_LINES);
 	tcp_step(conn);
 	conn->tcp->kind->line(conn, &line);
+	if (conn->waits) {
+		tcp_abandon(conn);
+		return 0;
+	}
+	page_count(conn->tcp->worker->page, cut ? COUNT_TCP_CUT : COUNT_TCP_LINES);
 	if (cut)
 		conn->stage->flags |= TABLE_SKIPPING; /* its end is still to come */
 	tcp_commit(conn, whole);
+	return whole;
 }
 
 /* Acts upon the first line of what is there, or upon the part of it that counts. Returns how many
- * bytes are done with; 0 when the line has no end yet. */
+ * bytes are done with; 0 when the line has no end yet, or has to wait. */
 static size_t one_line(struct tcp_conn *conn, const uint8_t *text, size_t length)
 {
 	size_t bare = 0;
-	size_t whole = find_line(text, length, &bare);
+	size_t whole = find_next(conn, text, length, &bare);
 
 	if (tcp_is(conn, TABLE_SKIPPING)) {
 		size_t done = whole > 0 ? whole : length;
@@ -153,14 +189,11 @@ static size_t one_line(struct tcp_conn *conn, const uint8_t *text, size_t length
 		skip(conn, done, whole == 0);
 		return done;
 	}
-	if (whole > 0 && whole <= TCP_LINE_MAX) {
-		act(conn, text, bare, whole, false);
-		return whole;
-	}
+	if (whole > 0 && whole <= TCP_LINE_MAX)
+		return act(conn, text, bare, whole, false);
 	if (length < TCP_LINE_MAX)
 		return 0;
-	act(conn, text, TCP_LINE_MAX, TCP_LINE_MAX, true);
-	return TCP_LINE_MAX;
+	return act(conn, text, TCP_LINE_MAX, TCP_LINE_MAX, true);
 }
 
 static void set_low_water(struct tcp_conn *conn, int bytes)
@@ -208,7 +241,7 @@ static bool wait_for_rest(struct tcp_conn *conn, size_t length)
 /* True while lines may be handed out. */
 static bool takes_lines(const struct tcp_conn *conn)
 {
-	return !tcp_is(conn, TABLE_MORE | TABLE_CLOSING);
+	return !conn->waits && !tcp_is(conn, TABLE_MORE | TABLE_CLOSING);
 }
 
 /* False: the connection failed. */
@@ -223,17 +256,19 @@ static bool read_lines(struct tcp_conn *conn)
 		conn->ended = true;
 	if (got <= 0)
 		return got == 0 || errno == EAGAIN || errno == EINTR;
+	conn->tcp->reading = true;
 	for (unsigned i = 0; i < LINES_A_TURN && done < (size_t)got && takes_lines(conn); i++) {
 		size_t length;
 
 		if (!has_room(conn, &alive))
 			break;
 		length = one_line(conn, peek + done, (size_t)got - done);
-		whole = length > 0;
-		if (!whole)
+		whole = length > 0 || conn->waits;
+		if (length == 0)
 			break;
 		done += length;
 	}
+	conn->tcp->reading = false;
 	if (!alive || !tcp_consume(conn))
 		return false;
 	return wait_for_rest(conn, whole ? 0 : (size_t)got - done);
@@ -297,10 +332,13 @@ void tcp_pump(struct tcp_conn *conn)
 {
 	bool alive = tcp_flush(conn) && write_more(conn);
 
-	if (alive && !conn->ended && takes_lines(conn) && tcp_room(conn) >= TCP_STEP)
-		alive = read_lines(conn);
-	else if (alive && conn->lingers)
-		alive = read_away(conn);
+	/* a line of another's that has a step made here is still in tcp->peek */
+	if (!conn->tcp->reading) {
+		if (alive && !conn->ended && takes_lines(conn) && tcp_room(conn) >= TCP_STEP)
+			alive = read_lines(conn);
+		else if (alive && conn->lingers)
+			alive = read_away(conn);
+	}
 	alive = alive && write_more(conn) && tcp_flush(conn);
 	if (!alive || is_finished(conn))
 		tcp_over(conn);

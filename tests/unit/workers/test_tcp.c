@@ -39,6 +39,7 @@ struct own {
 
 static uint64_t last_offset, gone_calls;
 static bool resume_answer, last_cut, die_in_line;
+static unsigned refusals; /* times that a line has still to wait */
 
 static void on_open(struct tcp_conn *conn)
 {
@@ -72,6 +73,10 @@ static void on_line(struct tcp_conn *conn, const struct tcp_line *line)
 	tcp_put(conn, "\n", 1);
 	if (die_in_line)
 		raise(SIGKILL);
+	if (refusals > 0) {
+		refusals--;
+		tcp_later(conn);
+	}
 	if (line->length == 5 && memcmp(line->text, "burst", 5) == 0) {
 		own->burst = BURST;
 		tcp_more(conn);
@@ -80,13 +85,37 @@ static void on_line(struct tcp_conn *conn, const struct tcp_line *line)
 		tcp_close(conn);
 }
 
+/* Ends at a line's end, and at "call:" when nothing comes behind it. */
+static size_t on_find(struct tcp_conn *conn, const uint8_t *text, size_t length)
+{
+	const uint8_t *end = memchr(text, '\n', length);
+
+	(void)conn;
+	if (end != NULL)
+		return (size_t)(end - text) + 1;
+	return length >= 5 && memcmp(text + length - 5, "call:", 5) == 0 ? length : 0;
+}
+
 static void on_gone(struct tcp_conn *conn)
 {
 	(void)conn;
 	gone_calls++;
 }
 
-static const struct tcp_kind service = {on_open, on_resume, on_line, on_more, on_gone};
+static const struct tcp_kind service = {
+	.open = on_open,
+	.resume = on_resume,
+	.line = on_line,
+	.more = on_more,
+	.gone = on_gone,
+};
+
+static const struct tcp_kind finder = {
+	.open = on_open,
+	.find = on_find,
+	.line = on_line,
+	.more = on_more,
+};
 
 /* ---- a slot without a daemon ---- */
 
@@ -94,6 +123,7 @@ struct lab {
 	struct worker worker;
 	int page_fd, table_fd, master, client, vaulted;
 	struct table_entry *entry;
+	const struct tcp_kind *kind;
 	struct tcp *tcp;
 	char got[65536]; /* by the client */
 	size_t length;
@@ -135,8 +165,10 @@ static struct lab *lab_new(void)
 	assert_int_equal(table_measure(lab->vaulted, &counts), 0);
 	lab->entry = &lab->worker.table.block->entry[PLACE];
 	table_fill(lab->entry, SESSION, &peer, &counts);
+	lab->kind = &service;
 	resume_answer = true;
 	gone_calls = 0;
+	refusals = 0;
 	return lab;
 }
 
@@ -147,7 +179,7 @@ static void lab_begin(struct lab *lab)
 	struct msg msg = {.type = MSG_FD, .length = sizeof(head), .fd = dup(lab->vaulted)};
 
 	memcpy(msg.body, &head, sizeof(head));
-	lab->tcp = tcp_new(&lab->worker, &service);
+	lab->tcp = tcp_new(&lab->worker, lab->kind);
 	assert_non_null(lab->tcp);
 	assert_true(tcp_take(lab->tcp, &msg));
 	assert_int_equal(msg.fd, -1);
@@ -645,6 +677,89 @@ static void test_steps_of_the_kinds_own(void **state)
 	lab_free(lab);
 }
 
+/* ---- lines that wait, and ends of another kind ---- */
+
+static struct tcp_conn *only_one(struct lab *lab)
+{
+	struct tcp_conn *found = NULL;
+
+	tcp_each(lab->tcp, note, &found);
+	assert_non_null(found);
+	return found;
+}
+
+static void test_a_line_may_have_to_wait(void **state)
+{
+	struct lab *lab = lab_after_greeting("abc\ndef\n");
+
+	(void)state;
+	refusals = 3;
+	lab_begin(lab); /* the first refusal */
+	assert_int_equal(refusals, 2);
+	ev_run(lab->worker.loop, EVRUN_NOWAIT);
+	assert_int_equal(refusals, 2); /* not asked before a tick */
+	assert_int_equal(lab->worker.page->counter[COUNT_TCP_LINES], 0);
+	assert_true(tcp_begin(only_one(lab)));
+	assert_true(tcp_put(only_one(lab), "news\n", 5));
+	tcp_end(only_one(lab));
+	lab->length = 0;
+	assert_int_equal(recv(lab->client, lab->got, sizeof(lab->got), 0), 5);
+	assert_int_equal(refusals, 2);
+	tcp_tick(lab->tcp);
+	assert_int_equal(refusals, 1);
+	tcp_again(only_one(lab));
+	assert_int_equal(refusals, 0);
+	assert_int_equal(recv(lab->client, lab->got, sizeof(lab->got), MSG_DONTWAIT), -1);
+	tcp_again(only_one(lab));
+	lab_expect(lab, "1: abc\n2: def\n");
+	assert_int_equal(last_offset, 4);
+	lab_free(lab);
+}
+
+static void test_died_while_a_line_waited(void **state)
+{
+	struct lab *lab = lab_after_greeting("abc\n");
+
+	(void)state;
+	refusals = 1;
+	lab_begin(lab);
+	lab_end(lab);
+	wait_unread(lab, 4);
+	assert_int_equal(lab->worker.table.block->acting, 0);
+	lab_begin(lab);
+	lab_expect(lab, "1: abc\n");
+	goes_on(lab);
+}
+
+static void test_the_kind_says_what_ends(void **state)
+{
+	struct lab *lab = lab_new();
+	char line[3000];
+
+	(void)state;
+	lab->kind = &finder;
+	lab_begin(lab);
+	lab_expect(lab, "hi\n");
+	lab_send(lab, "your call:");
+	lab_expect(lab, "1: your call:\n");
+	lab_send(lab, "half");
+	turn(lab);
+	lab_send(lab, " a line\r\nand");
+	lab_expect(lab, "2: half a line\r\n\n");
+	assert_int_equal(last_offset, 10);
+	memset(line, 'x', sizeof(line));
+	line[2999] = '\0';
+	lab_send(lab, line);
+	lab->length = 0;
+	lab_read(lab, 3 + TCP_LINE_MAX + 1);
+	assert_int_equal(lab->length, 3 + TCP_LINE_MAX + 1);
+	assert_true(last_cut);
+	lab_send(lab, "call:\r\nnext call:");
+	lab_expect(lab, "4: next call:\n");
+	assert_false(last_cut);
+	lab_free(lab);
+}
+
 static void test_the_kernel_counts_exactly(void **state)
 {
 	char why[128];
@@ -762,6 +877,9 @@ int main(void)
 		cmocka_unit_test(test_messages_that_are_not_for_us),
 		cmocka_unit_test(test_long_lines_are_cut_alike_however_they_come),
 		cmocka_unit_test(test_steps_of_the_kinds_own),
+		cmocka_unit_test(test_a_line_may_have_to_wait),
+		cmocka_unit_test(test_died_while_a_line_waited),
+		cmocka_unit_test(test_the_kind_says_what_ends),
 		cmocka_unit_test(test_the_kernel_counts_exactly),
 		cmocka_unit_test(test_killed_at_every_system_call),
 		cmocka_unit_test(test_killed_everywhere_in_a_long_answer),
