@@ -44,14 +44,16 @@ MASTER   := $(filter-out $(MAINS) $(wildcard master/shackctl*.c),$(wildcard mast
 ONLYTEST := shm/fault.c workers/ysf/misbehave.c $(wildcard workers/line/*.c)
 # What a worker of any kind is made of, and the kinds that live in shackd-net, with their libraries.
 FRAME    := $(filter-out workers/roles%.c,$(wildcard workers/*.c))
-NET      := $(wildcard workers/data/*.c workers/link/*.c)
+NET      := $(wildcard workers/data/*.c workers/feed/*.c workers/link/*.c)
 WORKERS  := $(filter-out $(ONLYTEST) $(NET) workers/roles_net.c,$(wildcard workers/*.c workers/*/*.c))
 PARTS    := $(SHM) $(STORE) $(MASTER) $(WORKERS)
 ONE      := master/main.c $(PARTS)
 TWO      := workers/roles_net.c $(SHM) $(STORE) $(FRAME) $(NET)
 
+# what shackd must never be linked to
+NETLIBS       := -lcares -lmosquitto
 LIBS          := -llmdb -lsodium -linih -lev -lseccomp -ljansson -lpthread -lm
-LIBS_NET      := -llmdb -lsodium -lev -lseccomp -lcares -lpthread -lm
+LIBS_NET      := -llmdb -lsodium -lev -lseccomp $(NETLIBS) -lpthread -lm
 LIBS_SHACKCTL := -linih -ljansson -lsodium -lm
 
 obj      = $(patsubst %.c,$(B)/%.o,$(1))
@@ -134,7 +136,7 @@ $(B)/version.h: FORCE
 $(B)/tests/unit/load/%: $(B)/tests/unit/load/%.o $(call obj,$(LOADLIB))
 	$(LINK) -lcmocka -lm
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
-	$(LINK) $(LIBS) -lcares -lcmocka
+	$(LINK) $(LIBS) $(NETLIBS) -lcmocka
 # This one times the product's own parts.
 $(PERFRAME): $(B)/tests/load/perframe.o $(call obj,$(PARTS)) $(B)/stamp.o
 	$(LINK) $(LIBS)
@@ -149,12 +151,12 @@ $(B)/tests/fault/%.so: tests/fault/%.c
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -fPIC -shared -o $@ $< -ldl
 # The same targets without libFuzzer: replays the seeds and mutates them for a moment.
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
-	$(LINK) $(LIBS) -lcares
+	$(LINK) $(LIBS) $(NETLIBS)
 build/fuzz/%: tests/fuzz/%.c $(PARTS) $(NET) $(B)/stamp.o | $(B)/version.h
 	@mkdir -p $(@D)
 	@echo "  FUZZ $@"
 	$(Q)clang -std=gnu11 -I. -I$(B) -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer \
-	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(PARTS) $(NET) $(B)/stamp.o $(LIBS) -lcares
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(PARTS) $(NET) $(B)/stamp.o $(LIBS) $(NETLIBS)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -167,8 +169,8 @@ run: deps
 # ---- what Debian provides --------------------------------------------------------------------
 
 PACKAGES_BUILD := gcc libc6-dev liblmdb-dev libsodium-dev libinih-dev libev-dev libseccomp-dev \
-                  libjansson-dev libc-ares-dev
-PACKAGES_TEST  := libcmocka-dev python3-minimal python3 iproute2 util-linux procps direwolf
+                  libjansson-dev libc-ares-dev libmosquitto-dev libjsmn-dev hamradio-files
+PACKAGES_TEST  := libcmocka-dev python3-minimal python3 iproute2 util-linux procps direwolf mosquitto
 PACKAGES_DEV   := clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck mandoc patch
 # to run it takes little, to test it more, to keep it clean all of them
 PACKAGES       := $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_DEV)
