@@ -378,7 +378,7 @@ void boot_init(struct master *master_r)
 		.launcher = -1,
 		.started = clock_mono(),
 		.executable = {-1, -1},
-		.list_fd = {-1, -1, -1},
+		.list_fd = {[0 ... LIST_KINDS - 1] = -1},
 		.null = -1,
 		.conf_fd = -1,
 		.log_read = -1,
