@@ -14,8 +14,9 @@
 #include "shm/country.h"
 #include "shm/spot.h"
 #include "workers/dxc/filter.h"
-#include "workers/dxc/render.h"
+#include "workers/dxc/shdx.h"
 #include "workers/dxc/telnet.h"
+#include "workers/render.h"
 #include "workers/run.h"
 #include "workers/session.h"
 #include "workers/tcp.h"
@@ -47,6 +48,7 @@ struct session {
 	uint64_t position[2]; /* of output in progress */
 	uint32_t remaining;
 	uint32_t reserved_too;
+	struct shdx_place shdx; /* of SHOW/DX in progress */
 	char query[SESSION_QUERY];
 };
 _Static_assert(sizeof(struct session) <= TABLE_OWN, "a session fits its place in the table");
@@ -57,6 +59,7 @@ struct dxc {
 	struct fan *fan;
 	struct countries *countries; /* NULL: none yet */
 	struct known *known;
+	unsigned searched; /* turn of the loop whose time for SHOW/DX is used up */
 	void *login;  /* what login, commands and so on keep for the worker */
 };
 

@@ -8,8 +8,8 @@
  *           line is one: printable ASCII, then CR LF; no escape, no second "DX de" at its start.
  * LIMITS    RENDER_MAX bytes
  */
-#ifndef SHACKD_WORKERS_DXC_RENDER_H
-#define SHACKD_WORKERS_DXC_RENDER_H
+#ifndef SHACKD_WORKERS_RENDER_H
+#define SHACKD_WORKERS_RENDER_H
 
 #include "shm/spot.h"
 
