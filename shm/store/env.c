@@ -19,9 +19,12 @@
 
 #include "shm/log.h"
 #include "shm/store/dashboards.h"
+#include "shm/store/human.h"
+#include "shm/store/inbox.h"
 #include "shm/store/inside.h"
 #include "shm/store/saved.h"
 #include "shm/store/schema.h"
+#include "shm/store/users.h"
 
 #define STORE_READERS 256
 #define MAP_FLOOR     (64ULL << 20)
@@ -59,20 +62,49 @@ const char *store_error_text(enum store_error error)
 
 const char *store_kind_name(enum store_kind kind)
 {
-	return kind == STORE_VOICE ? "volatile store" : "durable store";
+	static const char *const names[] = {
+		[STORE_VOICE] = "volatile store",
+		[STORE_STATE] = "durable store",
+		[STORE_SPOTS] = "spots store",
+	};
+
+	return names[kind];
+}
+
+bool store_is_volatile(enum store_kind kind)
+{
+	return kind != STORE_STATE;
+}
+
+bool store_db_is_added(enum store_db db)
+{
+	return db >= DB_SPOTS;
 }
 
 unsigned store_db_edition(enum store_db db)
 {
-	return db >= DB_SAVED ? 3 : 1;
+	return db >= DB_SAVED && !store_db_is_added(db) ? 3 : 1;
+}
+
+static bool spots_has(enum store_db db)
+{
+	return db == DB_META || db == DB_EVENTS ||
+	       (db >= DB_SPOTS && db <= DB_FILTERS && db != DB_USER_AGES);
+}
+
+static bool state_has(enum store_db db)
+{
+	return db == DB_META || db == DB_BLOCKS || db == DB_SAVED || db == DB_SAVED_AGES ||
+	       (db >= DB_USERS && db <= DB_HUMAN);
 }
 
 bool store_has(enum store_kind kind, enum store_db db)
 {
 	if (store_db_edition(db) > SCHEMA_VERSION)
 		return false;
-	return kind == STORE_VOICE || db == DB_META || db == DB_BLOCKS || db == DB_SAVED ||
-	       db == DB_SAVED_AGES;
+	if (kind == STORE_SPOTS)
+		return spots_has(db);
+	return kind == STORE_STATE ? state_has(db) : !store_db_is_added(db);
 }
 
 void store_count(struct store *store, enum page_counter which)
@@ -90,6 +122,14 @@ static void complete_limits(struct store_config *config)
 		config->max_ptts = 10000;
 	if (!config->max_stations)
 		config->max_stations = 10000;
+	if (!config->max_spots)
+		config->max_spots = 300000;
+	if (!config->max_human)
+		config->max_human = 100000;
+	if (!config->max_users)
+		config->max_users = 100000;
+	if (!config->max_sessions)
+		config->max_sessions = 1000;
 }
 
 /* COUNT records of SIZE bytes under keys of KEY bytes. */
@@ -104,14 +144,51 @@ static uint64_t use_aged(uint64_t count, size_t key, size_t size)
 	return use(count, key, size) + use(count, sizeof(uint64_t) + key, 0);
 }
 
+/* A spot with a comment as most of them have. */
+#define SPOT_USUAL (offsetof(struct spot, comment) + 40)
+/* A filter is stored whole, whatever is in it. */
+#define FILTER_USUAL 1500
+
+static uint64_t spots_use(const struct store_config *config)
+{
+	const size_t key = CALL_TEXT_SIZE;
+	uint64_t bytes = use(config->max_spots, sizeof(uint64_t), SPOT_USUAL);
+
+	bytes += use(INBOX_MAX, 2 * sizeof(uint64_t), sizeof(struct spot));
+	bytes += use(2ULL * config->max_sessions, key, sizeof(struct session_record));
+	bytes += use(USERS_FRESH_MAX, key, sizeof(struct user_record));
+	bytes += use(USERS_FRESH_MAX, key, FILTER_USUAL);
+	return bytes + use(config->max_events, sizeof(uint64_t), sizeof(struct event_record));
+}
+
+/* What the file system must have room for at the start. Users and human spots are not counted: they
+ * come over years, and a disk that is full then is not one that can't serve. */
+static uint64_t state_use(const struct store_config *config)
+{
+	return use(config->max_blocks, CALL_MAX, sizeof(struct block_record)) +
+	       use_aged(config->max_saved, sizeof(struct saved_key), sizeof(struct saved_record));
+}
+
+static uint64_t state_growth(const struct store_config *config)
+{
+	const size_t key = CALL_TEXT_SIZE;
+
+	return use_aged(config->max_users, key, sizeof(struct user_record)) +
+	       use(config->max_users, key, FILTER_USUAL) +
+	       use(USERS_ASIDE_MAX, sizeof(uint64_t) + key, FILTER_BYTES_MAX) +
+	       use(config->max_human, sizeof(uint64_t), sizeof(struct human_origin) + SPOT_USUAL);
+}
+
 uint64_t store_expected_use(const struct store_config *config)
 {
 	const size_t key = sizeof(struct client_key);
 	const uint64_t clients = config->max_clients, streams = config->max_streams;
-	uint64_t bytes = use(config->max_blocks, CALL_MAX, sizeof(struct block_record));
+	uint64_t bytes;
 
-	bytes += use_aged(config->max_saved, sizeof(struct saved_key), sizeof(struct saved_record));
-	if (config->kind != STORE_VOICE)
+	if (config->kind == STORE_SPOTS)
+		return spots_use(config);
+	bytes = state_use(config);
+	if (config->kind == STORE_STATE)
 		return bytes;
 	bytes += use(clients, key, sizeof(struct client_record));
 	bytes += use(clients, sizeof(uint32_t), key);
@@ -133,6 +210,8 @@ uint64_t store_map_size(const struct store_config *config)
 
 	complete_limits(&complete);
 	bytes = 2 * store_expected_use(&complete);
+	if (complete.kind == STORE_STATE)
+		bytes += 2 * state_growth(&complete);
 	if (bytes < MAP_FLOOR)
 		return MAP_FLOOR;
 	return (bytes + MAP_GRAIN - 1) / MAP_GRAIN * MAP_GRAIN;
@@ -176,7 +255,7 @@ static int env_try_open(struct store *store)
 	unsigned flags = MDB_NOTLS | MDB_NOMEMINIT;
 	int rc;
 
-	if (store->config.kind == STORE_VOICE)
+	if (store_is_volatile(store->config.kind))
 		flags |= MDB_NOSYNC;
 	rc = mdb_env_create(&store->env);
 	if (rc)
@@ -195,7 +274,7 @@ static int env_try_open(struct store *store)
 static bool env_is_foreign(const struct store *store, int rc)
 {
 	if (rc == EACCES || rc == EPERM)
-		return store->config.kind == STORE_VOICE;
+		return store_is_volatile(store->config.kind);
 	return identity_is_damage(rc) || rc == EISDIR || rc == ENOTDIR || rc == ELOOP ||
 	       rc == EINVAL;
 }

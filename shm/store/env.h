@@ -39,7 +39,8 @@ const char *store_error_text(enum store_error error);
 /* Which of the stores (each its own directory, gate, events). */
 enum store_kind {
 	STORE_VOICE, /* volatile: everything */
-	STORE_STATE, /* durable: blocks, saved DG-IDs */
+	STORE_STATE, /* durable: blocks, saved DG-IDs, users, human spots */
+	STORE_SPOTS, /* volatile: all of the DX cluster */
 };
 
 struct store_config {
@@ -54,6 +55,10 @@ struct store_config {
 	uint32_t max_saved; /* 0 here and below: the default of the key */
 	uint32_t max_ptts;
 	uint32_t max_stations;
+	uint32_t max_spots;
+	uint32_t max_human;
+	uint32_t max_users;
+	uint32_t max_sessions;
 	struct page *page; /* for counters and the state word; may be NULL in tests */
 	const char *slot;  /* who we are: goes into events */
 	uint64_t generation;
@@ -79,6 +84,16 @@ enum store_db {
 	DB_DASHBOARDS,
 	DB_STATIONS,
 	DB_STATION_AGES, /* last heard -> key */
+	/* of the DX cluster */
+	DB_SPOTS,
+	DB_TAILS,
+	DB_INBOX,
+	DB_SESSIONS,
+	DB_USERS, /* in the spots store: what waits for keeper to make it durable */
+	DB_USER_AGES, /* last login -> key */
+	DB_FILTERS,
+	DB_USERS_ASIDE, /* damaged records, as they were found */
+	DB_HUMAN,
 	STORE_DBS
 };
 
@@ -125,9 +140,9 @@ bool store_moved(struct store *store, uint64_t *seen);
 
 /* What a cache asks first: grows whenever a commit touched what it names. */
 struct store_generations {
-	uint64_t clients; /* membership: clients linked, unlinked, moved */
+	uint64_t clients; /* membership: clients linked, unlinked, moved; spots store: sessions */
 	uint64_t streams; /* streams opened or closed */
-	uint64_t access;  /* blocks */
+	uint64_t access;  /* blocks; spots store: users and filters */
 	uint64_t events;  /* number of the newest event */
 	uint64_t events_most; /* bound of the log while the file can't grow; 0: limits.events */
 };

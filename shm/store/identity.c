@@ -43,6 +43,15 @@ static const char *const db_names[STORE_DBS] = {
 	[DB_DASHBOARDS] = "dashboards",
 	[DB_STATIONS] = "stations",
 	[DB_STATION_AGES] = "station_ages",
+	[DB_SPOTS] = "spots",
+	[DB_TAILS] = "tails",
+	[DB_INBOX] = "inbox",
+	[DB_SESSIONS] = "sessions",
+	[DB_USERS] = "users",
+	[DB_USER_AGES] = "user_ages",
+	[DB_FILTERS] = "filters",
+	[DB_USERS_ASIDE] = "users_aside",
+	[DB_HUMAN] = "human",
 };
 
 struct identity {
@@ -92,7 +101,7 @@ static enum store_verdict identity_compare(struct store *store, const MDB_val *v
 	}
 	if (!boot_read(boot, error_r))
 		return VERDICT_FAILED;
-	if (store->config.kind == STORE_VOICE && memcmp(boot, identity.boot, BOOT_MAX) != 0) {
+	if (store_is_volatile(store->config.kind) && memcmp(boot, identity.boot, BOOT_MAX) != 0) {
 		store_say(error_r, "%.160s was made before the last boot", store->path);
 		return VERDICT_FOREIGN;
 	}
@@ -124,7 +133,9 @@ static int identity_open_dbs(struct store *store, MDB_txn *txn, unsigned flags)
 		if (!store_has(store->config.kind, (enum store_db)db))
 			continue;
 		rc = mdb_dbi_open(txn, db_names[db], flags, &store->dbi[db]);
-		if (rc == MDB_NOTFOUND && store_db_edition((enum store_db)db) > SCHEMA_OLDEST) {
+		if (rc == MDB_NOTFOUND &&
+		    (store_db_edition((enum store_db)db) > SCHEMA_OLDEST ||
+		     store_db_is_added((enum store_db)db))) {
 			store->dbi[db] = 0;
 			rc = 0;
 		}

@@ -49,6 +49,12 @@ void store_count(struct store *store, enum page_counter which);
 
 bool store_has(enum store_kind kind, enum store_db db);
 
+/* Is a store of that kind gone with the next boot? */
+bool store_is_volatile(enum store_kind kind);
+
+/* One of those that came without a new edition: earlier builds don't look at it. */
+bool store_db_is_added(enum store_db db);
+
 /* The oldest edition that has DB. */
 unsigned store_db_edition(enum store_db db);
 

@@ -94,7 +94,7 @@ static uint64_t place_own_bytes(const char *path)
 
 enum store_error place_check_room(const struct store *store, uint64_t need, char error_r[256])
 {
-	const char *what = store->config.kind == STORE_VOICE ? "shm_dir" : "state_dir";
+	const char *what = store_is_volatile(store->config.kind) ? "shm_dir" : "state_dir";
 	struct statvfs fs;
 	uint64_t room;
 

@@ -212,9 +212,15 @@ const char *block_reason_name(unsigned reason)
 	}
 }
 
+bool event_has_user(unsigned type)
+{
+	return type == EVENT_SESSION_LOGIN || type == EVENT_SESSION_LOGOUT || type == EVENT_DX_LOCAL;
+}
+
 bool event_has_note(unsigned type)
 {
-	return type == EVENT_CONFIG_RELOAD || type == EVENT_UPGRADE || type == EVENT_LIST_LOADED;
+	return type == EVENT_CONFIG_RELOAD || type == EVENT_UPGRADE || type == EVENT_LIST_LOADED ||
+	       type == EVENT_FEED_STATE;
 }
 
 unsigned event_type_edition(unsigned type)
@@ -255,6 +261,9 @@ static bool event_texts_ok(const struct event_record *record)
 		return false;
 	if (event_has_note(record->type))
 		return text_ok(record->note, sizeof(record->note));
+	if (event_has_user(record->type))
+		return text_ok(record->user, sizeof(record->user)) &&
+		       text_ok(record->dx, sizeof(record->dx));
 	if (record->type == EVENT_STREAM_META) {
 		for (unsigned i = 0; i < 4; i++)
 			if (!text_ok(record->text[i], sizeof(record->text[i])))
@@ -320,6 +329,14 @@ const char *event_type_name(unsigned type)
 		return SCHEMA_VERSION >= 3 ? "stream.busy" : "?";
 	case EVENT_LIST_LOADED:
 		return SCHEMA_VERSION >= 3 ? "list.loaded" : "?";
+	case EVENT_SESSION_LOGIN:
+		return "session.login";
+	case EVENT_SESSION_LOGOUT:
+		return "session.logout";
+	case EVENT_FEED_STATE:
+		return "feed.state";
+	case EVENT_DX_LOCAL:
+		return "dx.local";
 	default:
 		return "?";
 	}
@@ -339,6 +356,10 @@ const char *event_reason_name(unsigned reason)
 		[REASON_DATA] = "data",		  [REASON_CALL] = "call",
 		[REASON_GATEWAY] = "gateway",	  [REASON_ADDRESS] = "address",
 		[REASON_SERIAL] = "serial",	  [REASON_FAILED] = "failed",
+		[REASON_BYE] = "bye",		  [REASON_REPLACED] = "replaced",
+		[REASON_ENDED] = "ended",	  [REASON_SLOW] = "slow",
+		[REASON_ABUSE] = "abuse",	  [REASON_SYSOP] = "sysop",
+		[REASON_LOST] = "lost",
 	};
 
 	if (reason >= sizeof(names) / sizeof(names[0]) || !names[reason] ||

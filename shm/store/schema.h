@@ -235,6 +235,11 @@ enum event_type {
 	EVENT_CONFIG_RELOAD = 50, /* since edition 2, as the next one */
 	EVENT_UPGRADE = 51,
 	EVENT_LIST_LOADED = 60, /* since edition 3; REASON_FAILED: the former one stays */
+	/* of the spots store only */
+	EVENT_SESSION_LOGIN = 70,
+	EVENT_SESSION_LOGOUT = 71,
+	EVENT_FEED_STATE = 72, /* note: NAME STATE and, in brackets, why */
+	EVENT_DX_LOCAL = 73,   /* somebody here typed a spot */
 };
 
 /* The oldest edition of the stores in which there are events of this TYPE. */
@@ -265,6 +270,14 @@ enum event_reason {
 	REASON_ADDRESS = 33, /* access: so may the gateways of its address */
 	REASON_SERIAL = 34,  /* access: serial of the radio */
 	REASON_FAILED = 40, /* reload, upgrade: refused, undone or rolled back */
+	/* session.logout */
+	REASON_BYE = 50,      /* the user said so */
+	REASON_REPLACED = 51, /* the user logged in again */
+	REASON_ENDED = 52,    /* the connection ended */
+	REASON_SLOW = 53,     /* took nothing for dxc.write_timeout */
+	REASON_ABUSE = 54,    /* broke a limit */
+	REASON_SYSOP = 55,    /* DISCONNECT */
+	REASON_LOST = 56,     /* nobody serves it any more: found by keeper */
 };
 
 /* The oldest edition of the stores that knows this reason. */
@@ -315,6 +328,12 @@ struct event_record {
 			uint8_t meta_reserved[20];
 			char text[4][CALL_MAX]; /* stream.meta */
 		};
+		struct {
+			struct client_key user_key; /* session.*: address; listener 0 */
+			char user[16];		    /* session.*, dx.local: call */
+			char dx[16];		    /* dx.local */
+			uint8_t user_reserved[12];
+		};
 	};
 	union {
 		struct {
@@ -325,6 +344,10 @@ struct event_record {
 			int32_t latitude, longitude; /* POSITION_NONE, or zero both: unknown */
 			uint32_t position_reserved[2];
 		};
+		struct { /* session.*, dx.local */
+			uint64_t session;
+			uint64_t hz; /* dx.local */
+		};
 	};
 	uint8_t block_reason;
 	uint8_t meta;	 /* stream.meta: enum event_meta */
@@ -332,6 +355,9 @@ struct event_record {
 	uint8_t fich[4]; /* stream.start: information bytes of the header */
 	uint8_t reserved;
 };
+
+/* Does the type carry a user of the DX cluster instead of a gateway and its call? */
+bool event_has_user(unsigned type);
 
 /* Does the type carry a note instead of a gateway and its call? */
 bool event_has_note(unsigned type);
