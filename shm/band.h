@@ -29,7 +29,8 @@ unsigned band_of(uint64_t hz);
 const char *band_name(unsigned band); /* "20m", "???" */
 /* What users write: "20", "20M", "20 meters", "70cm". BAND_NONE when it is no band. */
 unsigned band_parse(const char *text, size_t length);
-/* Ranges by name, as a set of bands (bit n: band n): hf vhf uhf shf warc contesthf all. 0: unknown. */
+/* Ranges by name, as a set of bands (bit n: band n): hf vhf uhf shf warc contesthf all.
+ * "all" has the bit of BAND_NONE too. 0: unknown. */
 uint32_t band_class(const char *text, size_t length);
 
 /* A frequency as people and feeds write it, kHz: [0-9]{1,9}([.][0-9]{0,4})?, nothing else. False: it

@@ -85,11 +85,13 @@ struct spot {
 /* Bytes of it in the log. */
 size_t spot_size(const struct spot *spot);
 
-/* Checks LENGTH bytes of the log, makes a whole spot of them. */
+/* Checks LENGTH bytes of the log, makes a whole spot of them; DATA may be SPOT_R. False: it is none,
+ * and SPOT_R is zero. */
 bool spot_check(const void *data, size_t length, struct spot *spot_r);
 
-/* Sets the comment: control bytes become blanks or vanish (spot lines' rule), runs of blanks become
- * one, bytes from 0x80 on stay; cut at SPOT_COMMENT_MAX. */
+/* Sets the comment: TAB, CR, LF, VT and FF become blanks, escape sequences and other control bytes
+ * vanish, runs of blanks become one, blanks at both ends go, bytes from 0x80 on stay; cut at
+ * SPOT_COMMENT_MAX, before a character of UTF-8 that does not fit whole. */
 void spot_set_comment(struct spot *spot, const char *text, size_t length);
 
 const char *spot_source_name(unsigned source); /* "RBN", "RBN-DIGITAL" ... */
