@@ -59,7 +59,7 @@ LIBS_SHACKCTL := -linih -ljansson -lsodium -lm
 obj      = $(patsubst %.c,$(B)/%.o,$(1))
 UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 LOADLIB  := $(wildcard tests/load/lib_*.c)
-LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim linesim doctored bare)
+LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim linesim doctored bare dxsim dxdoctored)
 PERFRAME := $(B)/tests/load/perframe
 FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill failing.so clockstep.so)
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -140,6 +140,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
 # This one times the product's own parts.
 $(PERFRAME): $(B)/tests/load/perframe.o $(call obj,$(PARTS)) $(B)/stamp.o
 	$(LINK) $(LIBS)
+$(B)/tests/load/dxsim: $(call obj,$(wildcard tests/load/dxsim_*.c))
 $(LOAD): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(LOADLIB))
 	$(LINK) -lm
 $(B)/tests/fault/writer_kill: $(call obj,$(addprefix tests/fault/,writer_kill.c lib_model.c lib_steps.c) $(PARTS)) $(B)/stamp.o

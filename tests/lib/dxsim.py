@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: ISC
+#
+# NAME      dxsim - feeds and logging programs around a cluster, for the length of a test
+# PURPOSE   Starts dxsim, says where its feeds listen, tells it where the cluster serves, follows what it
+#           says and gives its report: the truth-keeper that decides what was lost, doubled or wrong.
+# OWNER     flow, load and soak tests
+# CONTRACT  with DxSim("--sessions", 10, ...) as sim: a daemon with feeds at sim.port["rbn"] ...;
+#           sim.serve(port); sim.wait("running"); report = sim.report()
+# LIMITS    one report per simulator
+
+import json
+import os
+import signal
+import subprocess
+
+from lib.shackd import ROOT, SLOW
+
+BUILD = ROOT / os.environ.get("B", "build/release")
+
+
+class DxSim:
+    def __init__(self, *options):
+        self.process = subprocess.Popen(
+            [str(BUILD / "tests/load/dxsim"), *map(str, options)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        line = self.wait("listening")
+        self.port = {name: int(port) for name, port in
+                     (word.split("=") for word in line.split()[1:])}
+
+    def feeds(self):
+        """Options of a daemon whose feeds are this simulator's."""
+        types = {"rbn": "rbn", "digital": "rbn", "cluster": "cluster"}
+        return [f"feed {name}.{key}={value}" for name, port in self.port.items()
+                for key, value in (("type", types[name]), ("host", "127.0.0.1"), ("port", port))]
+
+    def serve(self, port, host="127.0.0.1"):
+        """The cluster serves there: log in and play."""
+        self.process.stdin.write(f"{host}:{port}\n")
+        self.process.stdin.flush()
+
+    def wait(self, word):
+        """Reads on until the simulator says WORD (listening, running, draining)."""
+        for line in self.process.stdout:
+            if line.startswith(word):
+                return line
+        raise AssertionError(f"the simulator ended without saying {word}")
+
+    def finish(self):
+        """Asks it to end its play; report() gives the result."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def running(self):
+        return self.process.poll() is None
+
+    def report(self, deadline=180):
+        text, _ = self.process.communicate(timeout=deadline * SLOW)
+        for line in text.splitlines():
+            if line.startswith("{"):
+                return json.loads(line)
+        raise AssertionError(f"the simulator ended with {self.process.returncode}, no report")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
