@@ -90,7 +90,7 @@ class Daemon:
         self.program, self.wrapper = program or SHACKD, list(wrapper)
         self.environment = environment
         self.process, self.pid, self.ready = None, None, None
-        self.listeners, self.ports, self.dashboards = [], [], []
+        self.listeners, self.ports, self.dashboards, self.telnets = [], [], [], []
         if start:
             try:
                 self.start()
@@ -174,6 +174,13 @@ class Daemon:
         self.ports = [int(text.rsplit(":", 1)[1]) for text in self.listeners]
         match = re.search(r"dashboard=(\S+)", line)
         self.dashboards = match[1].split(",") if match else []
+        match = re.search(r"dxc=(\S+)", line)
+        self.telnets = match[1].split(",") if match else []
+
+    @property
+    def dxc_port(self):
+        """Where the DX cluster serves."""
+        return int(self.telnets[0].rsplit(":", 1)[1])
 
     @property
     def port(self):
