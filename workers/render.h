@@ -13,7 +13,7 @@
 
 #include "shm/spot.h"
 
-#define RENDER_MAX 1024
+#define RENDER_MAX 1280
 
 /* Numbers are stored with users. */
 enum spot_format {
@@ -36,5 +36,10 @@ size_t render_spot(unsigned format, uint64_t number, const struct spot *spot, bo
  * JSON an object. */
 size_t render_history(unsigned format, uint64_t number, const struct spot *spot, unsigned width,
 		      char line_r[RENDER_MAX]);
+
+/* DXSpider's line without its end, with what a session wants to see in the end of the comment and
+ * behind the time (" FM19", " 14"; NULL: nothing). Returns its length. */
+size_t render_spider(const struct spot *spot, const char *inside, const char *behind,
+		     char line_r[RENDER_MAX]);
 
 #endif
