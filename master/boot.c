@@ -162,9 +162,12 @@ static bool make_snapshot(struct master *master)
 
 static bool make_gates(struct master *master)
 {
-	static const char *const names[] = {"voice", "state"};
+	static const char *const names[MASTER_GATES] = {"voice", "state", "spots"};
+	unsigned count = config_wants_cluster(master->config) ? MASTER_GATES : MASTER_GATES - 1;
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < count; i++) {
+		if (master->gate[i] != NULL)
+			continue; /* inherited */
 		master->gate_fd[i] = gate_create(names[i]);
 		master->gate[i] = master->gate_fd[i] >= 0 ? gate_map(master->gate_fd[i]) : NULL;
 		if (master->gate[i] == NULL)
@@ -223,31 +226,40 @@ static void announce(struct master *master)
 		log_warning("can't say that it is ready: standard output: %s", strerror(errno));
 }
 
+static bool is_aide(const struct slot *slot)
+{
+	return kind_table[slot->kind].service == KIND_AIDE;
+}
+
 static void start_workers(struct master *master)
 {
 	master->phase = PHASE_WORKERS;
 	/* one that can't even be forked ends the start */
 	for (unsigned i = 0; i < master->slots && master->phase == PHASE_WORKERS; i++)
-		if (kind_serves(master->slot[i].kind) && master->slot[i].kind != SLOT_DATA)
+		if (kind_serves(master->slot[i].kind) && !is_aide(&master->slot[i]) &&
+		    !master->slot[i].retired)
 			slot_spawn(&master->slot[i]);
 }
 
-/* Who may talk is known before anybody is listened to. */
-static void start_data(struct master *master)
+/* One after the other: who may talk is known before anybody is listened to, and the pipeline is there
+ * before there are spots. */
+static void start_aides(struct master *master)
 {
-	struct slot *data = slot_single(master, SLOT_DATA);
-
-	master->phase = PHASE_DATA;
-	if (data != NULL)
-		slot_spawn(data);
-	else
-		start_workers(master);
+	master->phase = PHASE_AIDES;
+	for (unsigned i = 0; i < master->slots; i++) {
+		if (!is_aide(&master->slot[i]) || master->slot[i].state != SLOT_EMPTY)
+			continue;
+		slot_spawn(&master->slot[i]);
+		return;
+	}
+	start_workers(master);
 }
 
 static bool all_ready(const struct master *master)
 {
 	for (unsigned i = 0; i < master->slots; i++)
-		if (master->slot[i].state != SLOT_READY && master->slot[i].state != SLOT_SERVING)
+		if (!master->slot[i].retired && master->slot[i].state != SLOT_READY &&
+		    master->slot[i].state != SLOT_SERVING)
 			return false;
 	return true;
 }
@@ -275,7 +287,7 @@ void boot_slot_ready(struct slot *slot)
 		return;
 	if (reload_slot_ready(slot))
 		return;
-	if (!kind_serves(slot->kind) || slot->kind == SLOT_DATA || master->phase == PHASE_SERVING)
+	if (!kind_serves(slot->kind) || is_aide(slot) || master->phase == PHASE_SERVING)
 		slot_go(slot);
 	if (slot == master->keeper) {
 		control_keeper_serves(master);
@@ -286,9 +298,9 @@ void boot_slot_ready(struct slot *slot)
 		master->phase = PHASE_KEEPER;
 		slot_spawn(master->keeper);
 	} else if (slot == master->keeper && master->phase == PHASE_KEEPER) {
-		start_data(master);
-	} else if (slot->kind == SLOT_DATA && master->phase == PHASE_DATA) {
-		start_workers(master);
+		start_aides(master);
+	} else if (is_aide(slot) && master->phase == PHASE_AIDES) {
+		start_aides(master);
 	}
 	go_together(master);
 }
@@ -333,7 +345,7 @@ static void tear_down(struct master *master)
 		for (unsigned j = 0; j < CONF_LISTEN_MAX; j++)
 			close_fd(&slot->udp[j]);
 	}
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < MASTER_GATES; i++)
 		if (master->gate[i] != NULL)
 			gate_unmap(&master->gate[i]);
 	if (master->loop != NULL)
@@ -384,7 +396,7 @@ void boot_init(struct master *master_r)
 		.log_read = -1,
 		.log_write = -1,
 		.log_err = -1,
-		.gate_fd = {-1, -1},
+		.gate_fd = {-1, -1, -1},
 		.pidfile = -1,
 		.locked = {-1, -1},
 	};

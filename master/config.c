@@ -21,7 +21,8 @@
 #include "shm/text.h"
 
 #define YSF_NAME_MAX 16
-#define WORKERS_MAX  64
+#define YSF_WORKERS_MAX 64
+#define DXC_WORKERS_MAX 16
 
 /* ---- one value ----------------------------------------------------------------------------- */
 
@@ -342,7 +343,7 @@ static int64_t processors(void)
 		count = CPU_COUNT(&set);
 	else
 		count = sysconf(_SC_NPROCESSORS_ONLN);
-	return count < 1 ? 1 : count > WORKERS_MAX ? WORKERS_MAX : count;
+	return count < 1 ? 1 : count;
 }
 
 static void cut_text(char *text, size_t most)
@@ -369,12 +370,21 @@ static void read_host_name(struct value *name_r)
 		value_parse(option, "shackd", name_r, why);
 }
 
+static void resolve_workers(struct load *load, enum conf_key key, int64_t most)
+{
+	struct value *workers = &load->config->slot[key].value;
+	int64_t count = processors();
+
+	load->config->slot[key].open = workers->number == 0;
+	if (workers->number == 0)
+		workers->number = count < most ? count : most;
+}
+
 /* Empty names and "auto". Done before the snapshot, so that every process sees the same. */
 static void resolve(struct load *load)
 {
 	struct value *name = &load->config->slot[CONF_SERVER_NAME].value;
 	struct value *ysf_name = &load->config->slot[CONF_YSF_NAME].value;
-	struct value *workers = &load->config->slot[CONF_WORKERS_YSF].value;
 
 	if (name->text[0] == '\0')
 		read_host_name(name);
@@ -382,9 +392,8 @@ static void resolve(struct load *load)
 		text_copy(ysf_name->text, sizeof(ysf_name->text), name->text);
 		cut_text(ysf_name->text, YSF_NAME_MAX);
 	}
-	load->config->slot[CONF_WORKERS_YSF].open = workers->number == 0;
-	if (workers->number == 0)
-		workers->number = processors();
+	resolve_workers(load, CONF_WORKERS_YSF, YSF_WORKERS_MAX);
+	resolve_workers(load, CONF_WORKERS_DXC, DXC_WORKERS_MAX);
 }
 
 /* ---- loading ------------------------------------------------------------------------------- */

@@ -64,6 +64,9 @@ struct config_listener {
  * than that only while the configuration is being checked. */
 size_t config_listeners(const struct config *config, struct config_listener *listener_r);
 
+/* Is there to be a DX cluster? It needs a call sign. */
+bool config_wants_cluster(const struct config *config);
+
 /* Where the operator wrote KEY: "FILE:LINE: ", "-o ", or "" for a default. Returns BUF. */
 const char *config_where(const struct config *config, enum conf_key key, char *buf, size_t size);
 

@@ -68,6 +68,12 @@ const char *config_where(const struct config *config, enum conf_key key, char *b
 	return buf;
 }
 
+bool config_wants_cluster(const struct config *config)
+{
+	return config_bool(config, CONF_DXC_ENABLED) &&
+	       config_text(config, CONF_DXC_NODE_CALL)[0] != '\0';
+}
+
 bool config_is_open(const struct config *config, enum conf_key key)
 {
 	return config->slot[key].open;

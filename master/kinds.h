@@ -23,8 +23,11 @@ enum slot_kind {
 	SLOT_LINE,
 #endif
 	SLOT_DATA,
+	SLOT_SPOT,
 	SLOT_LINK,
-	SLOT_YSF, /* the last: its number of slots can grow */
+	SLOT_DXC,
+	SLOT_FEED, /* places for all the feeds that there may be, see master/feeds.h */
+	SLOT_YSF,  /* the last: its number of slots can grow */
 	SLOT_KINDS,
 };
 
@@ -33,8 +36,10 @@ enum kind_service {
 	KIND_INTERNAL, /* not at all: log and keeper, each started and stopped in its own turn */
 	KIND_DATAGRAM, /* one UDP socket for each listener and slot */
 	KIND_VAULTED,  /* TCP: the master accepts and keeps the connections, slots share them */
-	KIND_AIDE,     /* not at all, but it works for those who are reached */
-	KIND_FEED,     /* UDP sockets of its one slot, bound at the start (master/feed.h) */
+	KIND_AIDE,     /* not at all, but it works for those who are reached: started before them */
+	KIND_FEED,     /* UDP sockets of its one slot, bound at the start (master/bind.h) */
+	KIND_DIALS,    /* by connections of its own making, which the vault keeps; a slot for each
+			* member of a group */
 };
 
 /* Which executable of the build can be it. */
@@ -50,7 +55,9 @@ struct kind {
 	bool lanes;	     /* its page has the clocks of streams */
 	bool store;	     /* it uses the voice store: has its gate, and rings the doorbells */
 	bool follows;	     /* its own bell is rung when something was committed there */
-	int enabled;	     /* key: is it wanted? */
+	bool spots;	     /* it uses the spots store, in the same way */
+	bool cluster;	     /* it is wanted when the DX cluster runs */
+	int enabled;	     /* key: is it wanted? Neither key nor cluster: always */
 	int listen;	     /* key */
 	int count;	     /* key: how many slots */
 	int sessions;	     /* key: vaulted, connections at a time */
@@ -62,6 +69,18 @@ extern const struct kind kind_table[SLOT_KINDS];
 static inline bool kind_vaulted(enum slot_kind kind)
 {
 	return kind_table[kind].service == KIND_VAULTED;
+}
+
+/* Those whose slots have a table of TCP connections. */
+static inline bool kind_has_table(enum slot_kind kind)
+{
+	return kind_vaulted(kind) || kind_table[kind].service == KIND_DIALS;
+}
+
+/* It looks things up in the compiled lists, and a bell wakes it. */
+static inline bool kind_shares(enum slot_kind kind)
+{
+	return kind_table[kind].store || kind_table[kind].spots;
 }
 
 /* A worker of the outside's: started when keeper serves, stopped before it. */

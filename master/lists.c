@@ -33,7 +33,7 @@ static void tell_all(struct master *master, unsigned kind)
 	for (unsigned i = 0; i < MASTER_SLOTS_MAX; i++) {
 		struct slot *slot = &master->slot[i];
 
-		if (slot->master == NULL || !kind_table[slot->kind].store)
+		if (slot->master == NULL || !kind_shares(slot->kind))
 			continue;
 		if (slot_alive(slot)) {
 			slot->lists |= 1U << kind;

@@ -28,7 +28,9 @@
 
 #define MASTER_YSF_MAX	   64
 #define MASTER_VAULTED_MAX 16 /* slots of a vaulted kind */
-#define MASTER_SLOTS_MAX   (4 + MASTER_YSF_MAX + MASTER_VAULTED_MAX)
+#define MASTER_FEEDS_MAX   CONF_GROUP_MAX
+#define MASTER_SLOTS_MAX   (5 + MASTER_YSF_MAX + 2 * MASTER_VAULTED_MAX + MASTER_FEEDS_MAX)
+#define MASTER_GATES	   3 /* voice, state, spots */
 #define MASTER_WHY_MAX	   1024
 #define MASTER_EVENTS	   256 /* events that wait for keeper */
 #define MASTER_ZOMBIES	   256
@@ -40,7 +42,7 @@
 enum phase {
 	PHASE_LOG,     /* waiting for log */
 	PHASE_KEEPER,  /* waiting for keeper */
-	PHASE_DATA,    /* waiting for data, whose lists say who may talk */
+	PHASE_AIDES,   /* waiting for data, whose lists say who may talk, then for spot */
 	PHASE_WORKERS, /* waiting for all others */
 	PHASE_SERVING,
 	PHASE_STOPPING,
@@ -87,8 +89,10 @@ struct slot {
 	int ring_fd; /* ysf: what its holder has in hand; -1: none */
 	struct page *page;
 	int udp[CONF_LISTEN_MAX]; /* by listener; -1: none */
-	int table_fd;		  /* vaulted: sessions, -1: none */
+	int table_fd, table_readonly; /* vaulted: sessions, -1: none */
 	struct vault_room *room;  /* vaulted: the connections, see vault.c */
+	int spotring_fd;	  /* feed: what it has for spot; -1: none */
+	char member[20];	  /* feed: NAME of its section; "": an empty place */
 	bool coming;  /* made by a reload that is not committed: beyond master->slots, no GO yet */
 	bool retired; /* went with a reload. Page, bell and ring stay, for its counters and in case
 		       * it comes back; while it is drained it still has a holder */
@@ -185,9 +189,9 @@ struct master {
 	int list_fd[LIST_KINDS]; /* the newest compiled list of each kind (master/lists.h); -1: none
 				  */
 	bool list_lent[LIST_KINDS]; /* it is the record's of an upgrade, not ours to close */
-	int gate_fd[2];		    /* voice, state */
-	struct gate *gate[2];
-	struct watch_gate gate_seen[2];
+	int gate_fd[MASTER_GATES];  /* voice, state, spots; the last is -1 without a cluster */
+	struct gate *gate[MASTER_GATES];
+	struct watch_gate gate_seen[MASTER_GATES];
 
 	bool privileged;
 	uint32_t worker_uid, worker_gid; /* UINT32_MAX: stay */
@@ -217,6 +221,8 @@ struct master {
 	struct slot slot[MASTER_SLOTS_MAX];
 	unsigned slots;
 	struct slot *log, *keeper;
+	struct slot *feed_place; /* the first, see master/feeds.h */
+	unsigned feed_places;	 /* 0 without a cluster */
 	/* The ysf slots are the last of the table, for their number changes: those of index
 	 * ysf_count and above are retired. */
 	struct slot *ysf; /* the first */

@@ -55,11 +55,15 @@ static json_t *auxiliaries(const struct master *master)
 	return array;
 }
 
-/* In the order of their start, but for what dashboards are told: that comes behind. */
-static enum slot_kind shown_as(unsigned place)
-{
-	return place < SLOT_LINK ? place : place == SLOT_KINDS - 1 ? SLOT_LINK : place + 1;
-}
+/* In the order in which they came into the world: lines of old stay as they are. */
+static const enum slot_kind shown[] = {
+#ifdef SHACKD_TEST
+	SLOT_LINE,
+#endif
+	SLOT_YSF,
+	SLOT_LINK,
+	SLOT_DXC,
+};
 
 /* Appends " NAME=A,B"; nothing when there are none. Takes the reference to ARRAY. */
 static void put_service(char *buf, size_t size, const char *name, json_t *array)
@@ -76,8 +80,8 @@ static void put_service(char *buf, size_t size, const char *name, json_t *array)
 const char *report_services(const struct master *master, char *buf, size_t size)
 {
 	buf[0] = '\0';
-	for (unsigned place = 0; place < SLOT_KINDS; place++) {
-		enum slot_kind kind = shown_as(place);
+	for (unsigned i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		enum slot_kind kind = shown[i];
 
 		put_service(buf, size, kind_table[kind].outside, listeners_of(master, kind));
 		if (kind == SLOT_YSF)

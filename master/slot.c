@@ -21,6 +21,7 @@
 
 #include "master/adopt.h"
 #include "master/autopsy.h"
+#include "master/feeds.h"
 #include "master/lists.h"
 #include "master/reap.h"
 #include "master/reload/reload.h"
@@ -79,7 +80,8 @@ void slot_begin(struct master *master, struct slot *slot, enum slot_kind kind, u
 	slot->kind = kind;
 	slot->index = index;
 	slot->page_fd = slot->page_readonly = slot->bell = -1;
-	slot->pidfd = slot->control = slot->table_fd = slot->ring_fd = -1;
+	slot->pidfd = slot->control = slot->table_fd = slot->table_readonly = -1;
+	slot->ring_fd = slot->spotring_fd = -1;
 	slot->heir.pidfd = slot->heir.control = -1;
 	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++)
 		slot->udp[i] = -1;
@@ -158,7 +160,19 @@ void slot_unmake(struct slot *slot)
 	close_fd(&slot->page_readonly);
 	close_fd(&slot->bell);
 	close_fd(&slot->ring_fd);
+	close_fd(&slot->spotring_fd);
 	slot->master = NULL;
+}
+
+bool slot_kind_wanted(const struct config *config, enum slot_kind kind)
+{
+	const struct kind *row = &kind_table[kind];
+
+	if (row->enabled == KIND_NO_KEY && !row->cluster)
+		return true;
+	return (row->enabled != KIND_NO_KEY &&
+		config_bool(config, (enum conf_key)row->enabled)) ||
+	       (row->cluster && config_wants_cluster(config));
 }
 
 static unsigned slots_wanted(const struct master *master, enum slot_kind kind)
@@ -167,8 +181,7 @@ static unsigned slots_wanted(const struct master *master, enum slot_kind kind)
 	int64_t most = kind == SLOT_YSF ? MASTER_YSF_MAX : MASTER_VAULTED_MAX;
 	int64_t count;
 
-	if (row->enabled != KIND_NO_KEY &&
-	    !config_bool(master->config, (enum conf_key)row->enabled))
+	if (!slot_kind_wanted(master->config, kind))
 		return 0;
 	if (row->count == KIND_NO_KEY)
 		return 1;
@@ -176,18 +189,27 @@ static unsigned slots_wanted(const struct master *master, enum slot_kind kind)
 	return (unsigned)(count < most ? count : most);
 }
 
+bool slot_make_kind(struct master *master, enum slot_kind kind)
+{
+	unsigned count = slots_wanted(master, kind);
+
+	if (kind == SLOT_FEED)
+		return count == 0 || feeds_make(master);
+	if (kind == SLOT_YSF)
+		master->ysf_count = count;
+	for (unsigned i = 0; i < count; i++)
+		if (!slot_make(master, kind, i))
+			return false;
+	return true;
+}
+
 bool slot_make_all(struct master *master)
 {
 	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
-		unsigned count = slots_wanted(master, (enum slot_kind)kind);
-
-		if (kind == SLOT_YSF) {
+		if (kind == SLOT_YSF)
 			master->ysf = &master->slot[master->slots];
-			master->ysf_count = count;
-		}
-		for (unsigned i = 0; i < count; i++)
-			if (!slot_make(master, (enum slot_kind)kind, i))
-				return false;
+		if (!slot_make_kind(master, (enum slot_kind)kind))
+			return false;
 	}
 	master->log = &master->slot[SLOT_LOG];
 	master->keeper = &master->slot[SLOT_KEEPER];
@@ -408,6 +430,10 @@ static void on_message(struct slot *slot, struct msg *msg)
 
 	if (msg->type == MSG_LIST)
 		lists_take(slot, msg);
+	if (msg->type == MSG_DIALED && kind_table[slot->kind].service == KIND_DIALS) {
+		vault_dialed(slot, msg);
+		return;
+	}
 	if (msg->fd >= 0)
 		close(msg->fd); /* no worker has any other to give */
 	if (msg->type == MSG_READY) {
@@ -423,7 +449,7 @@ static void on_message(struct slot *slot, struct msg *msg)
 	} else if (msg->type == MSG_DRAINED) {
 		memcpy(&drain, msg->body, sizeof(drain));
 		reload_drained(slot, &drain);
-	} else if (msg->type == MSG_CLOSED && kind_vaulted(slot->kind)) {
+	} else if (msg->type == MSG_CLOSED && kind_has_table(slot->kind)) {
 		memcpy(&closed, msg->body, sizeof(closed));
 		vault_over(slot, &closed);
 	} else if (msg->type == MSG_SCHEMED && slot->kind == SLOT_KEEPER) {

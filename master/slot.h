@@ -16,6 +16,10 @@
 /* The table of all slots with their pages and doorbells. False after master_why. */
 bool slot_make_all(struct master *master);
 
+/* Does CONFIG want any? And those that it wants, at the end of the table: false after master_why. */
+bool slot_kind_wanted(const struct config *config, enum slot_kind kind);
+bool slot_make_kind(struct master *master, enum slot_kind kind);
+
 /* Slot ysf.INDEX, beyond the table: for a reload that wants more of them. False with errno. */
 bool slot_make_more(struct master *master, unsigned index);
 /* And away again: nobody holds it, its sockets are closed. */

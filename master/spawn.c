@@ -55,6 +55,57 @@ static void give_bells(struct list *list, const struct slot *slot, const struct 
 	}
 }
 
+/* And those of everybody who follows the spots store. */
+static void give_spot_bells(struct list *list, const struct slot *slot)
+{
+	const struct master *master = slot->master;
+	unsigned index = 0;
+
+	for (unsigned i = 0; i < master->slots; i++) {
+		const struct slot *other = &master->slot[i];
+
+		if (other == slot || !kind_table[other->kind].spots || other->retired)
+			continue;
+		struct spawn_item *item = give(list, FD_SPOT_BELL, index++, other->bell);
+		text_copy(item->head.slot, sizeof(item->head.slot), other->name);
+	}
+}
+
+/* Of a feed that went, too: what it left there is still to be taken out. */
+static void give_spotrings(struct list *list, const struct slot *slot)
+{
+	const struct master *master = slot->master;
+
+	for (unsigned i = 0; i < master->feed_places; i++) {
+		const struct slot *feed = &master->feed_place[i];
+
+		if (feed->spotring_fd < 0 || (feed != slot && slot->kind != SLOT_SPOT))
+			continue;
+		struct spawn_item *item = give(list, FD_SPOTRING, i, feed->spotring_fd);
+		text_copy(item->head.slot, sizeof(item->head.slot), feed->name);
+	}
+}
+
+/* What belongs to the DX cluster. */
+static void give_spots(struct list *list, const struct slot *slot)
+{
+	const struct master *master = slot->master;
+
+	if (!kind_table[slot->kind].spots || master->gate_fd[2] < 0)
+		return;
+	give(list, FD_GATE_SPOTS, 0, master->gate_fd[2]);
+	give_spot_bells(list, slot);
+	give_spotrings(list, slot);
+	for (unsigned i = 0; slot->kind == SLOT_KEEPER && i < master->slots; i++) {
+		const struct slot *other = &master->slot[i];
+
+		if (!kind_vaulted(other->kind) || other->table_readonly < 0)
+			continue;
+		struct spawn_item *item = give(list, FD_TABLE_OF_SLOT, i, other->table_readonly);
+		text_copy(item->head.slot, sizeof(item->head.slot), other->name);
+	}
+}
+
 /* Of retired slots too: what they counted of a call that goes on still counts. */
 static void give_pages(struct list *list, const struct slot *slot, const struct reload_view *view)
 {
@@ -65,10 +116,22 @@ static void give_pages(struct list *list, const struct slot *slot, const struct 
 			give(list, FD_PEER_PAGE, master->slot[i].index,
 			     master->slot[i].page_readonly);
 	for (unsigned i = 0; slot->kind == SLOT_KEEPER && i < view->slots; i++) {
+		if (master->slot[i].page_readonly < 0)
+			continue; /* an empty place */
 		struct spawn_item *item =
 			give(list, FD_PAGE_OF_SLOT, i, master->slot[i].page_readonly);
 		text_copy(item->head.slot, sizeof(item->head.slot), master->slot[i].name);
 	}
+}
+
+/* What belongs to the reflector. */
+static void give_voice(struct list *list, const struct slot *slot, const struct reload_view *view)
+{
+	give(list, FD_GATE_VOICE, 0, slot->master->gate_fd[0]);
+	if (slot->ring_fd >= 0)
+		give(list, FD_RING, 0, slot->ring_fd);
+	give_bells(list, slot, view);
+	give_pages(list, slot, view);
 }
 
 unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_ITEMS])
@@ -88,16 +151,15 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 	}
 	if (slot->table_fd >= 0)
 		give(&list, FD_TABLE, 0, slot->table_fd);
-	if (!kind_table[slot->kind].store)
+	if (!kind_shares(slot->kind))
 		return list.count;
-	give(&list, FD_GATE_VOICE, 0, master->gate_fd[0]);
-	if (slot->kind == SLOT_KEEPER)
-		give(&list, FD_GATE_STATE, 0, master->gate_fd[1]);
 	give(&list, FD_BELL, 0, slot->bell);
-	if (slot->ring_fd >= 0)
-		give(&list, FD_RING, 0, slot->ring_fd);
-	give_bells(&list, slot, &view);
-	give_pages(&list, slot, &view);
+	if (kind_table[slot->kind].store)
+		give_voice(&list, slot, &view);
+	/* dxc reads what keeper writes there, and needs no more than the gate's name for it */
+	if (slot->kind == SLOT_KEEPER || slot->kind == SLOT_DXC)
+		give(&list, FD_GATE_STATE, 0, master->gate_fd[1]);
+	give_spots(&list, slot);
 	for (unsigned i = 0; slot->kind == SLOT_YSF && i < view.listeners; i++)
 		if (view.used[i] && slot->udp[i] >= 0)
 			give(&list, FD_UDP, i, slot->udp[i])->head.addr = master->listener[i];
@@ -139,6 +201,7 @@ void spawn_start(const struct slot *slot, struct msg_start *start_r)
 	start_r->uid = master->worker_uid;
 	start_r->gid = master->worker_gid;
 	start_r->master_pid = (int32_t)getpid();
+	text_copy(start_r->member, sizeof(start_r->member), slot->member);
 }
 
 /* Runs in the child; async-signal-safe calls only. */

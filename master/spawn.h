@@ -12,7 +12,9 @@
 
 #include "master/master.h"
 
-#define SPAWN_ITEMS (16 + LIST_KINDS + CONF_LISTEN_MAX + 2 * MASTER_YSF_MAX + MASTER_SLOTS_MAX)
+#define SPAWN_ITEMS                                                                                \
+	(16 + LIST_KINDS + CONF_LISTEN_MAX + 2 * MASTER_YSF_MAX + 3 * MASTER_SLOTS_MAX +           \
+	 MASTER_FEEDS_MAX)
 
 struct spawn_item {
 	struct msg_fd head;

@@ -10,12 +10,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "master/slot.h"
 #include "shm/log.h"
 #include "shm/table.h"
+
+#define DIALED_MAX 4 /* of one feed: one that serves, others that are about to close */
 
 struct place {
 	struct vault_entry entry;
@@ -44,9 +47,12 @@ bool vault_make(struct slot *slot)
 	struct vault_room *room;
 	unsigned capacity;
 
-	if (kind->service != KIND_VAULTED)
+	if (!kind_has_table(slot->kind))
 		return true;
-	capacity = (unsigned)config_number(slot->master->config, (enum conf_key)kind->sessions);
+	capacity = kind->sessions == KIND_NO_KEY
+			   ? DIALED_MAX
+			   : (unsigned)config_number(slot->master->config,
+						     (enum conf_key)kind->sessions);
 	room = calloc(1, sizeof(*room) + capacity * sizeof(struct place));
 	if (room == NULL)
 		return false;
@@ -56,6 +62,7 @@ bool vault_make(struct slot *slot)
 		free(room);
 		return false;
 	}
+	slot->table_readonly = page_reopen_readonly(slot->table_fd);
 	/* an inherited table keeps its size, whatever the key says now */
 	room->capacity = capacity < room->table.entries ? capacity : room->table.entries;
 	for (unsigned i = 0; i < room->capacity; i++)
@@ -77,7 +84,9 @@ void vault_close(struct slot *slot)
 	free(room);
 	slot->room = NULL;
 	close(slot->table_fd);
-	slot->table_fd = -1;
+	if (slot->table_readonly >= 0)
+		close(slot->table_readonly);
+	slot->table_fd = slot->table_readonly = -1;
 }
 
 static uint64_t cookie_of(int fd)
@@ -121,6 +130,19 @@ static void occupy(struct vault_room *room, struct place *place, const struct va
 		room->ungiven = entry->index;
 }
 
+/* What a worker passes is not believed to be what it says. */
+static bool is_stream(int fd)
+{
+	int type = 0, state = 1;
+	socklen_t length = sizeof(type);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &state, &length) != 0)
+		return false;
+	errno = ENOTCONN;
+	return type == SOCK_STREAM && state == 0;
+}
+
 bool vault_add(struct slot *slot, int fd, const struct addr *addr)
 {
 	struct vault_room *room = slot->room;
@@ -143,6 +165,22 @@ bool vault_add(struct slot *slot, int fd, const struct addr *addr)
 	table_fill(&room->table.block->entry[place->entry.index], place->entry.session, addr,
 		   &counts);
 	return true;
+}
+
+void vault_dialed(struct slot *slot, struct msg *msg)
+{
+	struct msg_dialed dialed;
+
+	memcpy(&dialed, msg->body, sizeof(dialed));
+	if (slot->room != NULL && is_stream(msg->fd) && vault_add(slot, msg->fd, &dialed.addr)) {
+		slot_flush(slot);
+	} else {
+		slot->master->accept_failed++;
+		log_limited(LOG_LEVEL_WARNING, "%s: its connection can't be kept: %s", slot->name,
+			    strerror(errno));
+		close_connection(msg->fd);
+	}
+	msg->fd = -1;
 }
 
 void vault_over(struct slot *slot, const struct msg_closed *closed)

@@ -30,6 +30,10 @@ void vault_close(struct slot *slot);
  * place or the kernel can't be asked about it. */
 bool vault_add(struct slot *slot, int fd, const struct addr *addr);
 
+/* MSG_DIALED: a connection that the holder has made; it comes back to it as one of the table. One
+ * that can't be kept is closed, which the holder sees by its time-out. */
+void vault_dialed(struct slot *slot, struct msg *msg);
+
 /* The holder says that a connection is over. */
 void vault_over(struct slot *slot, const struct msg_closed *closed);
 

@@ -81,10 +81,13 @@ static void look_at_slot(struct slot *slot)
 static void look_at_gate(struct master *master, unsigned which)
 {
 	struct gate *gate = master->gate[which];
-	int32_t holder = atomic_load(&gate->holder);
 	/* the durable store waits for a disk, and nobody but keeper waits for it */
-	uint64_t limit = which == 0 ? master->watchdog_ns : master->watchdog_ns * WATCH_PATIENCE;
+	uint64_t limit = which == 1 ? master->watchdog_ns * WATCH_PATIENCE : master->watchdog_ns;
+	int32_t holder;
 
+	if (gate == NULL)
+		return;
+	holder = atomic_load(&gate->holder);
 	if (!watch_gate(&master->gate_seen[which], holder, atomic_load(&gate->taken), clock_mono(),
 			limit))
 		return;
@@ -116,7 +119,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	watch_what_matters(master);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < MASTER_GATES; i++)
 		look_at_gate(master, i);
 	for (unsigned i = 0; i < master->slots; i++)
 		if (slot_alive(&master->slot[i]))

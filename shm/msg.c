@@ -63,6 +63,12 @@ static const struct rule rules[] = {
 	{MSG_SCHEMED, FD_NONE, sizeof(struct msg_schema), sizeof(struct msg_schema), "schemed"},
 	{MSG_CLOSED, FD_NONE, sizeof(struct msg_closed), sizeof(struct msg_closed), "closed"},
 	{MSG_LIST, FD_ONE, sizeof(struct msg_list), sizeof(struct msg_list), "list"},
+	{MSG_DIALED, FD_ONE, sizeof(struct msg_dialed), sizeof(struct msg_dialed), "dialed"},
+	{MSG_KNOWN, FD_NONE, sizeof(struct msg_closed), sizeof(struct msg_closed), "known"},
+	{MSG_AIDE, FD_ONE, sizeof(struct msg_aide), sizeof(struct msg_aide), "aide"},
+	{MSG_DIALED, FD_ONE, sizeof(struct msg_dialed), sizeof(struct msg_dialed), "dialed"},
+	{MSG_KNOWN, FD_NONE, sizeof(struct msg_closed), sizeof(struct msg_closed), "known"},
+	{MSG_AIDE, FD_ONE, sizeof(struct msg_aide), sizeof(struct msg_aide), "aide"},
 	{MSG_DATA, FD_NONE, 0, MSG_BODY_MAX, "data"},
 	{MSG_DONE, FD_NONE, sizeof(struct msg_done), sizeof(struct msg_done), "done"},
 };

@@ -76,7 +76,7 @@ int table_create(const char *slot, unsigned entries)
 	return fd;
 }
 
-bool table_map(int fd, struct table *table_r)
+static bool map_as(int fd, int protection, struct table *table_r)
 {
 	struct table_block *block;
 	struct stat st;
@@ -90,7 +90,7 @@ bool table_map(int fd, struct table *table_r)
 	if (!(seals & F_SEAL_SHRINK) || st.st_size < (off_t)sizeof(*block) ||
 	    st.st_size > (off_t)bytes_of(TABLE_ENTRIES_MAX))
 		return false;
-	block = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	block = mmap(NULL, (size_t)st.st_size, protection, MAP_SHARED, fd, 0);
 	if (block == MAP_FAILED)
 		return false;
 	entries = block->entries;
@@ -102,6 +102,16 @@ bool table_map(int fd, struct table *table_r)
 	}
 	*table_r = (struct table){block, (size_t)st.st_size, entries};
 	return true;
+}
+
+bool table_map(int fd, struct table *table_r)
+{
+	return map_as(fd, PROT_READ | PROT_WRITE, table_r);
+}
+
+bool table_map_readonly(int fd, struct table *table_r)
+{
+	return map_as(fd, PROT_READ, table_r);
 }
 
 void table_unmap(struct table *table)

@@ -84,6 +84,8 @@ int table_create(const char *slot, unsigned entries);
 
 /* Maps it; checks seals, magic, version and size. False with errno. */
 bool table_map(int fd, struct table *table_r);
+/* The same to look at it only: FD may be open for reading alone. */
+bool table_map_readonly(int fd, struct table *table_r);
 void table_unmap(struct table *table);
 
 /* What the kernel says of a connection. Never consumes or looks at a byte. */

@@ -12,6 +12,11 @@
 
 #include "shm/role.h"
 
+static int run_dxc(const char *slot)
+{
+	return worker_main(&dxc_kind, slot);
+}
+
 static int run_keeper(const char *slot)
 {
 	return worker_main(&keeper_kind, slot);
@@ -20,6 +25,11 @@ static int run_keeper(const char *slot)
 static int run_log(const char *slot)
 {
 	return worker_main(&log_kind, slot);
+}
+
+static int run_spot(const char *slot)
+{
+	return worker_main(&spot_kind, slot);
 }
 
 static int run_ysf(const char *slot)
@@ -36,11 +46,13 @@ static int run_line(const char *slot)
 
 /* clang-format off */
 const struct role role_table[] = {
+	{"dxc", run_dxc},
 	{"keeper", run_keeper},
 #ifdef SHACKD_TEST
 	{"line", run_line},
 #endif
 	{"log", run_log},
+	{"spot", run_spot},
 	{"ysf", run_ysf},
 	{NULL, NULL},
 };

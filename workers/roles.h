@@ -13,10 +13,13 @@
 #include "workers/run.h"
 
 extern const struct worker_kind data_kind; /* of shackd-net */
+extern const struct worker_kind dxc_kind;
+extern const struct worker_kind feed_kind; /* of shackd-net */
 extern const struct worker_kind keeper_kind;
 extern const struct worker_kind line_kind; /* test builds alone */
 extern const struct worker_kind link_kind; /* of shackd-net */
 extern const struct worker_kind log_kind;
+extern const struct worker_kind spot_kind;
 extern const struct worker_kind ysf_kind;
 
 #endif

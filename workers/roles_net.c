@@ -3,7 +3,7 @@
  * NAME      shackd-net - the workers that ask the network for names
  * PURPOSE   The table of kinds in this second executable, and its main: what needs a resolver or a
  *           client of other services lives here, and its libraries stay out of shackd.
- * OWNER     data, link
+ * OWNER     data, feed, link
  * CONTRACT  started by the master of the same build alone (shm/stamp.h). Exit status 1: bad usage
  * LIMITS    none known
  */
@@ -20,6 +20,11 @@ static int run_data(const char *slot)
 	return worker_main(&data_kind, slot);
 }
 
+static int run_feed(const char *slot)
+{
+	return worker_main(&feed_kind, slot);
+}
+
 static int run_link(const char *slot)
 {
 	return worker_main(&link_kind, slot);
@@ -27,6 +32,7 @@ static int run_link(const char *slot)
 
 const struct role role_table[] = {
 	{"data", run_data},
+	{"feed", run_feed},
 	{"link", run_link},
 	{NULL, NULL},
 };

@@ -63,6 +63,36 @@ void worker_ring(struct worker *worker)
 			log_limited(LOG_LEVEL_WARNING, "doorbell %u: %s", i, strerror(errno));
 }
 
+void worker_ring_spots(struct worker *worker, const char *kind)
+{
+	const uint64_t one = 1;
+
+	for (unsigned i = 0; i < worker->spot_bells; i++) {
+		const struct worker_bell *bell = &worker->spot_bell[i];
+		size_t length = strcspn(bell->slot, ".");
+
+		if (kind != NULL &&
+		    (strlen(kind) != length || strncmp(bell->slot, kind, length) != 0))
+			continue;
+		if (write(bell->fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+			log_limited(LOG_LEVEL_WARNING, "doorbell of %s: %s", bell->slot,
+				    strerror(errno));
+	}
+}
+
+bool worker_aide(struct worker *worker, unsigned task, int socket)
+{
+	const struct msg_aide aide = {.task = (uint16_t)task};
+	bool sent = msg_send(worker->control, MSG_AIDE, worker->generation, &aide, sizeof(aide),
+			     socket) == 0;
+
+	if (!sent)
+		log_limited(LOG_LEVEL_WARNING, "can't ask the master for an aide: %s",
+			    strerror(errno));
+	close(socket);
+	return sent;
+}
+
 void worker_store_lost(struct worker *worker, const char *what)
 {
 	log_error("%s: the store can't go on in this process, leaving it to a successor", what);
@@ -126,11 +156,11 @@ static bool store_is_gone(struct worker *worker)
 {
 	uint64_t now = clock_mono();
 
-	if (worker->voice == NULL || worker->kind->creates_stores ||
-	    clock_age(now, worker->looked) < NS_PER_SEC)
+	if (worker->kind->creates_stores || clock_age(now, worker->looked) < NS_PER_SEC)
 		return false;
 	worker->looked = now;
-	return store_replaced(worker->voice);
+	return (worker->voice != NULL && store_replaced(worker->voice)) ||
+	       (worker->spots != NULL && store_replaced(worker->spots));
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *watch, int events)
@@ -142,7 +172,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *watch, int events)
 	if (!worker->going)
 		return;
 	if (store_is_gone(worker))
-		worker_store_lost(worker, "the voice store was set aside and made anew");
+		worker_store_lost(worker, "a store that others use was set aside and made anew");
 	else if (worker->kind->tick != NULL)
 		worker->kind->tick(worker);
 }
@@ -231,13 +261,36 @@ static bool list_message(struct worker *worker, struct msg *msg)
 	return true;
 }
 
+static bool spots_message(struct worker *worker, struct msg *msg)
+{
+	struct msg_fd what;
+
+	if (msg->type != MSG_FD)
+		return false;
+	memcpy(&what, msg->body, sizeof(what));
+	what.slot[sizeof(what.slot) - 1] = '\0';
+	if (what.role != FD_SPOT_BELL && what.role != FD_SPOTRING)
+		return false;
+	if (!take_spots(worker, &what, &msg->fd)) {
+		count_bad_message(worker);
+		log_limited(LOG_LEVEL_WARNING, "descriptor of role %u, index %u can't be used",
+			    what.role, what.index);
+		close(msg->fd);
+	} else if (what.role == FD_SPOTRING && worker->kind->spotring != NULL) {
+		worker->kind->spotring(worker, what.index);
+	}
+	msg->fd = -1;
+	return true;
+}
+
 static void handle_message(struct worker *worker, struct msg *msg)
 {
 	if (msg->type == MSG_GO) {
 		go(worker);
 	} else if (msg->type == MSG_STOP) {
 		stop(worker);
-	} else if (list_message(worker, msg) || stage_message(worker, msg)) {
+	} else if (list_message(worker, msg) || spots_message(worker, msg) ||
+		   stage_message(worker, msg)) {
 		return;
 	} else if (worker->kind->message != NULL) {
 		worker->kind->message(worker, msg);
@@ -328,7 +381,9 @@ static struct store_config store_settings(const struct worker *worker, enum stor
 	const struct conf *conf = worker->conf;
 	struct store_config config = {
 		.kind = kind,
-		.gate_fd = kind == STORE_VOICE ? worker->gate_voice : worker->gate_state,
+		.gate_fd = kind == STORE_VOICE	 ? worker->gate_voice
+			   : kind == STORE_STATE ? worker->gate_state
+						 : worker->gate_spots,
 		.max_clients = (uint32_t)conf_number(conf, CONF_LIMITS_CLIENTS),
 		.max_streams = (uint32_t)conf_number(conf, CONF_LIMITS_STREAMS),
 		.max_blocks = (uint32_t)conf_number(conf, CONF_LIMITS_BLOCKS),
@@ -336,6 +391,10 @@ static struct store_config store_settings(const struct worker *worker, enum stor
 		.max_saved = (uint32_t)conf_number(conf, CONF_LIMITS_SAVED),
 		.max_ptts = (uint32_t)conf_number(conf, CONF_LIMITS_WILD_PTT),
 		.max_stations = (uint32_t)conf_number(conf, CONF_LIMITS_STATIONS),
+		.max_spots = (uint32_t)conf_number(conf, CONF_LIMITS_SPOTS),
+		.max_human = (uint32_t)conf_number(conf, CONF_LIMITS_HUMAN_SPOTS),
+		.max_users = (uint32_t)conf_number(conf, CONF_LIMITS_USERS),
+		.max_sessions = (uint32_t)conf_number(conf, CONF_LIMITS_SESSIONS),
 		.page = worker->page,
 		.slot = worker->slot,
 		.generation = worker->generation,
@@ -348,13 +407,14 @@ static struct store_config store_settings(const struct worker *worker, enum stor
 
 static bool open_store(struct worker *worker, enum store_kind kind, struct store **store_r)
 {
-	const char *dir = conf_text(worker->conf, kind == STORE_VOICE ? CONF_SERVER_SHM_DIR
-								      : CONF_SERVER_STATE_DIR);
+	static const char *const names[] = {"voice", "state", "spots"};
+	const char *dir = conf_text(worker->conf, kind == STORE_STATE ? CONF_SERVER_STATE_DIR
+								      : CONF_SERVER_SHM_DIR);
 	struct store_config config = store_settings(worker, kind);
 	bool set_aside = false;
 	char path[CONF_TEXT_MAX + 16], error[256] = "";
 
-	snprintf(path, sizeof(path), "%s/%s", dir, kind == STORE_VOICE ? "voice" : "state");
+	snprintf(path, sizeof(path), "%s/%s", dir, names[kind]);
 	config.path = path;
 	if (config.create && mkdir(path, 0750) != 0 && errno != EEXIST)
 		return worker_failed(worker, "can't make %s: %s", path, strerror(errno));
@@ -368,9 +428,13 @@ static bool open_store(struct worker *worker, enum store_kind kind, struct store
 
 static bool open_stores(struct worker *worker)
 {
-	if (worker->kind->wants_voice && !open_store(worker, STORE_VOICE, &worker->voice))
-		return false;
-	return !worker->kind->creates_stores || open_store(worker, STORE_STATE, &worker->state);
+	const struct worker_kind *kind = worker->kind;
+	bool state = kind->creates_stores || kind->reads_state;
+	bool spots = kind->creates_stores ? worker->gate_spots >= 0 : kind->wants_spots;
+
+	return (!kind->wants_voice || open_store(worker, STORE_VOICE, &worker->voice)) &&
+	       (!state || open_store(worker, STORE_STATE, &worker->state)) &&
+	       (!spots || open_store(worker, STORE_SPOTS, &worker->spots));
 }
 
 /* From the descriptors to READY. False: the status is set. */
@@ -429,6 +493,7 @@ static void finish(struct worker *worker)
 		worker->kind->close(worker);
 	store_close(&worker->voice);
 	store_close(&worker->state);
+	store_close(&worker->spots);
 	if (worker->loop != NULL) {
 		stop_watchers(worker);
 		ev_loop_destroy(worker->loop);

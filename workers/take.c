@@ -21,11 +21,14 @@ void take_init(struct worker *worker)
 {
 	memset(worker, 0, sizeof(*worker));
 	worker->control = worker->bell = worker->log_fd = worker->ring_fd = -1;
-	worker->gate_voice = worker->gate_state = worker->log_read = worker->log_err = -1;
+	worker->gate_voice = worker->gate_state = worker->gate_spots = -1;
+	worker->log_read = worker->log_err = -1;
 	for (unsigned i = 0; i < WORKER_LISTENERS; i++)
 		worker->udp[i].fd = -1;
 	for (unsigned i = 0; i < LIST_KINDS; i++)
 		worker->list_fd[i] = -1;
+	for (unsigned i = 0; i < WORKER_FEEDS; i++)
+		worker->spotring_fd[i] = -1;
 }
 
 static void drop(int *fd)
@@ -43,6 +46,12 @@ void take_undo(struct worker *worker)
 		drop(&worker->list_fd[i]);
 	for (unsigned i = 0; i < worker->peer_bells; i++)
 		drop(&worker->peer_bell[i]);
+	for (unsigned i = 0; i < worker->spot_bells; i++)
+		drop(&worker->spot_bell[i].fd);
+	for (unsigned i = 0; i < WORKER_FEEDS; i++)
+		drop(&worker->spotring_fd[i]);
+	for (unsigned i = 0; i < worker->slot_tables; i++)
+		table_unmap(&worker->slot_table[i].table);
 	for (unsigned i = 0; i < WORKER_PEERS; i++)
 		page_unmap(&worker->peer_page[i]);
 	for (unsigned i = 0; i < worker->slot_pages; i++)
@@ -54,6 +63,7 @@ void take_undo(struct worker *worker)
 	drop(&worker->ring_fd);
 	drop(&worker->gate_voice);
 	drop(&worker->gate_state);
+	drop(&worker->gate_spots);
 	drop(&worker->log_read);
 	drop(&worker->log_err);
 	drop(&worker->control);
@@ -81,16 +91,54 @@ static bool take_peer_page(struct worker *worker, unsigned index, int fd)
 
 static bool take_slot_page(struct worker *worker, const struct msg_fd *what, int fd)
 {
-	unsigned i = worker->slot_pages;
+	const struct page *page;
+	unsigned i = 0;
 
-	if (i >= WORKER_SLOTS)
+	/* one that comes again takes the place of the one before */
+	while (i < worker->slot_pages && strcmp(worker->slot_page[i].slot, what->slot) != 0)
+		i++;
+	if (i >= WORKER_SLOTS || (page = page_map_readonly(fd)) == NULL)
 		return false;
-	worker->slot_page[i].page = page_map_readonly(fd);
+	page_unmap(&worker->slot_page[i].page);
+	worker->slot_page[i].page = page;
 	text_copy(worker->slot_page[i].slot, sizeof(worker->slot_page[i].slot), what->slot);
-	if (worker->slot_page[i].page == NULL)
-		return false;
-	worker->slot_pages++;
+	if (i == worker->slot_pages)
+		worker->slot_pages++;
 	return true;
+}
+
+static bool take_slot_table(struct worker *worker, const struct msg_fd *what, int fd)
+{
+	unsigned i = worker->slot_tables;
+
+	if (i >= WORKER_PEERS || !table_map_readonly(fd, &worker->slot_table[i].table))
+		return false;
+	text_copy(worker->slot_table[i].slot, sizeof(worker->slot_table[i].slot), what->slot);
+	worker->slot_tables++;
+	return true;
+}
+
+static bool take_spot_bell(struct worker *worker, const struct msg_fd *what, int *fd)
+{
+	unsigned i = 0;
+
+	while (i < worker->spot_bells && strcmp(worker->spot_bell[i].slot, what->slot) != 0)
+		i++;
+	if (i >= WORKER_BELLS)
+		return false;
+	if (i == worker->spot_bells)
+		worker->spot_bell[worker->spot_bells++].fd = -1;
+	drop(&worker->spot_bell[i].fd);
+	text_copy(worker->spot_bell[i].slot, sizeof(worker->spot_bell[i].slot), what->slot);
+	return keep(&worker->spot_bell[i].fd, fd);
+}
+
+static bool take_spotring(struct worker *worker, const struct msg_fd *what, int *fd)
+{
+	if (what->index >= WORKER_FEEDS)
+		return false;
+	drop(&worker->spotring_fd[what->index]);
+	return keep(&worker->spotring_fd[what->index], fd);
 }
 
 static bool take_socket(struct worker *worker, const struct msg_fd *what, int *fd)
@@ -116,6 +164,13 @@ bool take_list(struct worker *worker, const struct msg_fd *what, int *fd)
 		return false;
 	drop(&worker->list_fd[what->index]);
 	return keep(&worker->list_fd[what->index], fd);
+}
+
+bool take_spots(struct worker *worker, const struct msg_fd *what, int *fd)
+{
+	return what->role == FD_SPOT_BELL  ? take_spot_bell(worker, what, fd)
+	       : what->role == FD_SPOTRING ? take_spotring(worker, what, fd)
+					   : false;
 }
 
 bool take_peer(struct worker *worker, const struct msg_fd *what, int *fd)
@@ -148,6 +203,11 @@ static bool take_one(struct worker *worker, const struct msg_fd *what, int *fd)
 		return take_peer(worker, what, fd);
 	case FD_LIST:
 		return take_list(worker, what, fd);
+	case FD_SPOT_BELL:
+	case FD_SPOTRING:
+		return take_spots(worker, what, fd);
+	case FD_TABLE_OF_SLOT:
+		return take_slot_table(worker, what, *fd);
 	case FD_TABLE:
 		table_unmap(&worker->table);
 		return table_map(*fd, &worker->table);
@@ -155,6 +215,8 @@ static bool take_one(struct worker *worker, const struct msg_fd *what, int *fd)
 		return keep(&worker->gate_voice, fd);
 	case FD_GATE_STATE:
 		return keep(&worker->gate_state, fd);
+	case FD_GATE_SPOTS:
+		return keep(&worker->gate_spots, fd);
 	case FD_LOG:
 		return keep(&worker->log_fd, fd);
 	case FD_LOG_READ:
@@ -218,6 +280,8 @@ static bool finish(struct worker *worker, const struct msg *msg, struct msg_star
 	worker->listeners = start_r->listeners;
 	worker->standby = start_r->standby != 0;
 	worker->master_pid = start_r->master_pid;
+	text_from_field(worker->member, start_r->member,
+			strnlen(start_r->member, sizeof(start_r->member) - 1));
 	return true;
 }
 

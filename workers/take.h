@@ -30,6 +30,11 @@ bool take_peer(struct worker *worker, const struct msg_fd *what, int *fd);
  * kept. False when it can't be used. */
 bool take_list(struct worker *worker, const struct msg_fd *what, int *fd);
 
+/* What follows the spots store, before START or after it: FD_SPOT_BELL, which takes the place of the
+ * one that SLOT had, and FD_SPOTRING, which takes the place of the feed's former one. Sets *FD to -1
+ * when it was kept. False when it can't be used. */
+bool take_spots(struct worker *worker, const struct msg_fd *what, int *fd);
+
 /* Unmaps and closes all of it. */
 void take_undo(struct worker *worker);
 

@@ -263,7 +263,7 @@ static bool all_there(struct inheriting *in)
 	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
 		const struct kind *row = &kind_table[kind];
 
-		if (in->master->ysf_count > 0 && !row->many &&
+		if (slot_kind_wanted(in->master->config, (enum slot_kind)kind) && !row->many &&
 		    find_slot(in->master, row->name) == NULL)
 			return fail(in, "the handover record has no slot %s: restart the daemon",
 				    row->name);
@@ -353,7 +353,7 @@ static int *place_of(struct master *master, const struct handover_fd *fd)
 	case ROLE_PIDFILE:
 		return &master->pidfile;
 	case ROLE_GATE:
-		return fd->index < 2 ? &master->gate_fd[fd->index] : NULL;
+		return fd->index < MASTER_GATES ? &master->gate_fd[fd->index] : NULL;
 	case ROLE_LOCK:
 		return fd->index < 2 ? &master->locked[fd->index] : NULL;
 	case ROLE_NET:

@@ -76,8 +76,9 @@ static void put_own(struct writing *writing, const struct master *master,
 	put_fd(writing, ROLE_LOG_WRITE, 0, "", master->log_write);
 	if (master->log_err != master->null)
 		put_fd(writing, ROLE_LOG_ERR, 0, "", master->log_err);
-	for (unsigned i = 0; i < 2; i++)
-		put_fd(writing, ROLE_GATE, i, "", master->gate_fd[i]);
+	for (unsigned i = 0; i < MASTER_GATES; i++)
+		if (master->gate_fd[i] >= 0)
+			put_fd(writing, ROLE_GATE, i, "", master->gate_fd[i]);
 	put_fd(writing, ROLE_PIDFILE, 0, "", master->pidfile);
 	for (unsigned i = 0; i < 2; i++)
 		if (master->locked[i] >= 0)
@@ -265,7 +266,8 @@ static size_t fill(struct writing *writing, const struct master *master,
 	put_words(writing, master);
 	put_listeners(writing, master);
 	for (unsigned i = 0; i < master->slots; i++)
-		put_slot(writing, &master->slot[i]);
+		if (master->slot[i].page_fd >= 0)
+			put_slot(writing, &master->slot[i]);
 	put_own(writing, master, extra);
 	control_each(master, put_connection, writing);
 	put_acceptors(writing, master);

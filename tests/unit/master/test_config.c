@@ -387,7 +387,7 @@ static void test_groups_full(void **state)
 static void test_lenient(void **state)
 {
 	struct config_request request = {.file = "f.ini", .directory = "/base", .lenient = true};
-	const char *ini = "[ysf]\nid = 7\nnews = 1\n[feed X]\nhost = y\n[dgid]\nlocal = 9\n";
+	const char *ini = "[ysf]\nid = 7\nnews = 1\n[feeder X]\nhost = y\n[dgid]\nlocal = 9\n";
 	struct config *config;
 
 	(void)state;

@@ -75,7 +75,7 @@ static void test_round_trip(void **state)
 /* Every key is there once, below its section. */
 static void test_complete(void **state)
 {
-	struct config *config = parse("[ysf alias NAME]\ndgid = 22\n");
+	struct config *config = parse("[ysf alias NAME]\ndgid = 22\n[feed NAME]\ntype = rbn\n");
 	char *text;
 
 	(void)state;
