@@ -6,12 +6,13 @@
  * OWNER     made by data (LIST_COUNTRIES, LIST_KNOWN), read by feed, spot, dxc and keeper
  * CONTRACT  a mapping is immutable and shared; look-ups are pure, O(length of the call), and allocate
  *           nothing
- * LIMITS    512 entities
+ * LIMITS    see list_layout.h
  */
 #ifndef SHACKD_SHM_COUNTRY_H
 #define SHACKD_SHM_COUNTRY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "shm/list.h"
@@ -39,16 +40,24 @@ struct countries;
 
 struct countries *countries_map(int fd); /* NULL with errno */
 void countries_unmap(struct countries **countries);
-/* False: no entity (COUNTRY_R is zero but for `how`). */
+/* CALL in any case. False: no entity (COUNTRY_R is zero but for `how`, its name ""), or COUNTRIES is NULL. */
 bool country_of(const struct countries *countries, const char *call, struct country *country_r);
-/* "20230502"; entities and prefixes for status */
+/* "20230502"; "": the file says none, or there are no COUNTRIES. */
 const char *countries_version(const struct countries *countries);
+
+struct countries_counts {
+	uint32_t entities, prefixes, calls;
+};
+
+/* Zeros when COUNTRIES is NULL. */
+struct countries_counts countries_count(const struct countries *countries);
 
 /* Names by ADIF number, of a table inside the program: what is printed from a stored spot must not
  * change with a list. "" when there is none. */
 const char *adif_name(unsigned adif);
 const char *adif_prefix(unsigned adif);
-/* By primary prefix (without star); 0: unknown. By name, any case. */
+/* By primary prefix (without star), by name; any case. 0: unknown. Those that count for WAE alone
+ * (IT9, Sicily) give the number of the entity they belong to. */
 unsigned adif_by_prefix(const char *prefix);
 unsigned adif_by_name(const char *name);
 
@@ -56,7 +65,8 @@ struct known;
 
 struct known *known_map(int fd);
 void known_unmap(struct known **known);
-/* The call itself or its base. */
+/* The call itself or its base; CALL is normalised. False: it is not there, or KNOWN is NULL. */
 bool known_has(const struct known *known, const char *call);
+uint32_t known_count(const struct known *known);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      list_layout - what compiled lists look like inside
- * PURPOSE   The one description that the readers (access, homes, hosts) and the compiler of the
- *           worker kind data share. Everybody else asks through access.h, homes.h and hosts.h.
+ * PURPOSE   The one description that the readers (access, homes, hosts, country, known) and the
+ *           compiler of the worker kind data share. Everybody else asks through their headers.
  * OWNER     made by data
  * CONTRACT  offsets count from the beginning of the list; unused bytes are zero; texts are
  *           printable ASCII, padded with NULs. A reader checks all of it once, when it maps the
@@ -17,13 +17,17 @@
 #include <stdint.h>
 
 #include "shm/access.h"
+#include "shm/call.h"
+#include "shm/country.h"
 #include "shm/homes.h"
 #include "shm/hosts.h"
 #include "shm/list.h"
 
-#define ACCESS_VERSION 1
-#define HOMES_VERSION  1
-#define HOSTS_VERSION  1
+#define ACCESS_VERSION	  1
+#define HOMES_VERSION	  1
+#define HOSTS_VERSION	  1
+#define COUNTRIES_VERSION 1
+#define KNOWN_VERSION	  1
 
 #define LIST_ENTRIES_MAX 1000000
 /* The compiler takes another key when an entry would lie further from its place than this, so that
@@ -113,6 +117,75 @@ struct hosts_entry {
 struct hosts {
 	struct list_head head;
 	struct list_table table;
+};
+
+#define COUNTRY_ENTITIES_MAX 512
+#define COUNTRY_RULES_MAX    60000
+#define COUNTRY_NODES_MAX    60000
+#define COUNTRY_PREFIXES_MAX 60000
+#define COUNTRY_CALLS_MAX    200000
+#define COUNTRY_SIGNS	     37 /* that prefixes are made of */
+
+struct country_entity {
+	char prefix[8];	 /* primary, without its star */
+	uint8_t starred; /* counts for WAE alone; the key ends here */
+	uint8_t reserved;
+	uint16_t adif;
+	uint8_t cq, itu, continent;
+	uint8_t reserved2;
+	int32_t latitude, longitude; /* millionths of a degree, north and east positive */
+	char name[48];
+};
+
+/* What a prefix or a call means: its entity, and what differs from that for it. All of it is its
+ * key. */
+struct country_rule {
+	uint16_t entity;
+	uint8_t cq, itu, continent;
+	uint8_t reserved[3];
+	int32_t latitude, longitude;
+};
+
+/* Of a tree of prefixes: for each sign that may come next, the rule of the prefix that ends with it
+ * and the node of those that go on. */
+struct country_edge {
+	uint16_t rule; /* its number + 1, 0: that is no prefix */
+	uint16_t node; /* 0: no prefix goes on from here; the root has no edge to it */
+};
+
+struct country_node {
+	struct country_edge edge[COUNTRY_SIGNS];
+};
+
+struct country_call {
+	char call[CALL_TEXT_SIZE]; /* key */
+	uint16_t rule;
+	uint8_t reserved[6];
+};
+
+struct countries {
+	struct list_head head;
+	struct list_source source;
+	char version[16];
+	uint32_t entities, rules, nodes, prefixes;
+	uint64_t entities_at, rules_at, nodes_at; /* one of each struct above */
+	struct list_table calls;
+};
+
+/* The edge of a sign; COUNTRY_SIGNS: no prefix has that. */
+static inline unsigned country_sign(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (unsigned)(c - '0');
+	if (c >= 'A' && c <= 'Z')
+		return (unsigned)(c - 'A') + 10;
+	return c == '/' ? 36 : COUNTRY_SIGNS;
+}
+
+struct known {
+	struct list_head head;
+	struct list_source source;
+	struct list_table table; /* calls of CALL_TEXT_SIZE, key and all */
 };
 
 /* Is TABLE, of a list that begins at HEAD, a sound table of entries of ENTRY_SIZE bytes? */

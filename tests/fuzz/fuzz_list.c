@@ -60,9 +60,32 @@ static void ask_hosts(int fd)
 	hosts_unmap(&hosts);
 }
 
+static void ask_countries(int fd)
+{
+	static const char *const calls[] = {"W1AW", "KH6/W1AW", "EA1ABC/8", "KG4ABC", "G4ABC/P"};
+	struct countries *countries = countries_map(fd);
+	struct country country;
+
+	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (country_of(countries, calls[i], &country) &&
+		    (strlen(country.name) > 47 || country.continent >= CONTINENTS))
+			abort();
+	countries_unmap(&countries);
+}
+
+static void ask_known(int fd)
+{
+	struct known *known = known_map(fd);
+
+	if (known_has(known, "W1AW/P") && known_count(known) == 0)
+		abort();
+	known_unmap(&known);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const ask[LIST_KINDS])(int fd) = {ask_access, ask_homes, ask_hosts};
+	static void (*const ask[LIST_KINDS])(int fd) = {ask_access, ask_homes, ask_hosts,
+							ask_countries, ask_known};
 	struct list_head *head = calloc(1, size + sizeof(*head));
 
 	if (head == NULL)
