@@ -76,8 +76,11 @@ static bool aged_pop(struct store_txn *txn, const struct aged *table, uint64_t b
 	store_del(txn, table->ages, &name, size);
 	if (aged_age(txn, table, name.bytes + 8, &age) && age != age_key_age(&name))
 		return !txn->error;
-	if (store_del(txn, table->db, name.bytes + 8, table->key_size) == STORE_OK)
+	if (store_del(txn, table->db, name.bytes + 8, table->key_size) == STORE_OK) {
 		(*removed_r)++;
+		if (table->gone)
+			table->gone(txn, name.bytes + 8);
+	}
 	return !txn->error;
 }
 

@@ -64,7 +64,7 @@ struct user_record {
 	char home[CALL_TEXT_SIZE]; /* home node */
 	char qra[USER_QRA_SIZE];
 	char hash[USER_HASH_SIZE]; /* of the password; empty: none */
-	uint8_t reserved_too[65];
+	uint8_t reserved_too[81];
 };
 
 /* A user who has chosen nothing. */

@@ -15,9 +15,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shm/call.h"
 #include "shm/gate.h"
 #include "shm/store/env.h"
 #include "shm/store/schema.h"
+
+/* Numbers of the oldest and the newest entry of a numbered log; 0 both: it is empty. */
+struct numlog_ends {
+	bool loaded;
+	uint64_t oldest, newest;
+};
 
 struct store {
 	struct store_config config; /* path and slot point into this object */
@@ -36,6 +43,8 @@ struct store {
 	struct store_generations generations;
 	bool generations_loaded;
 	bool generations_changed;
+	struct numlog_ends spots; /* with the bound that is in force */
+	uint64_t spots_most;
 
 	void *map; /* what LMDB mapped; NULL: not found */
 	size_t map_length;
@@ -141,6 +150,44 @@ struct id_key {
 
 struct id_key id_key_make(uint32_t id);
 
+/* Calls of the DX cluster. */
+struct user_key {
+	char call[CALL_TEXT_SIZE];
+};
+
+bool user_key_make(struct user_key *key_r, const char *call);
+bool user_key_ok(const void *key);
+
+/* ---- numlog.c: logs whose keys are numbers ---- */
+
+struct number_key {
+	uint8_t bytes[8]; /* big-endian */
+};
+
+struct number_key number_key_make(uint64_t number);
+
+struct numlog {
+	enum store_db db;
+	const char *what; /* for the log */
+};
+
+enum store_error numlog_ends(struct store_txn *txn, const struct numlog *log,
+			     struct numlog_ends *ends_r);
+
+/* Adds the next one; *ENDS follows. */
+enum store_error numlog_append(struct store_txn *txn, const struct numlog *log,
+			       struct numlog_ends *ends, const void *data, size_t size);
+
+/* Makes room when there are BOUND entries: the oldest few go. */
+void numlog_trim(struct store_txn *txn, const struct numlog *log, struct numlog_ends *ends,
+		     uint64_t bound);
+
+/* Visits up to MOST entries from FROM on, upwards or (BACK) downwards; false stops. Returns how many
+ * were seen. */
+typedef bool numlog_visitor(uint64_t number, const MDB_val *value, void *arg);
+unsigned numlog_each(struct store_txn *txn, const struct numlog *log, uint64_t from, unsigned most,
+		     bool back, numlog_visitor *visit, void *arg);
+
 /* ---- walk.c ---- */
 
 struct walk {
@@ -168,6 +215,8 @@ struct aged {
 	enum page_counter made_room;
 	/* False: the record is damaged. */
 	bool (*age)(const void *record, size_t size, uint64_t *age_r);
+	/* The record under KEY had to go: what belongs to it goes too. May be NULL. */
+	void (*gone)(struct store_txn *txn, const void *key);
 };
 
 /* Adds or replaces; when it adds and there are BOUND, the oldest goes. STORE_LIMIT when that would

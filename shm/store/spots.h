@@ -7,8 +7,8 @@
  * CONTRACT  numbers are 1, 2, 3 ... without a gap, never reused within a store (store_id). A reader
  *           whose next number is older than spots_oldest was lapped by exactly the difference. A
  *           record that fails its check is counted and left out.
- * LIMITS    store_config.max_spots (fewer while shm_dir is full); the oldest makes room in the same
- *           transaction
+ * LIMITS    store_config.max_spots (fewer while shm_dir is full); the oldest 32 make room in
+ *           the same transaction
  */
 #ifndef SHACKD_SHM_STORE_SPOTS_H
 #define SHACKD_SHM_STORE_SPOTS_H
@@ -16,8 +16,9 @@
 #include "shm/spot.h"
 #include "shm/store/env.h"
 
-/* Appends; gives it its number. A spot that fails spot_check is refused: STORE_BAD_RECORD, not
- * remembered. */
+/* Appends; gives it its number. STORE_BAD_RECORD (not remembered): it is none by its version or the
+ * length of its comment. The rest is the caller's duty: what fails spot_check has a number and is
+ * shown to nobody. */
 enum store_error spots_append(struct store_txn *txn, const struct spot *spot, uint64_t *number_r);
 
 /* Number of the newest and of the oldest spot; 0: there is none. */

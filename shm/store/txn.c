@@ -115,6 +115,7 @@ enum store_error store_write(struct store *store, struct store_txn *txn_r)
 	txn_r->began = clock_mono();
 	store->generations_loaded = false;
 	store->generations_changed = false;
+	store->spots.loaded = false;
 	rc = mdb_txn_begin(store->env, NULL, 0, &txn_r->mdb);
 	if (rc == MDB_MAP_RESIZED && !store->reading) {
 		rc = mdb_env_set_mapsize(store->env, 0);
