@@ -56,6 +56,10 @@ enum page_gauge {
 	GAUGE_AWAY = 13,	   /* keeper: gateways that are not on their home DG-ID */
 	GAUGE_STATIONS = 14,	   /* keeper: stations that sent their position */
 	GAUGE_SESSIONS = 24,	  /* vaulted kinds: connections it serves */
+	GAUGE_SPOT_WAITING = 36,  /* spot: spots in the rings of feeds */
+	GAUGE_SPOT_MARKS = 37,	  /* spot: spots of skimmers that later ones are compared with */
+	GAUGE_SPOT_TYPED = 38,	  /* spot: the same of people */
+	GAUGE_SPOT_MODES = 39,	  /* spot: stations whose mode is known */
 };
 
 /* The per-frame facts of one stream as one slot saw them (no transaction per frame). A stream's

@@ -20,7 +20,8 @@ static const struct {
 	const char *kind;
 } ranges[] = {{224, "line"}, {216, ""},	      {209, "keeper"}, {206, ""},
 	      {195, "link"}, {192, "log"},    {186, "link"},   {176, "data"},
-	      {169, "ysf"},  {160, "keeper"}, {32, "ysf"},     {0, ""}};
+	      {169, "ysf"},  {160, "keeper"}, {150, "ysf"},    {134, "spot"},
+	      {32, "ysf"},     {0, ""}};
 
 struct gauge {
 	const char *kind;
@@ -35,6 +36,10 @@ static const struct gauge gauges[] = {
 	{"ysf", "held", "datagrams that wait for the gate", GAUGE_HELD},
 	{"ysf", "receive_buffer_bytes", "smallest receive buffer granted", GAUGE_RECEIVE_BUFFER},
 	{"line", "sessions", "connections that the worker serves", GAUGE_SESSIONS},
+	{"spot", "waiting", "spots in the rings of feeds", GAUGE_SPOT_WAITING},
+	{"spot", "marks", "spots of skimmers that later ones are compared with", GAUGE_SPOT_MARKS},
+	{"spot", "typed", "spots of people that later ones are compared with", GAUGE_SPOT_TYPED},
+	{"spot", "modes", "stations whose mode is known", GAUGE_SPOT_MODES},
 	{"data", "names", "host names that are kept resolved", GAUGE_DATA_NAMES},
 	{"data", "names_unresolved", "host names without an address", GAUGE_DATA_UNRESOLVED},
 	{"data", "bad_lines", "bad lines in the lists in force", GAUGE_DATA_BAD_LINES},
