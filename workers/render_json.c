@@ -103,6 +103,8 @@ static void key_side(struct line *line, const char *name, const struct spot_side
 	key(line, name);
 	line_char(line, '{');
 	key_known(line, "adif", side->adif != 0, side->adif);
+	key_text(line, "entity", adif_name(side->adif));
+	key_text(line, "continent", continent_name(side->continent));
 	key_known(line, "cq", side->cq != 0, side->cq);
 	key_known(line, "itu", side->itu != 0, side->itu);
 	key_text(line, "grid", side->grid);

@@ -22,8 +22,8 @@
 #include "shm/country.h"
 #include "workers/render.h"
 
-#define NOV_22	1763769600 /* 2025-11-22 */
-#define DEC_1	1764547200
+#define NOV_22 1763769600 /* 2025-11-22 */
+#define DEC_1  1764547200
 
 /* What the examples have in common: the rest of a spot is set as it is needed. */
 struct given {
@@ -62,12 +62,12 @@ static void make(const struct given *given, struct spot *spot_r)
 	strcpy(spot_r->de, given->de);
 	for (size_t i = 0; i < length; i++) {
 		spot_r->dx_side.derived |= given->grid[i] >= 'a';
-		spot_r->dx_side.grid[i] = (char)(given->grid[i] >= 'a' ? given->grid[i] - 32
-								       : given->grid[i]);
+		spot_r->dx_side.grid[i] =
+			(char)(given->grid[i] >= 'a' ? given->grid[i] - 32 : given->grid[i]);
 	}
 	if (strstr(given->comment, " WPM ") != NULL || strstr(given->comment, " BPS ") != NULL) {
-		spot_r->unit = strstr(given->comment, " WPM ") != NULL ? SPOT_UNIT_WPM
-								       : SPOT_UNIT_BPS;
+		spot_r->unit =
+			strstr(given->comment, " WPM ") != NULL ? SPOT_UNIT_WPM : SPOT_UNIT_BPS;
 		spot_r->speed = (uint16_t)atoi(given->comment);
 	}
 	spot_set_comment(spot_r, given->comment, strlen(given->comment));
@@ -108,7 +108,8 @@ static const struct {
 	 "DX de PY0F/PY2AB: 28014.2  VK9/OH1ABC  USB up 5                          0304Z"},
 	{{"KM3T-22-#", "10368100.0", "ABC1DEFGHIJKL", MODE_CW, 5, "", "fn31", 0, 0, false, 0},
 	 "DX de KM3T-#:  10368100.0  ABC1DEFGHIJ CW 5 dB                    fn31   0000Z"},
-	{{"ABCDEF1GHI-#", "10368100.0", "W1AW/VE3/QRP", MODE_FM, NONE, "", "FN31PR", 0, 0, false, 0},
+	{{"ABCDEF1GHI-#", "10368100.0", "W1AW/VE3/QRP", MODE_FM, NONE, "", "FN31PR", 0, 0, false,
+	  0},
 	 "DX de ABCDE-#: 10368100.0  W1AW/VE3    FM                         FN31   0000Z"},
 };
 
@@ -129,56 +130,76 @@ static const struct {
 	const char *line;
 } spider[] = {
 	{{"W3LPL", "3525.1", "E51DWC", MODE_NONE, NONE, "Heard in WA", "", 0, 919, true, 0},
-	 NULL, NULL,
+	 NULL,
+	 NULL,
 	 "DX de W3LPL:      3525.1  E51DWC       Heard in WA                    0919Z"},
 	{{"W3LPL", "3525.1", "E51DWC", MODE_NONE, NONE, "Heard in WA", "", 0, 919, true, 0},
-	 NULL, " FM19",
+	 NULL,
+	 " FM19",
 	 "DX de W3LPL:      3525.1  E51DWC       Heard in WA                    0919Z FM19"},
 	{{"F8DGY-#", "7018.3", "RW1M", MODE_CW, NONE, "CW  23dB Q:9* Z:20", "", 0, 2259, true, 0},
-	 " 16", " 14", /* runs of blanks are one */
+	 " 16",
+	 " 14", /* runs of blanks are one */
 	 "DX de F8DGY-#:    7018.3  RW1M         CW 23dB Q:9* Z:20           16 2259Z 14"},
 	/* the mode that the parser took out is behind the words */
 	{{"DL1YAW", "144360.0", "S51AT", MODE_MSK144, 5, "JO41DX<MS>JN75", "", 0, 1800, true, 0},
-	 NULL, NULL,
+	 NULL,
+	 NULL,
 	 "DX de DL1YAW:   144360.0  S51AT        JO41DX<MS>JN75 MSK144 +5 dB    1800Z"},
-	{{"JI1HFJ-#", "1294068.2", "JA1ABC", MODE_CW, NONE, "CW 9 dB 20 WPM CQ", "", 0, 101, true, 0},
-	 NULL, NULL,
+	{{"JI1HFJ-#", "1294068.2", "JA1ABC", MODE_CW, NONE, "CW 9 dB 20 WPM CQ", "", 0, 101, true,
+	  0},
+	 NULL,
+	 NULL,
 	 "DX de JI1HFJ-#: 1294068.2  JA1ABC      CW 9 dB 20 WPM CQ              0101Z"},
-	{{"II4FMOB", "144350.0", "IU4JJJ", MODE_NONE, NONE,
-	  "50 Diploma RADIO FLASH MOB AWARD", "", 0, 1830, true, 0},
-	 NULL, NULL,
+	{{"II4FMOB", "144350.0", "IU4JJJ", MODE_NONE, NONE, "50 Diploma RADIO FLASH MOB AWARD", "",
+	  0, 1830, true, 0},
+	 NULL,
+	 NULL,
 	 "DX de II4FMOB:  144350.0  IU4JJJ       50 Diploma RADIO FLASH MOB AWA 1830Z"},
 	{{"N0CALL", "14025.3", "LZ5VV", MODE_NONE, NONE, "up 2", "", 0, 455, true, 0},
-	 NULL, NULL,
+	 NULL,
+	 NULL,
 	 "DX de N0CALL:    14025.3  LZ5VV        up 2                           0455Z"},
 	/* what skimmers say */
 	{{"W3LPL-#", "14025.3", "LZ5VV", MODE_CW, 24, "22 WPM CQ", "", 'V', 2259, false, 0},
-	 NULL, NULL,
+	 NULL,
+	 NULL,
 	 "DX de W3LPL-#:   14025.3  LZ5VV        CW   24dB 22 WPM CQ V          2259Z"},
-	{{"KM3T-2-#", "14074.3", "PC2J", MODE_FT8, -18, "JO22LE91>EM35KG34XX12345", "", 'P', 1, false,
-	  0},
-	 NULL, NULL,
+	{{"KM3T-2-#", "14074.3", "PC2J", MODE_FT8, -18, "JO22LE91>EM35KG34XX12345", "", 'P', 1,
+	  false, 0},
+	 NULL,
+	 NULL,
 	 "DX de KM3T-#:    14074.3  PC2J         FT8 -18dB JO22LE91>EM35KG34X P 0001Z"},
-	{{"W1ABC-#", "7030.0", "K1ABC", MODE_CW, NONE, "", "", 0, 1, false, 0}, NULL, NULL,
+	{{"W1ABC-#", "7030.0", "K1ABC", MODE_CW, NONE, "", "", 0, 1, false, 0},
+	 NULL,
+	 NULL,
 	 "DX de W1ABC-#:    7030.0  K1ABC        CW                             0001Z"},
 	/* long calls take from the comment, the time keeps its place */
 	{{"PY0F/PY2ABC", "28014.2", "VK9/OH1ABC/P", MODE_NONE, NONE, "up 5", "", 0, 304, true, 0},
-	 NULL, NULL,
+	 NULL,
+	 NULL,
 	 "DX de PY0F/PY2ABC:  28014.2  VK9/OH1ABC/P up 5                        0304Z"},
-	{{"W3LPL", "10368100.0", "E51DWC", MODE_NONE, NONE, "x", "", 0, 1, true, 0}, NULL, NULL,
+	{{"W3LPL", "10368100.0", "E51DWC", MODE_NONE, NONE, "x", "", 0, 1, true, 0},
+	 NULL,
+	 NULL,
 	 "DX de W3LPL:  10368100.0  E51DWC       x                              0001Z"},
 	/* the comment says the mode itself */
-	{{"EI55WAW", "7046.5", "EI55WAW", MODE_RTTY, NONE, "ses rtty", "", 0, 1604, true, 0}, NULL,
+	{{"EI55WAW", "7046.5", "EI55WAW", MODE_RTTY, NONE, "ses rtty", "", 0, 1604, true, 0},
+	 NULL,
 	 NULL,
 	 "DX de EI55WAW:    7046.5  EI55WAW      ses rtty                       1604Z"},
-	{{"EI55WAW", "7046.5", "EI55WAW", MODE_RTTY, NONE, "ses", "", 0, 1604, true, 0}, NULL, NULL,
+	{{"EI55WAW", "7046.5", "EI55WAW", MODE_RTTY, NONE, "ses", "", 0, 1604, true, 0},
+	 NULL,
+	 NULL,
 	 "DX de EI55WAW:    7046.5  EI55WAW      ses RTTY                       1604Z"},
-	{{"G4XYZ", "7160.5", "LY2XX", MODE_LSB, NONE, "ssb 59+20db", "", 0, 2011, true, 0}, NULL,
+	{{"G4XYZ", "7160.5", "LY2XX", MODE_LSB, NONE, "ssb 59+20db", "", 0, 2011, true, 0},
+	 NULL,
 	 NULL,
 	 "DX de G4XYZ:      7160.5  LY2XX        ssb 59+20db                    2011Z"},
 	{{"EB3WH", "7074.0", "PD5XMAS", MODE_FT8, -12, "SES XMAS AWARD FOR ALL OF YOU", "", 0, 1801,
 	  true, 0},
-	 NULL, NULL,
+	 NULL,
+	 NULL,
 	 "DX de EB3WH:      7074.0  PD5XMAS      SES XMAS AWARD FOR  FT8 -12 dB 1801Z"},
 };
 
@@ -236,21 +257,27 @@ static const struct {
 	unsigned width;
 	const char *line;
 } rows[] = {
-	{{"W3LPL-#", "14025.3", "LZ5VV", MODE_CW, 15, "22 WPM CQ", "", 0, 454, false, NOV_22}, 80,
+	{{"W3LPL-#", "14025.3", "LZ5VV", MODE_CW, 15, "22 WPM CQ", "", 0, 454, false, NOV_22},
+	 80,
 	 "  14025.3 LZ5VV       22-Nov-2025 0454Z CW 15 dB 22 WPM CQ          <W3LPL-#>"},
 	{{"DL1YAW", "144360.0", "S51AT", MODE_MSK144, 5, "JO41DX<MS>JN75 MSK144 +5 dB loud", "", 0,
 	  1800, true, DEC_1},
-	 80, " 144360.0 S51AT        1-Dec-2025 1800Z JO41DX<MS>JN75 MSK144 +5 dB l<DL1YAW>"},
+	 80,
+	 " 144360.0 S51AT        1-Dec-2025 1800Z JO41DX<MS>JN75 MSK144 +5 dB l<DL1YAW>"},
 	{{"PY0F/PY2ABC", "28014.2", "VK9/OH1ABC/P", MODE_NONE, NONE, "up 5", "", 0, 304, true,
 	  NOV_22},
-	 80, "  28014.2 VK9/OH1ABC/P 22-Nov-2025 0304Z up 5                   <PY0F/PY2ABC>"},
-	{{"N0CALL", "14025.3", "LZ5VV", MODE_NONE, NONE, "up 2", "", 0, 455, true, NOV_22}, 80,
+	 80,
+	 "  28014.2 VK9/OH1ABC/P 22-Nov-2025 0304Z up 5                   <PY0F/PY2ABC>"},
+	{{"N0CALL", "14025.3", "LZ5VV", MODE_NONE, NONE, "up 2", "", 0, 455, true, NOV_22},
+	 80,
 	 "  14025.3 LZ5VV       22-Nov-2025 0455Z up 2                         <N0CALL>"},
-	{{"N0CALL", "14025.3", "LZ5VV", MODE_NONE, NONE, "up 2", "", 0, 455, true, NOV_22}, 100,
+	{{"N0CALL", "14025.3", "LZ5VV", MODE_NONE, NONE, "up 2", "", 0, 455, true, NOV_22},
+	 100,
 	 "  14025.3 LZ5VV       22-Nov-2025 0455Z up 2                                            "
 	 " <N0CALL>"},
 	/* no room for words */
-	{{"N0CALL", "14025.3", "LZ5VV", MODE_NONE, NONE, "up 2", "", 0, 455, true, NOV_22}, 1,
+	{{"N0CALL", "14025.3", "LZ5VV", MODE_NONE, NONE, "up 2", "", 0, 455, true, NOV_22},
+	 1,
 	 "  14025.3 LZ5VV       22-Nov-2025 0455Z <N0CALL>"},
 };
 
@@ -393,6 +420,7 @@ static void test_json(void **state)
 			    "22 WPM \"CQ\" \\ na\xc3\xafve \xf0\x9f\x93\xbb ?");
 	side = json_object_get(object, "dx_side");
 	assert_int_equal(json_integer_value(json_object_get(side, "adif")), 291);
+	assert_string_equal(text_of(side, "continent"), "NA");
 	assert_string_equal(text_of(side, "grid"), "FN20");
 	assert_true(json_is_false(json_object_get(side, "grid_derived")));
 	assert_true(json_is_null(json_object_get(json_object_get(object, "de_side"), "adif")));
@@ -458,9 +486,9 @@ static void test_a_comment_is_never_more_than_a_comment(void **state)
 		for (unsigned format = 0; format < FORMATS; format++) {
 			for (unsigned human = 0; human < 2; human++) {
 				char line[RENDER_MAX + 1];
-				struct given given = {"W3LPL", "7014.0", "LZ5VV", MODE_CW, NONE,
-						      "",      "FN20",	 'V',	  1,
-						      human != 0, 0};
+				struct given given = {"W3LPL", "7014.0",   "LZ5VV", MODE_CW,
+						      NONE,    "",	   "FN20",  'V',
+						      1,       human != 0, 0};
 				struct spot spot;
 				size_t length;
 
@@ -486,21 +514,19 @@ static void test_question_marks(void **state)
 	static const struct {
 		const char *comment, *shown;
 	} cases[] = {
-		{"na\xc3\xafve", "na?ve"},
-		{"\xe6\x97\xa5\xe6\x9c\xac", "??"},
-		{"\xf0\x9f\x93\xbb", "?"},
-		{"a\xff\xfe z", "a?? z"},
-		{"\xc0\xaf", "??"},		/* overlong */
-		{"\xe0\x80\xaf", "???"},	/* overlong */
-		{"\xed\xa0\x80", "???"},	/* surrogate */
-		{"\xf4\x90\x80\x80", "????"},	/* beyond the last */
-		{"\xe6\x97", "??"},		/* cut */
+		{"na\xc3\xafve", "na?ve"},    {"\xe6\x97\xa5\xe6\x9c\xac", "??"},
+		{"\xf0\x9f\x93\xbb", "?"},    {"a\xff\xfe z", "a?? z"},
+		{"\xc0\xaf", "??"},	      /* overlong */
+		{"\xe0\x80\xaf", "???"},      /* overlong */
+		{"\xed\xa0\x80", "???"},      /* surrogate */
+		{"\xf4\x90\x80\x80", "????"}, /* beyond the last */
+		{"\xe6\x97", "??"},	      /* cut */
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct given given = {"W3LPL", "7014.0", "LZ5VV", MODE_NONE, NONE, "", "", 0, 1,
-				      true, 0};
+		struct given given = {"W3LPL", "7014.0", "LZ5VV", MODE_NONE, NONE, "",
+				      "",      0,	 1,	  true,	     0};
 		char line[RENDER_MAX], want[31];
 		struct spot spot;
 
