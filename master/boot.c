@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "master/accept.h"
+#include "master/aides.h"
 #include "master/bind.h"
 #include "master/control.h"
 #include "master/lists.h"
@@ -332,6 +333,7 @@ static void tear_down(struct master *master)
 {
 	if (master->loop != NULL)
 		reap_all(master);
+	aides_end(master);
 	accept_close(master);
 	control_close(master);
 	reload_close(master);

@@ -203,6 +203,7 @@ struct master {
 	char *socket_path;
 
 	struct acceptors *acceptors; /* see accept.c */
+	struct aides *aides;	     /* see aides.c */
 	uint64_t next_session;
 
 	/* A listener keeps its index as long as it is there, so there may be gaps; one that went is
@@ -254,6 +255,7 @@ struct master {
 	uint64_t events_dropped, messages_bad, control_refused, crashes_dropped;
 	uint64_t sessions_refused, sessions_refused_per_ip, accept_failed;
 	uint64_t lists_refused;
+	uint64_t aides_refused, aides_failed;
 
 	struct control *own_control;
 };

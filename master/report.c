@@ -159,7 +159,7 @@ static json_t *services(const struct master *master)
 
 static json_t *odd_things(const struct master *master)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "control_refused",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "control_refused",
 			 (json_int_t)master->control_refused, "crash_reports_dropped",
 			 (json_int_t)master->crashes_dropped, "slot_events_dropped",
 			 (json_int_t)master->events_dropped, "messages_bad",
@@ -167,7 +167,9 @@ static json_t *odd_things(const struct master *master)
 			 (json_int_t)master->sessions_refused, "sessions_refused_per_ip",
 			 (json_int_t)master->sessions_refused_per_ip, "accept_failed",
 			 (json_int_t)master->accept_failed, "lists_refused",
-			 (json_int_t)master->lists_refused);
+			 (json_int_t)master->lists_refused, "aides_refused",
+			 (json_int_t)master->aides_refused, "aides_failed",
+			 (json_int_t)master->aides_failed);
 }
 
 json_t *report_status(const struct master *master)

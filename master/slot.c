@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "master/adopt.h"
+#include "master/aides.h"
 #include "master/autopsy.h"
 #include "master/feeds.h"
 #include "master/lists.h"
@@ -430,6 +431,10 @@ static void on_message(struct slot *slot, struct msg *msg)
 
 	if (msg->type == MSG_LIST)
 		lists_take(slot, msg);
+	if (msg->type == MSG_AIDE && (slot->kind == SLOT_DXC || slot->kind == SLOT_KEEPER)) {
+		aides_take(slot, msg);
+		return;
+	}
 	if (msg->type == MSG_DIALED && kind_table[slot->kind].service == KIND_DIALS) {
 		vault_dialed(slot, msg);
 		return;

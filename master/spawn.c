@@ -205,13 +205,12 @@ void spawn_start(const struct slot *slot, struct msg_start *start_r)
 }
 
 /* Runs in the child; async-signal-safe calls only. */
-static void become(const struct slot *slot, int control)
+static void become(const struct master *master, enum kind_program program, const char *role,
+		   int control)
 {
-	const struct master *master = slot->master;
-	enum kind_program program = kind_table[slot->kind].program;
 	const char *name = program == KIND_NET ? "shackd-net" : "shackd";
-	char *argv[] = {(char *)(uintptr_t)name, (char[]){ROLE_FLAG},
-			(char *)(uintptr_t)slot->name, NULL};
+	char *argv[] = {(char *)(uintptr_t)name, (char[]){ROLE_FLAG}, (char *)(uintptr_t)role,
+			NULL};
 	sigset_t none;
 
 	/* a session of its own: Ctrl-C at a terminal is for the master alone */
@@ -230,11 +229,17 @@ static void become(const struct slot *slot, int control)
 	_exit(EXIT_START);
 }
 
-pid_t spawn_fork(const struct slot *slot, int control)
+pid_t spawn_process(const struct master *master, enum kind_program program, const char *role,
+		    int control)
 {
 	pid_t pid = fork();
 
 	if (pid == 0)
-		become(slot, control);
+		become(master, program, role, control);
 	return pid;
+}
+
+pid_t spawn_fork(const struct slot *slot, int control)
+{
+	return spawn_process(slot->master, kind_table[slot->kind].program, slot->name, control);
 }

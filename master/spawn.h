@@ -27,7 +27,11 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 /* The message that ends the start sequence. */
 void spawn_start(const struct slot *slot, struct msg_start *start_r);
 
-/* Forks. CONTROL is the child's end. Returns its pid, or -1 with errno. */
+/* Forks a process of ROLE. CONTROL is its end of a socket pair. Its pid, or -1 with errno. */
+pid_t spawn_process(const struct master *master, enum kind_program program, const char *role,
+		    int control);
+
+/* The same for a slot. CONTROL is the child's end. Returns its pid, or -1 with errno. */
 pid_t spawn_fork(const struct slot *slot, int control);
 
 #endif

@@ -46,6 +46,7 @@ static int run_line(const char *slot)
 
 /* clang-format off */
 const struct role role_table[] = {
+	{"aide", aide_main},
 	{"dxc", run_dxc},
 	{"keeper", run_keeper},
 #ifdef SHACKD_TEST

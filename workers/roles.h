@@ -22,4 +22,7 @@ extern const struct worker_kind log_kind;
 extern const struct worker_kind spot_kind;
 extern const struct worker_kind ysf_kind;
 
+/* workers/aide: no kind of worker, for it serves one task and no slot. */
+int aide_main(const char *slot);
+
 #endif

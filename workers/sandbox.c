@@ -30,7 +30,6 @@ static const int processes[] = {
 	SCMP_SYS(vfork),
 	SCMP_SYS(process_vm_readv),
 	SCMP_SYS(process_vm_writev),
-	SCMP_SYS(socketpair),
 };
 
 static const int refused[] = {
@@ -101,6 +100,21 @@ static int deny(scmp_filter_ctx filter, uint32_t action, const int calls[], size
 	return error;
 }
 
+/* A pair of streams is for an aide; once connected they can't be turned to anybody else, as pairs of
+ * other types can. */
+static int deny_pairs(scmp_filter_ctx filter)
+{
+	const uint32_t refuse = SCMP_ACT_ERRNO(EPERM), type = 0xf;
+	int error = seccomp_rule_add(filter, refuse, SCMP_SYS(socketpair), 1,
+				     SCMP_A0_32(SCMP_CMP_NE, AF_UNIX));
+
+	for (uint32_t i = 0; i <= type && error == 0; i++)
+		if (i != SOCK_STREAM)
+			error = seccomp_rule_add(filter, refuse, SCMP_SYS(socketpair), 1,
+						 SCMP_A1_32(SCMP_CMP_MASKED_EQ, type, i));
+	return error;
+}
+
 static int deny_processes(scmp_filter_ctx filter)
 {
 	const uint32_t refuse = SCMP_ACT_ERRNO(EPERM);
@@ -109,6 +123,8 @@ static int deny_processes(scmp_filter_ctx filter)
 	error = deny(filter, SCMP_ACT_KILL_PROCESS, deadly, COUNT_OF(deadly));
 	if (error == 0)
 		error = deny(filter, refuse, processes, COUNT_OF(processes));
+	if (error == 0)
+		error = deny_pairs(filter);
 	if (error == 0) /* threads stay allowed */
 		error = seccomp_rule_add(filter, refuse, SCMP_SYS(clone), 1,
 					 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));

@@ -6,6 +6,7 @@
  * CONTRACT  see master/upgrade/upgrade.h
  * LIMITS    see master/upgrade/upgrade.h
  */
+#include "master/aides.h"
 #include "master/upgrade/upgrade.h"
 
 #include <errno.h>
@@ -204,6 +205,7 @@ static void execute(struct upgrade *upgrade)
 	struct net_way way;
 
 	reap_all(master);
+	aides_end(master);
 	if (master->own_reload->wished)
 		raise(SIGHUP); /* it stays pending over the exec */
 	if (!write_record(upgrade))
