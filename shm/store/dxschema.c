@@ -43,7 +43,7 @@ static bool text_ok(const char *text, size_t size, bool ascii)
 
 bool session_record_check(const void *data, size_t length, struct session_record *record_r)
 {
-	return take(data, length, record_r, sizeof(*record_r)) && record_r->session > 0 &&
+	return take(data, length, record_r, sizeof(*record_r)) && record_r->session > 0 && record_r->id > 0 &&
 	       record_r->slot[0] != '\0' && text_ok(record_r->slot, sizeof(record_r->slot), true);
 }
 

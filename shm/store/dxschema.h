@@ -25,8 +25,9 @@ struct session_record {
 	char slot[16];	  /* "dxc.0" */
 	uint8_t ip[16];	  /* IPv4 mapped */
 	uint16_t port;
-	uint16_t reserved_too[3];
-	uint64_t since;	     /* clock_mono */
+	uint16_t reserved_too;
+	uint32_t id;	/* 1, 2, 3 ... never reused; people see it as s34. Given by sessions_put */
+	uint64_t since; /* clock_mono */
 	uint64_t since_real; /* clock_real */
 	uint64_t acted;	     /* stream offset of the last line whose effect is in a store */
 };

@@ -307,7 +307,7 @@ struct event_record {
 	uint64_t time;	     /* clock_real */
 	uint64_t generation; /* of the writing slot, or of the slot that it tells of */
 	char slot[16];	     /* likewise */
-	uint32_t client;     /* id */
+	uint32_t client;     /* id; session.*: of the session's record */
 	uint32_t stream;     /* id */
 	uint32_t stream_key;
 	uint32_t frames;

@@ -22,6 +22,7 @@ static void tell(struct store_txn *txn, enum event_type type, const struct user_
 		.type = type,
 		.reason = reason,
 		.has_key = 1,
+		.client = record->id,
 		.session = record->session,
 	};
 	struct addr addr = {.port = record->port};
@@ -71,7 +72,7 @@ enum store_error sessions_put(struct store_txn *txn, const char *call,
 			      const struct session_record *record,
 			      struct session_record *replaced_r)
 {
-	struct session_record there;
+	struct session_record there, added = *record;
 	struct user_key key;
 	enum store_error found;
 
@@ -91,8 +92,9 @@ enum store_error sessions_put(struct store_txn *txn, const char *call,
 			*replaced_r = there;
 	}
 	txn->changed_clients = true;
-	tell(txn, EVENT_SESSION_LOGIN, &key, record, REASON_NONE);
-	return put(txn, &key, record);
+	added.id = store_next_id(txn, "session");
+	tell(txn, EVENT_SESSION_LOGIN, &key, &added, REASON_NONE);
+	return put(txn, &key, &added);
 }
 
 enum store_error sessions_act(struct store_txn *txn, const char *call, uint64_t session,
