@@ -35,8 +35,9 @@ struct session_head {
 	char call[CALL_TEXT_SIZE];
 	uint64_t connected; /* clock_mono */
 	uint64_t connected_real;
-	uint64_t input;	    /* clock_mono of the last line */
-	uint64_t cursor;    /* number of the last spot that was looked at for it; 0: before the login */
+	uint64_t input; /* clock_mono of the last line */
+	uint64_t
+		cursor; /* number of the last spot that was looked at for it; 0: before the login */
 	uint64_t delivered; /* spots */
 	uint64_t dropped;   /* spots: it was lapped */
 };
