@@ -123,6 +123,14 @@ void page_set_state(struct page *page, enum page_state state)
 	atomic_store_explicit(&page->state, state, memory_order_release);
 }
 
+const char *page_feed_state_name(unsigned state)
+{
+	static const char *const name[FEED_STATES] = {"off", "resolving", "connecting", "login",
+						      "up",  "waiting",	  "broken"};
+
+	return state < FEED_STATES ? name[state] : "?";
+}
+
 const char *page_state_name(uint32_t state)
 {
 	static const char *const names[] = {

@@ -55,6 +55,9 @@ enum page_gauge {
 	GAUGE_SAVED = 12,	   /* keeper: saved DG-IDs */
 	GAUGE_AWAY = 13,	   /* keeper: gateways that are not on their home DG-ID */
 	GAUGE_STATIONS = 14,	   /* keeper: stations that sent their position */
+	GAUGE_FEED_STATE = 30,	  /* feed: enum page_feed_state */
+	GAUGE_FEED_QUEUE = 31,	  /* feed: spots in its ring */
+	GAUGE_FEED_CAPACITY = 32, /* feed: room of its ring */
 	GAUGE_SESSIONS = 24,	  /* vaulted kinds: connections it serves */
 	GAUGE_SPOT_WAITING = 36,  /* spot: spots in the rings of feeds */
 	GAUGE_SPOT_MARKS = 37,	  /* spot: spots of skimmers that later ones are compared with */
@@ -114,6 +117,29 @@ enum page_link {
 	PAGE_LINK_NOTES = 5,	/* ... event, file, length of the file: three words each */
 	PAGE_LINK_SENDING = 12, /* ... 27: two struct mmsghdr, for the kernel to note what it sent */
 };
+
+/* The same of a feed. */
+enum page_feed {
+	PAGE_FEED_LAST = 0,	/* clock_real of the last spot that it brought; 0: none yet */
+	PAGE_FEED_RETRY = 1,	/* clock_mono from when on it may be dialled */
+	PAGE_FEED_FAILURES = 2, /* in a row */
+	PAGE_FEED_STORE = 3,	/* identity of the store that the next number is of */
+	PAGE_FEED_FORWARD = 4,	/* number of the last spot that was looked at for feed.forward_dx */
+};
+
+/* What a feed is doing, in GAUGE_FEED_STATE. */
+enum page_feed_state {
+	FEED_OFF = 0,	     /* not enabled */
+	FEED_RESOLVING = 1,  /* its host has no address yet */
+	FEED_CONNECTING = 2,
+	FEED_LOGIN = 3,	     /* connected; waits for a prompt, or for what follows the login */
+	FEED_UP = 4,
+	FEED_WAITING = 5,    /* until it may be dialled again */
+	FEED_BROKEN = 6,     /* the same after many failures in a row */
+	FEED_STATES
+};
+
+const char *page_feed_state_name(unsigned state); /* "up"; "?" */
 
 struct page {
 	uint32_t magic;

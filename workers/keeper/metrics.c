@@ -18,10 +18,10 @@
 static const struct {
 	unsigned first;
 	const char *kind;
-} ranges[] = {{224, "line"}, {216, ""},	      {209, "keeper"}, {206, ""},
+} ranges[] = {{234, "feed"}, {224, ""}, {216, ""},	      {209, "keeper"}, {206, ""},
 	      {195, "link"}, {192, "log"},    {186, "link"},   {176, "data"},
 	      {169, "ysf"},  {160, "keeper"}, {150, "ysf"},    {134, "spot"},
-	      {32, "ysf"},     {0, ""}};
+	      {32, "ysf"},   {20, "feed"},    {0, ""}};
 
 struct gauge {
 	const char *kind;
@@ -40,6 +40,9 @@ static const struct gauge gauges[] = {
 	{"spot", "marks", "spots of skimmers that later ones are compared with", GAUGE_SPOT_MARKS},
 	{"spot", "typed", "spots of people that later ones are compared with", GAUGE_SPOT_TYPED},
 	{"spot", "modes", "stations whose mode is known", GAUGE_SPOT_MODES},
+	{"feed", "feed_state", "what the feed does: 0 off, 1 resolving, 2 connecting, 3 login, 4 up, 5 waiting, 6 broken", GAUGE_FEED_STATE},
+	{"feed", "feed_queue", "spots that wait for the pipeline", GAUGE_FEED_QUEUE},
+	{"feed", "feed_capacity", "spots that may wait for it", GAUGE_FEED_CAPACITY},
 	{"data", "names", "host names that are kept resolved", GAUGE_DATA_NAMES},
 	{"data", "names_unresolved", "host names without an address", GAUGE_DATA_UNRESOLVED},
 	{"data", "bad_lines", "bad lines in the lists in force", GAUGE_DATA_BAD_LINES},
