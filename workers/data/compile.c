@@ -189,7 +189,7 @@ bool compile_back(const struct access *access, struct access_rules *rules_r)
 		       access->names);
 }
 
-/* ---- homes and hosts ---- */
+/* ---- homes, hosts and known calls ---- */
 
 /* A list of one table, which lies at offset TABLE of its head of HEAD bytes. */
 static int compile_one(const struct rows *rows, enum list_kind kind, unsigned version, size_t head,
@@ -230,4 +230,11 @@ int compile_hosts(const struct rows *hosts, const struct compile_help *help)
 {
 	return compile_one(hosts, LIST_HOSTS, HOSTS_VERSION, sizeof(struct hosts),
 			   offsetof(struct hosts, table), NULL, help);
+}
+
+int compile_known(const struct rows *calls, const struct list_source *source,
+		  const struct compile_help *help)
+{
+	return compile_one(calls, LIST_KNOWN, KNOWN_VERSION, sizeof(struct known),
+			   offsetof(struct known, table), source, help);
 }

@@ -4,7 +4,7 @@
  * PURPOSE   Lays tables out as list_layout.h wants them and seals them.
  * OWNER     data
  * CONTRACT  what goes in was checked by the parsers; what comes out is accepted by access_map,
- *           homes_map and hosts_map. Costs what the entries cost, in one go: BEAT (may be NULL) is
+ *           homes_map, hosts_map and known_map. Costs what the entries cost, in one go: BEAT (may be NULL) is
  *           called every few thousand of them.
  * LIMITS    LIST_ENTRIES_MAX entries a table
  */
@@ -40,6 +40,9 @@ int compile_homes(const struct rows *homes, const struct list_source *source,
 		  const struct compile_help *help);
 /* HOSTS holds struct hosts_entry, keyed by the name. */
 int compile_hosts(const struct rows *hosts, const struct compile_help *help);
+/* CALLS holds texts of CALL_TEXT_SIZE bytes. */
+int compile_known(const struct rows *calls, const struct list_source *source,
+		  const struct compile_help *help);
 
 /* What ACCESS was compiled of: the way back, for a process that has nothing else. RULES_R is
  * initialised and empty. False: no memory. */
