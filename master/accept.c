@@ -17,19 +17,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "master/door.h"
 #include "master/options.h"
 #include "master/slot.h"
 #include "master/vault.h"
 #include "shm/log.h"
 
-#define BACKLOG	      1024
+#define BACKLOG	      4096 /* a crowd waits here */
 #define ACCEPT_BUDGET 64
 #define PAUSE_SECONDS 0.2
+#define LOGIN_NS      (20 * NS_PER_MS) /* until others have logged in, perhaps */
 #define RECEIVE_BYTES (208 * 1024)
 #define OWN_FDS	      256 /* what the master needs beside connections, roughly */
 #define SPARE_FDS     64  /* never taken by connections: another worker, a reload, shackctl */
 
 struct acceptors {
+	struct door door;
 	unsigned count;
 	struct acceptor one[SLOT_KINDS * CONF_LISTEN_MAX];
 };
@@ -77,8 +80,8 @@ bool accept_adopt(struct master *master, enum slot_kind kind, int fd, const stru
 	struct acceptors *all = master->acceptors;
 	struct acceptor *acceptor;
 
-	if (all == NULL)
-		all = master->acceptors = calloc(1, sizeof(*all));
+	if (all == NULL && (all = master->acceptors = calloc(1, sizeof(*all))) != NULL)
+		door_init(&all->door);
 	if (all == NULL || all->count == SLOT_KINDS * CONF_LISTEN_MAX)
 		return false;
 	acceptor = &all->one[all->count++];
@@ -207,30 +210,82 @@ static void turn_away(int fd, const char *why)
 	close(fd);
 }
 
-/* False when there is a cap that forbids it; the connection is closed then. */
-static bool may_enter(struct acceptor *acceptor, int fd, const struct addr *addr)
+/* Why somebody is turned away. */
+struct refusal {
+	const char *cause; /* for the log */
+	const char *words; /* for him */
+	uint64_t *count;   /* for status */
+	enum page_counter counter;
+};
+
+static bool refuse_entry(struct acceptor *acceptor, int fd, const struct addr *addr,
+			 const struct refusal *refusal)
+{
+	struct slot *slot = slot_single(acceptor->master, acceptor->kind);
+	char text[ADDR_TEXT_MAX];
+
+	++*refusal->count;
+	if (kind_table[acceptor->kind].guarded && slot != NULL)
+		page_count(slot->page, refusal->counter);
+	log_limited(LOG_LEVEL_WARNING, "%s: a connection from %s is refused: %s",
+		    kind_table[acceptor->kind].name, addr_text(addr, text), refusal->cause);
+	turn_away(fd, refusal->words);
+	return false;
+}
+
+/* By what is there already. */
+static bool has_room(struct acceptor *acceptor, int fd, const struct addr *addr)
 {
 	struct master *master = acceptor->master;
 	const struct kind *kind = &kind_table[acceptor->kind];
-	char text[ADDR_TEXT_MAX];
+	struct vault_census census = vault_census(master, acceptor->kind, addr);
+	const struct refusal full = {"too many",
+				     "Sorry, this server is full. Please try again later.\r\n",
+				     &master->sessions_refused, COUNT_DXC_REFUSED_FULL};
+	const struct refusal many = {
+		"too many from there",
+		"Sorry, there are too many connections from your address.\r\n",
+		&master->sessions_refused_per_ip, COUNT_DXC_REFUSED_ADDRESS};
+	const struct refusal waiting = {
+		"too many from there have not logged in",
+		"Sorry, other connections from your address have not logged in yet.\r\n",
+		&master->sessions_refused_login, COUNT_DXC_REFUSED_LOGIN};
+	const struct refusal network = {
+		"too many from its network",
+		"Sorry, there are too many connections from your network.\r\n",
+		&master->sessions_refused_network, COUNT_DXC_REFUSED_NETWORK};
 
-	if (vault_count(master, acceptor->kind, NULL) >=
-	    config_number(master->config, (enum conf_key)kind->sessions)) {
-		master->sessions_refused++;
-		log_limited(LOG_LEVEL_WARNING, "%s: a connection from %s is refused: too many",
-			    kind->name, addr_text(addr, text));
-		turn_away(fd, "Sorry, this server is full. Please try again later.\r\n");
+	if (vault_count(master, acceptor->kind) >=
+	    config_number(master->config, (enum conf_key)kind->sessions))
+		return refuse_entry(acceptor, fd, addr, &full);
+	if (census.address >=
+	    config_number(master->config, (enum conf_key)kind->sessions_per_ip))
+		return refuse_entry(acceptor, fd, addr, &many);
+	if (kind->guarded && census.waiting >= DOOR_ADDRESS_LOGINS)
+		return refuse_entry(acceptor, fd, addr, &waiting);
+	if (kind->guarded && census.network >= DOOR_NETWORK_MOST)
+		return refuse_entry(acceptor, fd, addr, &network);
+	return true;
+}
+
+/* False when he is turned away; the connection is closed then. */
+static bool may_enter(struct acceptor *acceptor, int fd, const struct addr *addr)
+{
+	struct master *master = acceptor->master;
+	const struct refusal soon = {
+		"too many in a short time",
+		"Sorry, too many connections in a short time. Please try again later.\r\n",
+		&master->sessions_refused_rate, COUNT_DXC_REFUSED_RATE};
+	struct door *door = &master->acceptors->door;
+	uint64_t now = clock_mono();
+
+	if (!kind_table[acceptor->kind].guarded)
+		return has_room(acceptor, fd, addr);
+	if (door_ask(door, addr, now) != DOOR_OPEN)
+		return refuse_entry(acceptor, fd, addr, &soon);
+	if (!has_room(acceptor, fd, addr))
 		return false;
-	}
-	if (vault_count(master, acceptor->kind, addr) >=
-	    config_number(master->config, (enum conf_key)kind->sessions_per_ip)) {
-		master->sessions_refused_per_ip++;
-		log_limited(LOG_LEVEL_WARNING,
-			    "%s: a connection from %s is refused: too many from there", kind->name,
-			    addr_text(addr, text));
-		turn_away(fd, "Sorry, there are too many connections from your address.\r\n");
-		return false;
-	}
+	door_pass(door, now);
 	return true;
 }
 
@@ -265,17 +320,43 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_io_start(loop, &acceptor->watch);
 }
 
-/* What keeps us from accepting will not be over the next moment, and the listener stays readable.
- */
-static void pause_for(struct acceptor *acceptor, int error)
+static void pause_for(struct acceptor *acceptor, double seconds)
 {
 	struct ev_loop *loop = acceptor->master->loop;
 
+	ev_io_stop(loop, &acceptor->watch);
+	ev_timer_set(&acceptor->pause, seconds, 0);
+	ev_timer_start(loop, &acceptor->pause);
+}
+
+/* What keeps us from accepting will not be over the next moment, and the listener stays readable.
+ */
+static void pause_failed(struct acceptor *acceptor, int error)
+{
 	acceptor->master->accept_failed++;
 	log_limited(LOG_LEVEL_ERROR, "can't accept: %s", strerror(error));
-	ev_io_stop(loop, &acceptor->watch);
-	ev_timer_set(&acceptor->pause, PAUSE_SECONDS, 0);
-	ev_timer_start(loop, &acceptor->pause);
+	pause_for(acceptor, PAUSE_SECONDS);
+}
+
+/* Who comes in a crowd waits in the backlog: nobody is refused for the others. */
+static bool must_wait(struct acceptor *acceptor)
+{
+	struct master *master = acceptor->master;
+	struct slot *slot = slot_single(master, acceptor->kind);
+	uint64_t wait;
+
+	if (!kind_table[acceptor->kind].guarded)
+		return false;
+	wait = door_wait(&master->acceptors->door, clock_mono());
+	if (wait == 0 && vault_waiting(master, acceptor->kind) >= DOOR_ALL_LOGINS)
+		wait = LOGIN_NS;
+	if (wait == 0)
+		return false;
+	master->sessions_delayed++;
+	if (slot != NULL)
+		page_count(slot->page, COUNT_DXC_DELAYED);
+	pause_for(acceptor, (double)wait / 1e9);
+	return true;
 }
 
 /* Connections must not take what the master needs to live on. */
@@ -306,7 +387,7 @@ static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)loop;
 	(void)events;
-	for (unsigned i = 0; i < ACCEPT_BUDGET; i++) {
+	for (unsigned i = 0; i < ACCEPT_BUDGET && !must_wait(acceptor); i++) {
 		union addr_sock sock;
 		socklen_t length;
 		int fd = accept_one(acceptor, &sock, &length);
@@ -316,7 +397,7 @@ static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			pause_for(acceptor, errno);
+			pause_failed(acceptor, errno);
 		if (errno != EINTR && errno != ECONNABORTED)
 			return;
 	}

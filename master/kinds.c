@@ -91,6 +91,7 @@ const struct kind kind_table[SLOT_KINDS] = {
 			.outside = "dxc",
 			.service = KIND_VAULTED,
 			.many = true,
+			.guarded = true,
 			.spots = true,
 			.cluster = true,
 			.enabled = KIND_NO_KEY,

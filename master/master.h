@@ -255,6 +255,8 @@ struct master {
 	uint64_t events_dropped, messages_bad, control_refused, crashes_dropped;
 	uint64_t sessions_refused, sessions_refused_per_ip, accept_failed;
 	uint64_t lists_refused;
+	uint64_t sessions_refused_rate, sessions_refused_login, sessions_refused_network;
+	uint64_t sessions_delayed;
 	uint64_t aides_refused, aides_failed;
 
 	struct control *own_control;

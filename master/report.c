@@ -151,7 +151,7 @@ static json_t *services(const struct master *master)
 			json_object_set_new(service, "aux", auxiliaries(master));
 		if (kind_vaulted(kind))
 			json_object_set_new(service, "sessions",
-					    json_integer(vault_count(master, kind, NULL)));
+					    json_integer(vault_count(master, kind)));
 		json_object_set_new(object, kind_table[kind].outside, service);
 	}
 	return object;
@@ -159,17 +159,30 @@ static json_t *services(const struct master *master)
 
 static json_t *odd_things(const struct master *master)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "control_refused",
-			 (json_int_t)master->control_refused, "crash_reports_dropped",
-			 (json_int_t)master->crashes_dropped, "slot_events_dropped",
-			 (json_int_t)master->events_dropped, "messages_bad",
-			 (json_int_t)master->messages_bad, "sessions_refused",
-			 (json_int_t)master->sessions_refused, "sessions_refused_per_ip",
-			 (json_int_t)master->sessions_refused_per_ip, "accept_failed",
-			 (json_int_t)master->accept_failed, "lists_refused",
-			 (json_int_t)master->lists_refused, "aides_refused",
-			 (json_int_t)master->aides_refused, "aides_failed",
-			 (json_int_t)master->aides_failed);
+	const struct {
+		const char *name;
+		uint64_t count;
+	} odd[] = {
+		{"control_refused", master->control_refused},
+		{"crash_reports_dropped", master->crashes_dropped},
+		{"slot_events_dropped", master->events_dropped},
+		{"messages_bad", master->messages_bad},
+		{"sessions_refused", master->sessions_refused},
+		{"sessions_refused_per_ip", master->sessions_refused_per_ip},
+		{"accept_failed", master->accept_failed},
+		{"lists_refused", master->lists_refused},
+		{"sessions_refused_rate", master->sessions_refused_rate},
+		{"sessions_refused_login", master->sessions_refused_login},
+		{"sessions_refused_network", master->sessions_refused_network},
+		{"sessions_delayed", master->sessions_delayed},
+		{"aides_refused", master->aides_refused},
+		{"aides_failed", master->aides_failed},
+	};
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		json_object_set_new(object, odd[i].name, json_integer((json_int_t)odd[i].count));
+	return object;
 }
 
 json_t *report_status(const struct master *master)

@@ -457,6 +457,9 @@ static void on_message(struct slot *slot, struct msg *msg)
 	} else if (msg->type == MSG_CLOSED && kind_has_table(slot->kind)) {
 		memcpy(&closed, msg->body, sizeof(closed));
 		vault_over(slot, &closed);
+	} else if (msg->type == MSG_KNOWN && kind_vaulted(slot->kind)) {
+		memcpy(&closed, msg->body, sizeof(closed));
+		vault_known(slot, &closed);
 	} else if (msg->type == MSG_SCHEMED && slot->kind == SLOT_KEEPER) {
 		memcpy(&schema, msg->body, sizeof(schema));
 		schema.error[sizeof(schema.error) - 1] = '\0';

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "master/door.h"
 #include "master/slot.h"
 #include "shm/log.h"
 #include "shm/table.h"
@@ -21,13 +22,14 @@
 #define DIALED_MAX 4 /* of one feed: one that serves, others that are about to close */
 
 struct place {
-	struct vault_entry entry;
+	struct vault_entry entry; /* .fd -1: free */
 	uint64_t given; /* generation of the holder that has a duplicate */
 };
 
 struct vault_room {
 	struct table table;
 	unsigned capacity, used;
+	unsigned waiting;  /* of them, those that have not logged in */
 	unsigned hint;	   /* where the search for a free place begins */
 	unsigned ungiven;  /* places from here on may have to be given; all before have been */
 	uint64_t given_to; /* generation that UNGIVEN is about */
@@ -126,8 +128,22 @@ static void occupy(struct vault_room *room, struct place *place, const struct va
 	place->entry = *entry;
 	place->given = 0;
 	room->used++;
+	room->waiting += !entry->known;
 	if (entry->index < room->ungiven)
 		room->ungiven = entry->index;
+}
+
+/* What the holder speaks of; NULL: a predecessor has said that it is over already, and another may
+ * have the place by now. */
+static struct place *find_place(struct slot *slot, const struct msg_closed *session)
+{
+	struct vault_room *room = slot->room;
+	struct place *place;
+
+	if (room == NULL || session->index >= room->capacity)
+		return NULL;
+	place = &room->place[session->index];
+	return place->entry.fd >= 0 && place->entry.session == session->session ? place : NULL;
 }
 
 /* What a worker passes is not believed to be what it says. */
@@ -167,6 +183,16 @@ bool vault_add(struct slot *slot, int fd, const struct addr *addr)
 	return true;
 }
 
+void vault_known(struct slot *slot, const struct msg_closed *session)
+{
+	struct place *place = find_place(slot, session);
+
+	if (place == NULL || place->entry.known)
+		return;
+	place->entry.known = true;
+	slot->room->waiting--;
+}
+
 void vault_dialed(struct slot *slot, struct msg *msg)
 {
 	struct msg_dialed dialed;
@@ -186,18 +212,15 @@ void vault_dialed(struct slot *slot, struct msg *msg)
 void vault_over(struct slot *slot, const struct msg_closed *closed)
 {
 	struct vault_room *room = slot->room;
-	struct place *place;
+	struct place *place = find_place(slot, closed);
 
-	if (room == NULL || closed->index >= room->capacity)
-		return;
-	place = &room->place[closed->index];
-	/* a predecessor may have said so already, and another may have the place by now */
-	if (place->entry.fd < 0 || place->entry.session != closed->session)
+	if (place == NULL)
 		return;
 	table_free(&room->table.block->entry[closed->index]);
 	close_connection(place->entry.fd);
 	place->entry.fd = -1;
 	room->used--;
+	room->waiting -= !place->entry.known;
 }
 
 bool vault_flush(struct slot *slot)
@@ -230,24 +253,47 @@ unsigned vault_used(const struct slot *slot)
 	return slot->room != NULL ? slot->room->used : 0;
 }
 
-unsigned vault_count(const struct master *master, enum slot_kind kind, const struct addr *addr)
+unsigned vault_count(const struct master *master, enum slot_kind kind)
 {
 	unsigned count = 0;
+
+	for (unsigned i = 0; i < master->slots; i++)
+		if (master->slot[i].kind == kind)
+			count += vault_used(&master->slot[i]);
+	return count;
+}
+
+unsigned vault_waiting(const struct master *master, enum slot_kind kind)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < master->slots; i++)
+		if (master->slot[i].kind == kind && master->slot[i].room != NULL)
+			count += master->slot[i].room->waiting;
+	return count;
+}
+
+struct vault_census vault_census(const struct master *master, enum slot_kind kind,
+				 const struct addr *addr)
+{
+	struct vault_census census = {0};
 
 	for (unsigned i = 0; i < master->slots; i++) {
 		const struct vault_room *room = master->slot[i].room;
 
-		if (master->slot[i].kind != kind || room == NULL)
+		if (master->slot[i].kind != kind || room == NULL || room->used == 0)
 			continue;
-		if (addr == NULL) {
-			count += room->used;
-			continue;
+		for (unsigned j = 0; j < room->capacity; j++) {
+			const struct vault_entry *entry = &room->place[j].entry;
+			bool same = entry->fd >= 0 && door_same_address(&entry->addr, addr);
+
+			census.address += same;
+			census.waiting += same && !entry->known;
+			census.network +=
+				entry->fd >= 0 && door_same_network(&entry->addr, addr);
 		}
-		for (unsigned j = 0; j < room->capacity; j++)
-			count += room->place[j].entry.fd >= 0 &&
-				 addr_same_ip(&room->place[j].entry.addr, addr);
 	}
-	return count;
+	return census;
 }
 
 void vault_each(const struct master *master, vault_visit *visit, void *arg)

@@ -19,6 +19,7 @@ struct vault_entry {
 	uint64_t session; /* unique for the life of the daemon, over its images too */
 	uint64_t cookie;  /* SO_COOKIE: is it the same socket? */
 	struct addr addr; /* the client */
+	bool known;	  /* it has logged in */
 };
 
 /* The table and the empty places of a vaulted slot; of other slots nothing. With slot->table_fd
@@ -29,6 +30,9 @@ void vault_close(struct slot *slot);
 /* A new connection: FD becomes the vault's. False (the caller closes FD) when the slot has no
  * place or the kernel can't be asked about it. */
 bool vault_add(struct slot *slot, int fd, const struct addr *addr);
+
+/* The holder says that a session has logged in. */
+void vault_known(struct slot *slot, const struct msg_closed *session);
 
 /* MSG_DIALED: a connection that the holder has made; it comes back to it as one of the table. One
  * that can't be kept is closed, which the holder sees by its time-out. */
@@ -42,8 +46,17 @@ void vault_over(struct slot *slot, const struct msg_closed *closed);
 bool vault_flush(struct slot *slot);
 
 unsigned vault_used(const struct slot *slot);
-/* Over all slots of KIND; of ADDR's host alone when ADDR is not NULL. */
-unsigned vault_count(const struct master *master, enum slot_kind kind, const struct addr *addr);
+/* Over all slots of KIND; and those that have not logged in. */
+unsigned vault_count(const struct master *master, enum slot_kind kind);
+unsigned vault_waiting(const struct master *master, enum slot_kind kind);
+
+/* Connections like ADDR's (master/door.h). */
+struct vault_census {
+	unsigned address, network;
+	unsigned waiting; /* of the address, not logged in */
+};
+struct vault_census vault_census(const struct master *master, enum slot_kind kind,
+				 const struct addr *addr);
 
 /* Every connection of every slot, for a record of all descriptors. */
 typedef void vault_visit(void *arg, const struct slot *slot, const struct vault_entry *entry);

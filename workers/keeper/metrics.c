@@ -21,7 +21,7 @@ static const struct {
 } ranges[] = {{234, "feed"}, {224, ""}, {216, ""},	      {209, "keeper"}, {206, ""},
 	      {195, "link"}, {192, "log"},    {186, "link"},   {176, "data"},
 	      {169, "ysf"},  {160, "keeper"}, {150, "ysf"},    {134, "spot"},
-	      {32, "ysf"},   {20, "feed"},    {0, ""}};
+	      {48, "ysf"},    {42, "dxc"},    {32, "ysf"},   {20, "feed"},    {0, ""}};
 
 struct gauge {
 	const char *kind;
