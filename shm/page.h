@@ -59,6 +59,12 @@ enum page_gauge {
 	GAUGE_FEED_QUEUE = 31,	  /* feed: spots in its ring */
 	GAUGE_FEED_CAPACITY = 32, /* feed: room of its ring */
 	GAUGE_SESSIONS = 24,	  /* vaulted kinds: connections it serves */
+	GAUGE_SPOTS_PAGES = 40,	  /* keeper: pages in use in the spots store */
+	GAUGE_SPOTS_BYTES = 41,	  /* keeper: size of the spots store's file */
+	GAUGE_SPOTS = 42,	  /* keeper: spots in the log */
+	GAUGE_LOGINS = 43,	  /* keeper: users logged in */
+	GAUGE_USERS = 44,	  /* keeper: users in the durable store */
+	GAUGE_HUMAN = 45,	  /* keeper: human spots in the durable store */
 	GAUGE_SPOT_WAITING = 36,  /* spot: spots in the rings of feeds */
 	GAUGE_SPOT_MARKS = 37,	  /* spot: spots of skimmers that later ones are compared with */
 	GAUGE_SPOT_TYPED = 38,	  /* spot: the same of people */
@@ -125,6 +131,7 @@ enum page_feed {
 	PAGE_FEED_FAILURES = 2, /* in a row */
 	PAGE_FEED_STORE = 3,	/* identity of the store that the next number is of */
 	PAGE_FEED_FORWARD = 4,	/* number of the last spot that was looked at for feed.forward_dx */
+	PAGE_FEED_NAME = 8,	/* ... 10: name of its section, NUL-padded */
 };
 
 /* What a feed is doing, in GAUGE_FEED_STATE. */

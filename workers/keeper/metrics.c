@@ -14,17 +14,27 @@
 #include "shm/clock.h"
 #include "workers/keeper/request.h"
 
-/* Numbers of counters.def belong to kinds; other slots never count there. */
+/* Numbers of counters.def belong to kinds, with blanks between; other slots never count there. */
 static const struct {
 	unsigned first;
-	const char *kind;
-} ranges[] = {{234, "feed"}, {224, ""}, {216, ""},	      {209, "keeper"}, {206, ""},
-	      {195, "link"}, {192, "log"},    {186, "link"},   {176, "data"},
-	      {169, "ysf"},  {160, "keeper"}, {150, "ysf"},    {134, "spot"},
-	      {48, "ysf"},    {42, "dxc"},    {32, "ysf"},   {20, "feed"},    {0, ""}};
+	const char *kinds;
+} ranges[] = {
+	{234, "feed"},	 {224, "line dxc feed"},
+	{216, ""},	 {209, "keeper"},
+	{206, ""},	 {195, "link"},
+	{192, "log"},	 {186, "link"},
+	{176, "data"},	 {169, "ysf"},
+	{160, "keeper"}, {158, "data"},
+	{150, "ysf"},	 {134, "spot"},
+	{120, "dxc"},	 {96, "ysf"},
+	{76, "dxc"},	 {48, "ysf"},
+	{42, "dxc"},	 {32, "ysf"},
+	{20, "feed"},	 {12, "keeper"},
+	{0, ""},
+};
 
 struct gauge {
-	const char *kind;
+	const char *kind; /* or several */
 	const char *name;
 	const char *help;
 	enum page_gauge which;
@@ -35,12 +45,14 @@ static const struct gauge gauges[] = {
 	{"ysf", "streams", "open streams that the worker knows", GAUGE_STREAMS},
 	{"ysf", "held", "datagrams that wait for the gate", GAUGE_HELD},
 	{"ysf", "receive_buffer_bytes", "smallest receive buffer granted", GAUGE_RECEIVE_BUFFER},
-	{"line", "sessions", "connections that the worker serves", GAUGE_SESSIONS},
+	{"line dxc feed", "sessions", "connections that the worker serves", GAUGE_SESSIONS},
 	{"spot", "waiting", "spots in the rings of feeds", GAUGE_SPOT_WAITING},
 	{"spot", "marks", "spots of skimmers that later ones are compared with", GAUGE_SPOT_MARKS},
 	{"spot", "typed", "spots of people that later ones are compared with", GAUGE_SPOT_TYPED},
 	{"spot", "modes", "stations whose mode is known", GAUGE_SPOT_MODES},
-	{"feed", "feed_state", "what the feed does: 0 off, 1 resolving, 2 connecting, 3 login, 4 up, 5 waiting, 6 broken", GAUGE_FEED_STATE},
+	{"feed", "feed_state",
+	 "what the feed does: 0 off, 1 resolving, 2 connecting, 3 login, 4 up, 5 waiting, 6 broken",
+	 GAUGE_FEED_STATE},
 	{"feed", "feed_queue", "spots that wait for the pipeline", GAUGE_FEED_QUEUE},
 	{"feed", "feed_capacity", "spots that may wait for it", GAUGE_FEED_CAPACITY},
 	{"data", "names", "host names that are kept resolved", GAUGE_DATA_NAMES},
@@ -54,6 +66,12 @@ static const struct gauge gauges[] = {
 	{"keeper", "saved_dgids", "DG-IDs kept for gateways, two for each choice", GAUGE_SAVED},
 	{"keeper", "away", "gateways that are not on their home DG-ID", GAUGE_AWAY},
 	{"keeper", "stations", "stations that sent their position", GAUGE_STATIONS},
+	{"keeper", "spots_store_pages", "pages in use in the spots store", GAUGE_SPOTS_PAGES},
+	{"keeper", "spots_store_bytes", "size of the spots store's file", GAUGE_SPOTS_BYTES},
+	{"keeper", "spots", "spots in the log", GAUGE_SPOTS},
+	{"keeper", "logins", "users logged in to the DX cluster", GAUGE_LOGINS},
+	{"keeper", "users", "users whose settings are kept", GAUGE_USERS},
+	{"keeper", "human_spots", "spots in the durable log", GAUGE_HUMAN},
 };
 
 #define GAUGES (sizeof(gauges) / sizeof(gauges[0]))
@@ -88,22 +106,30 @@ static double head_value(const struct page *page, unsigned which)
 	return (double)ns / NS_PER_SEC;
 }
 
-static const char *counter_kind(unsigned number)
+static const char *counter_kinds(unsigned number)
 {
 	unsigned i = 0;
 
 	while (number < ranges[i].first)
 		i++;
-	return ranges[i].kind;
+	return ranges[i].kinds;
 }
 
-/* "ysf.3" is of kind "ysf"; the empty kind is everybody's. */
-static bool is_of_kind(const char *slot, const char *kind)
+/* "ysf.3" is of kind "ysf", one of KINDS; "" is everybody's. */
+static bool is_of_kind(const char *slot, const char *kinds)
 {
-	size_t length = strlen(kind);
+	size_t length = strcspn(slot, ".");
 
-	return length == 0 ||
-	       (strncmp(slot, kind, length) == 0 && (slot[length] == '\0' || slot[length] == '.'));
+	if (kinds[0] == '\0')
+		return true;
+	while (strncmp(kinds, slot, length) != 0 ||
+	       (kinds[length] != ' ' && kinds[length] != '\0')) {
+		kinds += strcspn(kinds, " ");
+		if (*kinds == '\0')
+			return false;
+		kinds++;
+	}
+	return true;
 }
 
 static void head(struct request *request, const char *name, const char *type, const char *help)
@@ -154,7 +180,7 @@ static void show_counter(struct request *request, json_t *object,
 	for (unsigned s = 0; s < worker->slot_pages; s++) {
 		const struct page *page = worker->slot_page[s].page;
 
-		if (is_of_kind(worker->slot_page[s].slot, counter_kind(info->number)))
+		if (is_of_kind(worker->slot_page[s].slot, counter_kinds(info->number)))
 			sample(request, object, worker->slot_page[s].slot, info->name, info->labels,
 			       (double)atomic_load_explicit(&page->counter[info->number],
 							    memory_order_relaxed));
