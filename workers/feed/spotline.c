@@ -16,10 +16,10 @@
 
 #include "shm/band.h"
 
-#define WORDS	    (SPOTLINE_MAX / 2 + 1)
-#define DAY	    86400
-#define REPORT_MIN  (-60) /* dB; what lies outside was never measured */
-#define REPORT_MAX  120
+#define WORDS	   (SPOTLINE_MAX / 2 + 1)
+#define DAY	   86400
+#define REPORT_MIN (-60) /* dB; what lies outside was never measured */
+#define REPORT_MAX 120
 
 struct word {
 	const char *text;
