@@ -156,8 +156,8 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 	give(&list, FD_BELL, 0, slot->bell);
 	if (kind_table[slot->kind].store)
 		give_voice(&list, slot, &view);
-	/* dxc reads what keeper writes there, and needs no more than the gate's name for it */
-	if (slot->kind == SLOT_KEEPER || slot->kind == SLOT_DXC)
+	/* dxc and spot read what keeper writes there, and need no more than the gate for it */
+	if (slot->kind == SLOT_KEEPER || slot->kind == SLOT_DXC || slot->kind == SLOT_SPOT)
 		give(&list, FD_GATE_STATE, 0, master->gate_fd[1]);
 	give_spots(&list, slot);
 	for (unsigned i = 0; slot->kind == SLOT_YSF && i < view.listeners; i++)

@@ -3,38 +3,165 @@
  * NAME      worker - the pipeline, a kind of process
  * PURPOSE   From the feeds' rings and the users' inbox into the log of spots.
  * OWNER     spot
- * CONTRACT  see workers/run.h
- * LIMITS    none known
+ * CONTRACT  see workers/run.h; disposable: what it must not forget is in the log, in the rings, and
+ *           in the note how far it came, which is written with the spots
+ * LIMITS    see intake.h
  */
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "shm/clock.h"
 #include "shm/log.h"
 #include "workers/roles.h"
+#include "workers/spot/intake.h"
+#include "workers/spot/replay.h"
 
-struct spot {
+#define AT_ONCE	   0.
+#define BUSY_AGAIN 0.001 /* seconds until the gate is tried again */
+
+struct desk {
 	struct worker *worker;
+	struct pipeline pipeline;
+	struct intake intake;
+	struct replay replay;
+	ev_timer again;
+	uint64_t made_room; /* as it was counted */
 };
 
-static bool spot_open(struct worker *worker)
+static void come_back(struct desk *desk, double seconds)
 {
-	struct spot *spot = calloc(1, sizeof(*spot));
-
-	if (spot == NULL)
-		return worker_failed(worker, "out of memory");
-	spot->worker = worker;
-	worker->own = spot;
-	return true;
+	ev_timer_stop(desk->worker->loop, &desk->again);
+	ev_timer_set(&desk->again, seconds, 0.);
+	ev_timer_start(desk->worker->loop, &desk->again);
 }
 
-static void spot_go(struct worker *worker)
+/* ---- rings ---- */
+
+static void add_ring(struct desk *desk, unsigned feed)
 {
-	(void)worker;
+	const struct worker *worker = desk->worker;
+
+	if (!intake_add(&desk->intake, worker->spots, feed, worker->spotring_fd[feed]))
+		log_error("the ring of feed.%u can't be used: %s", feed, strerror(errno));
+}
+
+static void spot_spotring(struct worker *worker, unsigned index)
+{
+	if (worker->going)
+		add_ring(worker->own, index);
+}
+
+/* ---- a turn ---- */
+
+static void replay(struct desk *desk)
+{
+	if (replay_go_on(&desk->replay)) {
+		page_count_by(desk->worker->page, COUNT_SPOT_REPLAYED, desk->replay.shown);
+		log_info("%llu spots of the log replayed", (unsigned long long)desk->replay.shown);
+	}
+	come_back(desk, AT_ONCE);
+}
+
+/* A person's spot also concerns those that pass it on or keep it for long. */
+static void ring_followers(struct desk *desk, bool human)
+{
+	worker_ring_spots(desk->worker, "dxc");
+	if (!human)
+		return;
+	worker_ring_spots(desk->worker, "keeper");
+	worker_ring_spots(desk->worker, "feed");
+}
+
+static void commit(struct desk *desk)
+{
+	bool human = desk->intake.human;
+	unsigned fresh;
+	enum store_error error = intake_commit(&desk->intake, desk->worker->spots, &fresh);
+
+	if (error == STORE_OK) {
+		if (fresh > 0)
+			ring_followers(desk, human);
+		if (intake_backlog(&desk->intake) > 0)
+			come_back(desk, AT_ONCE);
+	} else if (error == STORE_BUSY) {
+		come_back(desk, BUSY_AGAIN);
+	} else if (error == STORE_LOST) {
+		worker_store_lost(desk->worker, "spots");
+	} else {
+		page_count(desk->worker->page, COUNT_SPOT_UNKEPT);
+		log_limited(LOG_LEVEL_ERROR, "spots wait, the store does not take them: %s",
+			    store_error_text(error));
+	}
+}
+
+static void show(struct desk *desk)
+{
+	const struct pipeline *pipeline = &desk->pipeline;
+	struct page *page = desk->worker->page;
+	uint64_t made_room = pipeline->machine.made_room + pipeline->typed.made_room;
+
+	page_gauge(page, GAUGE_SPOT_WAITING, intake_backlog(&desk->intake));
+	page_gauge(page, GAUGE_SPOT_MARKS, pipeline->machine.used);
+	page_gauge(page, GAUGE_SPOT_TYPED, pipeline->typed.used);
+	page_gauge(page, GAUGE_SPOT_MODES, pipeline->modes.used);
+	page_count_by(page, COUNT_SPOT_MADE_ROOM, made_room - desk->made_room);
+	desk->made_room = made_room;
 }
 
 static void spot_tick(struct worker *worker)
 {
-	(void)worker;
+	struct desk *desk = worker->own;
+
+	if (!desk->replay.over) {
+		replay(desk);
+		return;
+	}
+	intake_take(&desk->intake, worker->spots, clock_mono());
+	if (intake_waits(&desk->intake))
+		commit(desk);
+	show(desk);
+}
+
+static void on_again(struct ev_loop *loop, ev_timer *watch, int events)
+{
+	(void)loop;
+	(void)events;
+	spot_tick(watch->data);
+}
+
+/* ---- the kind ---- */
+
+static bool spot_open(struct worker *worker)
+{
+	struct desk *desk = calloc(1, sizeof(*desk));
+	struct pipeline_rules rules;
+
+	if (desk == NULL)
+		return worker_failed(worker, "out of memory");
+	worker->own = desk;
+	desk->worker = worker;
+	ev_timer_init(&desk->again, on_again, 0., 0.);
+	desk->again.data = worker;
+	pipeline_rules(worker->conf, &rules);
+	if (!pipeline_init(&desk->pipeline, &rules,
+			   (uint64_t)conf_number(worker->conf, CONF_LIMITS_SPOTS)) ||
+	    !intake_init(&desk->intake, &desk->pipeline, worker->page))
+		return worker_failed(worker, "out of memory");
+	return true;
+}
+
+/* Not before the predecessor is gone: until then the log grows. */
+static void spot_go(struct worker *worker)
+{
+	struct desk *desk = worker->own;
+
+	for (unsigned i = 0; i < WORKER_FEEDS; i++)
+		if (worker->spotring_fd[i] >= 0)
+			add_ring(desk, i);
+	replay_begin(&desk->replay, &desk->pipeline, worker->spots, worker->state, clock_mono());
+	come_back(desk, AT_ONCE);
 }
 
 static void spot_message(struct worker *worker, struct msg *msg)
@@ -45,24 +172,42 @@ static void spot_message(struct worker *worker, struct msg *msg)
 		close(msg->fd);
 }
 
+static void spot_commit(struct worker *worker, const struct conf *before)
+{
+	struct desk *desk = worker->own;
+
+	(void)before;
+	pipeline_rules(worker->conf, &desk->pipeline.rules);
+}
+
 static void spot_stop(struct worker *worker)
 {
-	worker_finish(worker, 0);
+	worker_finish(worker, 0); /* what was not committed is still where it came from */
 }
 
 static void spot_close(struct worker *worker)
 {
-	free(worker->own);
+	struct desk *desk = worker->own;
+
+	if (desk == NULL)
+		return;
+	ev_timer_stop(worker->loop, &desk->again);
+	intake_free(&desk->intake);
+	pipeline_free(&desk->pipeline);
+	free(desk);
 	worker->own = NULL;
 }
 
 const struct worker_kind spot_kind = {
 	.name = "spot",
 	.wants_spots = true,
+	.reads_state = true,
 	.open = spot_open,
 	.go = spot_go,
 	.tick = spot_tick,
 	.message = spot_message,
+	.spotring = spot_spotring,
+	.commit = spot_commit,
 	.stop = spot_stop,
 	.close = spot_close,
 };
