@@ -61,7 +61,7 @@ UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/
 LOADLIB  := $(wildcard tests/load/lib_*.c)
 LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim linesim doctored bare dxsim dxdoctored)
 PERFRAME := $(B)/tests/load/perframe
-FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill failing.so clockstep.so)
+FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill spotfill failing.so clockstep.so)
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run test deps check units testing soak lint format bench fuzz sabotage install clean docs loads faults FORCE
@@ -145,6 +145,8 @@ $(LOAD): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(LOADLIB))
 	$(LINK) -lm
 $(B)/tests/fault/writer_kill: $(call obj,$(addprefix tests/fault/,writer_kill.c lib_model.c lib_steps.c) $(PARTS)) $(B)/stamp.o
 	$(LINK) $(LIBS)
+$(B)/tests/fault/spotfill: $(call obj,tests/fault/spotfill.c $(SHM)) $(B)/stamp.o
+	$(LINK) -llmdb -lsodium -lm
 # Preloaded into the daemon, never sanitized: it stands between the daemon and the system.
 $(B)/tests/fault/%.so: tests/fault/%.c
 	@mkdir -p $(@D)

@@ -57,7 +57,7 @@ static void spot_spotring(struct worker *worker, unsigned index)
 
 static void replay(struct desk *desk)
 {
-	if (replay_go_on(&desk->replay)) {
+	if (replay_go_on(&desk->replay) && desk->replay.shown > 0) {
 		page_count_by(desk->worker->page, COUNT_SPOT_REPLAYED, desk->replay.shown);
 		log_info("%llu spots of the log replayed", (unsigned long long)desk->replay.shown);
 	}
