@@ -189,13 +189,13 @@ static void note_time(uint64_t number, const struct event_record *event, void *a
 }
 
 /* Asks for the oldest event before the gate is taken for nothing. */
-static enum store_error oldest_time(struct keeper *keeper, uint64_t *time_r)
+static enum store_error oldest_time(struct store *store, uint64_t *time_r)
 {
 	struct store_txn txn;
 	bool lapped;
 
 	*time_r = UINT64_MAX;
-	if (store_read(keeper->worker->voice, &txn) == STORE_OK) {
+	if (store_read(store, &txn) == STORE_OK) {
 		uint64_t oldest = events_oldest(&txn);
 		uint64_t cursor = oldest > 0 ? oldest - 1 : 0;
 
@@ -205,7 +205,7 @@ static enum store_error oldest_time(struct keeper *keeper, uint64_t *time_r)
 	return store_end(&txn);
 }
 
-enum step expire_events(struct keeper *keeper, uint64_t now)
+enum step expire_events_of(struct keeper *keeper, struct store *store)
 {
 	const uint64_t age = EVENT_DAYS * 24 * 3600 * NS_PER_SEC;
 	uint64_t before = clock_real() - age, oldest;
@@ -213,12 +213,11 @@ enum step expire_events(struct keeper *keeper, uint64_t now)
 	enum store_error error;
 	unsigned gone;
 
-	(void)now;
-	error = oldest_time(keeper, &oldest);
+	error = oldest_time(store, &oldest);
 	if (error == STORE_OK && oldest >= before)
 		return STEP_DONE;
 	if (error == STORE_OK) {
-		if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
+		if (store_write(store, &txn) == STORE_BUSY)
 			return STEP_BUSY;
 		gone = events_expire(&txn, before, SLICE);
 		error = store_end(&txn);
@@ -227,6 +226,12 @@ enum step expire_events(struct keeper *keeper, uint64_t now)
 		return keeper_step(keeper, error, "expiry of events");
 	page_count_by(keeper->worker->page, COUNT_KEEPER_EVENTS_EXPIRED, gone);
 	return gone == SLICE ? STEP_AGAIN : STEP_DONE;
+}
+
+enum step expire_events(struct keeper *keeper, uint64_t now)
+{
+	(void)now;
+	return expire_events_of(keeper, keeper->worker->voice);
 }
 
 /* ---- calls ---- */

@@ -71,6 +71,7 @@ struct keeper {
 	struct homes *homes;
 	struct client_key away; /* walked up to here */
 	uint64_t next_forget; /* clock_mono */
+	struct cluster *cluster; /* NULL: there is no DX cluster */
 };
 
 /* Tells of ERROR at WHAT once a second; leaves when the store is lost. What a job goes on with. */
@@ -86,6 +87,7 @@ enum store_error start_write(struct store *store, struct store_txn *txn_r);
 enum step expire_clients(struct keeper *keeper, uint64_t now);
 enum step expire_blocks(struct keeper *keeper, uint64_t now);
 enum step expire_events(struct keeper *keeper, uint64_t now);
+enum step expire_events_of(struct keeper *keeper, struct store *store);
 enum step expire_streams(struct keeper *keeper, uint64_t now);
 /* The same with another patience, in nanoseconds. */
 enum step expire_streams_after(struct keeper *keeper, uint64_t now, uint64_t patience);

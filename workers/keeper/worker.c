@@ -20,6 +20,7 @@
 #include "shm/store/saved.h"
 #include "shm/store/stations.h"
 #include "shm/text.h"
+#include "workers/keeper/cluster.h"
 #include "workers/keeper/control.h"
 #include "workers/keeper/keeper.h"
 #include "workers/keeper/quarantine.h"
@@ -120,7 +121,8 @@ static enum step check_readers(struct keeper *keeper, uint64_t now)
 	(void)now;
 	if (cleared >= 0)
 		page_count_by(keeper->worker->page, COUNT_KEEPER_READERS, (uint64_t)cleared);
-	if (cleared < 0 || store_check_readers(keeper->worker->state) < 0)
+	if (cleared < 0 || store_check_readers(keeper->worker->state) < 0 ||
+	    (keeper->worker->spots != NULL && store_check_readers(keeper->worker->spots) < 0))
 		return keeper_step(keeper, STORE_FAILED, "checking readers");
 	return STEP_DONE;
 }
@@ -192,7 +194,7 @@ typedef enum step job(struct keeper *keeper, uint64_t now);
 static job *const jobs[] = {
 	check_readers,	    expire_streams, expire_clients, expire_blocks, durable_follow,
 	durable_expire,	    expire_events,  keep_room,	    measure,	   tidy_control,
-	quarantine_collect, home_round,	    home_expire,
+	quarantine_collect, home_round,	    home_expire,   cluster_round,
 };
 
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))
@@ -337,7 +339,7 @@ static bool keeper_open(struct worker *worker)
 	keeper->control = control_create(keeper);
 	if (keeper->control == NULL)
 		return worker_failed(worker, "out of memory");
-	return start_all(keeper);
+	return start_all(keeper) && cluster_open(keeper);
 }
 
 static void keeper_go(struct worker *worker)
@@ -359,6 +361,7 @@ static void keeper_stop(struct worker *worker)
 	/* last chance for what must outlive a boot; a busy gate leaves it to the successor */
 	while (step == STEP_AGAIN)
 		step = durable_follow(keeper, 0);
+	cluster_flush(keeper);
 	worker_finish(worker, 0);
 }
 
@@ -367,6 +370,7 @@ static void keeper_close(struct worker *worker)
 	struct keeper *keeper = worker->own;
 
 	control_destroy(&keeper->control);
+	cluster_close(keeper);
 	homes_unmap(&keeper->homes);
 	access_unmap(&keeper->access);
 	free(keeper);
