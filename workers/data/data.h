@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      data - the state of a data worker
- * PURPOSE   What its parts share: the two lists of the operator, the names, and what waits to go
- *           out.
+ * PURPOSE   What its parts share: the lists of the operator, those that others publish, the names,
+ *           and what waits to go out.
  * OWNER     data
  * CONTRACT  nothing waits: reading, parsing and asking go on in slices, what the control socket or
  *           the gate of the store can't take now goes out a turn later
@@ -14,14 +14,16 @@
 #include "shm/store/events.h"
 #include "workers/data/book.h"
 #include "workers/data/names.h"
+#include "workers/data/reference.h"
 #include "workers/run.h"
 
 #define EVENTS_WAITING 16
-#define WATCHES	       2 /* folders */
+#define WATCHES	       4 /* folders */
 
 struct data_worker {
 	struct worker *worker;
 	struct book access, homes;
+	struct reference countries, known;
 	struct names *names;
 
 	int list_out[LIST_KINDS]; /* sealed, on its way to the master; -1: none */
@@ -34,7 +36,7 @@ struct data_worker {
 		int id; /* -1: none */
 		char folder[CONF_TEXT_MAX + 1];
 		bool complained;
-	} watch[WATCHES]; /* of access, of homes */
+	} watch[WATCHES]; /* of access, homes, countries, known */
 
 	ev_idle more; /* runs while there is more to read */
 };

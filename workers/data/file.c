@@ -17,10 +17,11 @@
 
 #define SLICE	  (1024 * 1024)
 #define LOOK_SOON (100 * NS_PER_MS)
+#define WHY	  64
 
 void file_init(struct file *file, const char *path)
 {
-	*file = (struct file){.fd = -1};
+	*file = (struct file){.fd = -1, .most = FILE_SIZE_MAX};
 	snprintf(file->path, sizeof(file->path), "%s", path);
 }
 
@@ -120,10 +121,13 @@ static enum file_news no_access(struct file *file, int error)
 	return trouble(file, why);
 }
 
-static bool refused(const struct stat *st, const char **why_r)
+static bool refused(const struct file *file, const struct stat *st, char why_r[WHY])
 {
-	*why_r = S_ISREG(st->st_mode) ? "is larger than 64 MiB" : kind_of(st->st_mode);
-	return !S_ISREG(st->st_mode) || (uint64_t)st->st_size > FILE_SIZE_MAX;
+	if (!S_ISREG(st->st_mode))
+		snprintf(why_r, WHY, "%s", kind_of(st->st_mode));
+	else
+		snprintf(why_r, WHY, "is larger than %zu MiB", file->most >> 20);
+	return !S_ISREG(st->st_mode) || (uint64_t)st->st_size > file->most;
 }
 
 /* ---- reading ---- */
@@ -151,7 +155,7 @@ static bool is_settled(const struct file *file, uint64_t now, uint64_t real)
 
 static enum file_news begin_reading(struct file *file)
 {
-	const char *why;
+	char why[WHY];
 	struct stat st;
 
 	file->fd = open(file->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -160,7 +164,7 @@ static enum file_news begin_reading(struct file *file)
 	/* it may have been exchanged since the look */
 	if (fstat(file->fd, &st) != 0)
 		return no_access(file, errno);
-	if (refused(&st, &why))
+	if (refused(file, &st, why))
 		return trouble(file, why);
 	file->room = (size_t)st.st_size + 1;
 	file->length = 0;
@@ -236,13 +240,13 @@ static enum file_news look_at_taken(struct file *file)
 static enum file_news look(struct file *file, uint64_t now, uint64_t real)
 {
 	struct file_stamp stamp;
-	const char *why;
+	char why[WHY];
 	struct stat st;
 
 	if (stat(file->path, &st) != 0)
 		return is_being_replaced(file, errno, now) ? FILE_SAME : no_access(file, errno);
 	file->gone = false;
-	if (refused(&st, &why))
+	if (refused(file, &st, why))
 		return trouble(file, why);
 	stamp = stamp_of(&st);
 	if (file->judged && same(&stamp, &file->taken))

@@ -12,7 +12,7 @@
  *           - one whose changes the kernel does not report (file systems of other machines), when
  *             it is quiet for FILE_QUIET; so is one whose last line has no end;
  *           - an urgent one as it is: a change will make it read again.
- * LIMITS    FILE_SIZE_MAX bytes
+ * LIMITS    FILE_SIZE_MAX bytes, or fewer
  */
 #ifndef SHACKD_WORKERS_DATA_FILE_H
 #define SHACKD_WORKERS_DATA_FILE_H
@@ -47,6 +47,7 @@ enum file_hint { FILE_WRITTEN, FILE_CLOSED, FILE_CHANGED };
 
 struct file {
 	char path[CONF_TEXT_MAX + 1]; /* empty: none */
+	size_t most;		      /* bytes; FILE_SIZE_MAX, or what the caller sets */
 	char why[160];		      /* what troubles; empty: nothing */
 	bool judged;		      /* `taken` is what was given last */
 	struct file_stamp taken;

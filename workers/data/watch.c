@@ -24,7 +24,10 @@
 
 static struct file *file_of(struct data_worker *self, unsigned n)
 {
-	return n == 0 ? &self->access.file : &self->homes.file;
+	struct file *const files[WATCHES] = {&self->access.file, &self->homes.file,
+					     &self->countries.file, &self->known.file};
+
+	return files[n];
 }
 
 static const char *name_of(const struct file *file)

@@ -110,6 +110,20 @@ static void count_loaded(struct data_worker *self, const struct book *book, bool
 	data_count(self, COUNT_DATA_BAD_LINES, failed ? 0 : book->bad);
 }
 
+static void count_reference(struct data_worker *self, const struct reference *reference,
+			    bool failed)
+{
+	bool is_countries = reference->kind == LIST_COUNTRIES;
+
+	if (failed)
+		data_count(self,
+			   is_countries ? COUNT_DATA_COUNTRIES_FAILED : COUNT_DATA_KNOWN_FAILED, 1);
+	else
+		data_count(self,
+			   is_countries ? COUNT_DATA_COUNTRIES_LOADED : COUNT_DATA_KNOWN_LOADED, 1);
+	data_count(self, COUNT_DATA_BAD_LINES, failed ? 0 : reference->bad);
+}
+
 /* Returns whether there is more to do at once. */
 static bool turn_book(struct data_worker *self, struct book *book)
 {
@@ -136,6 +150,30 @@ static bool turn_book(struct data_worker *self, struct book *book)
 	}
 }
 
+/* As turn_book. */
+static bool turn_reference(struct data_worker *self, struct reference *reference)
+{
+	const struct compile_help help = {.beat = beat, .arg = self};
+	uint64_t every = (uint64_t)conf_number(self->worker->conf, CONF_ACCESS_RELOAD);
+
+	switch (reference_turn(reference, clock_mono(), clock_real(), every, &help)) {
+	case BOOK_MORE:
+		return true;
+	case BOOK_NEW:
+		outbox_list(self, reference->kind, reference->list);
+		reference->list = -1;
+		count_reference(self, reference, false);
+		outbox_event(self, reference->note, false);
+		return false;
+	case BOOK_FAILED:
+		count_reference(self, reference, true);
+		outbox_event(self, reference->note, true);
+		return false;
+	default:
+		return false;
+	}
+}
+
 static void show_gauges(struct data_worker *self)
 {
 	struct names_counts counts = names_count(self->names);
@@ -144,17 +182,22 @@ static void show_gauges(struct data_worker *self)
 	page_gauge(page, GAUGE_DATA_NAMES, counts.names);
 	page_gauge(page, GAUGE_DATA_UNRESOLVED, counts.unresolved);
 	page_gauge(page, GAUGE_DATA_BAD_LINES,
-		   self->access.source.bad_lines + self->homes.source.bad_lines);
+		   self->access.source.bad_lines + self->homes.source.bad_lines +
+			   self->countries.source.bad_lines + self->known.source.bad_lines);
 	page_gauge(page, GAUGE_DATA_FAILING,
-		   (self->access.file.why[0] != '\0') + (self->homes.file.why[0] != '\0'));
+		   (self->access.file.why[0] != '\0') + (self->homes.file.why[0] != '\0') +
+			   (self->countries.file.why[0] != '\0') +
+			   (self->known.file.why[0] != '\0'));
 }
 
 static bool turn_books(struct data_worker *self)
 {
 	bool access_more = turn_book(self, &self->access);
 	bool homes_more = turn_book(self, &self->homes);
+	bool countries_more = turn_reference(self, &self->countries);
+	bool known_more = turn_reference(self, &self->known);
 
-	return access_more || homes_more;
+	return access_more || homes_more || countries_more || known_more;
 }
 
 static void turn(struct data_worker *self)
@@ -195,6 +238,9 @@ static void resume(struct data_worker *self)
 	struct hosts *hosts = fd[LIST_HOSTS] >= 0 ? hosts_map(fd[LIST_HOSTS]) : NULL;
 	struct access *access = fd[LIST_ACCESS] >= 0 ? access_map(fd[LIST_ACCESS]) : NULL;
 	struct homes *homes = fd[LIST_HOMES] >= 0 ? homes_map(fd[LIST_HOMES]) : NULL;
+	struct countries *countries =
+		fd[LIST_COUNTRIES] >= 0 ? countries_map(fd[LIST_COUNTRIES]) : NULL;
+	struct known *known = fd[LIST_KNOWN] >= 0 ? known_map(fd[LIST_KNOWN]) : NULL;
 
 	for (uint32_t i = 0; hosts != NULL && i < hosts->table.entries; i++) {
 		const struct hosts_entry *entry =
@@ -206,6 +252,12 @@ static void resume(struct data_worker *self)
 		book_resume_access(&self->access, access);
 	if (homes != NULL)
 		book_resume_homes(&self->homes, homes);
+	if (countries != NULL)
+		reference_resume(&self->countries, &countries->source);
+	if (known != NULL)
+		reference_resume(&self->known, &known->source);
+	countries_unmap(&countries);
+	known_unmap(&known);
 	hosts_unmap(&hosts);
 	access_unmap(&access);
 	homes_unmap(&homes);
@@ -216,7 +268,14 @@ static bool is_waited_for(const struct book *book)
 	return !book->in_force && book->file.path[0] != '\0' && book->file.why[0] == '\0';
 }
 
-/* Nobody who is banned gets through in the first second: READY waits for the files. */
+static bool anything_awaited(const struct data_worker *self)
+{
+	return is_waited_for(&self->access) || is_waited_for(&self->homes) ||
+	       reference_awaited(&self->countries) || reference_awaited(&self->known);
+}
+
+/* Nobody who is banned gets through in the first second, and no spot is without its country: READY
+ * waits for the files. */
 static void load_first(struct data_worker *self)
 {
 	uint64_t began = clock_mono();
@@ -226,14 +285,24 @@ static void load_first(struct data_worker *self)
 
 		outbox_turn(self);
 		beat(self);
-		if (!more && !is_waited_for(&self->access) && !is_waited_for(&self->homes) &&
-		    outbox_lists_sent(self))
+		if (!more && !anything_awaited(self) && outbox_lists_sent(self))
 			return;
 		if (!more)
 			usleep(FIRST_PAUSE);
 	}
 	log_warning("a list is not there after %llu s, serving without it until it is",
 		    (unsigned long long)(FIRST / NS_PER_SEC));
+}
+
+static void configure(struct data_worker *self)
+{
+	const struct conf *conf = self->worker->conf;
+	uint64_t now = clock_mono();
+
+	book_configure(&self->access, conf, now);
+	book_configure(&self->homes, conf, now);
+	reference_configure(&self->countries, conf, now);
+	reference_configure(&self->known, conf, now);
 }
 
 static bool data_open(struct worker *worker)
@@ -250,21 +319,24 @@ static bool data_open(struct worker *worker)
 		self->list_out[kind] = -1;
 	book_init(&self->access, LIST_ACCESS);
 	book_init(&self->homes, LIST_HOMES);
+	reference_init(&self->countries, LIST_COUNTRIES);
+	reference_init(&self->known, LIST_KNOWN);
 	ev_idle_init(&self->more, on_more);
 	self->more.data = self;
 	self->names = names_new(worker->loop, why);
 	if (self->names == NULL)
 		return worker_failed(worker, "%s", why);
 	resume(self);
-	book_configure(&self->access, worker->conf, clock_mono());
-	book_configure(&self->homes, worker->conf, clock_mono());
+	configure(self);
 	if (!worker->standby) { /* else this may be a build that reads files in another way */
 		book_believe(&self->access);
 		book_believe(&self->homes);
+		reference_believe(&self->countries);
+		reference_believe(&self->known);
 	}
 	watch_open(self);
 	want_names(self);
-	if (is_waited_for(&self->access) || is_waited_for(&self->homes))
+	if (anything_awaited(self))
 		load_first(self);
 	turn_names(self); /* the list of hosts is there from the start, with what is known */
 	outbox_turn(self);
@@ -297,8 +369,7 @@ static void data_commit(struct worker *worker, const struct conf *before)
 	struct data_worker *self = worker->own;
 
 	(void)before;
-	book_configure(&self->access, worker->conf, clock_mono());
-	book_configure(&self->homes, worker->conf, clock_mono());
+	configure(self);
 	watch_follow(self);
 	want_names(self);
 	names_again(self->names);
@@ -319,6 +390,8 @@ static void data_close(struct worker *worker)
 	names_free(&self->names);
 	book_free(&self->access);
 	book_free(&self->homes);
+	reference_free(&self->countries);
+	reference_free(&self->known);
 	outbox_close(self);
 	free(self);
 	worker->own = NULL;

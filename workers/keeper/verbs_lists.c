@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
+#include "shm/list_layout.h"
 #include "shm/store/saved.h"
 #include "shm/text.h"
 #include "workers/keeper/control.h"
@@ -57,6 +58,38 @@ static json_t *access_overview(const struct keeper *keeper)
 	return object;
 }
 
+/* The beginning of a list, without a look at what is in it. */
+static bool beginning(const struct keeper *keeper, enum list_kind kind, void *head_r, size_t size)
+{
+	int fd = keeper->worker->list_fd[kind];
+
+	return fd >= 0 && pread(fd, head_r, size, 0) == (ssize_t)size;
+}
+
+static json_t *countries_overview(const struct keeper *keeper)
+{
+	struct countries list = {0};
+	json_t *object;
+
+	if (!beginning(keeper, LIST_COUNTRIES, &list, sizeof(list)))
+		list = (struct countries){0};
+	list.version[sizeof(list.version) - 1] = '\0';
+	object = overview_of(keeper, LIST_COUNTRIES, list.entities);
+	json_object_set_new(object, "prefixes", json_integer(list.prefixes));
+	json_object_set_new(object, "calls", json_integer(list.calls.entries));
+	json_object_set_new(object, "version", json_string(list.version));
+	return object;
+}
+
+static json_t *known_overview(const struct keeper *keeper)
+{
+	struct known list = {0};
+
+	if (!beginning(keeper, LIST_KNOWN, &list, sizeof(list)))
+		list = (struct known){0};
+	return overview_of(keeper, LIST_KNOWN, list.table.entries);
+}
+
 static enum answer overview_step(struct request *request)
 {
 	struct keeper *keeper = request->keeper;
@@ -72,6 +105,8 @@ static enum answer overview_step(struct request *request)
 	request_element(request, overview_of(keeper, LIST_HOMES, homes_count(keeper->homes)));
 	request_element(request, json_pack("{s:s, s:n, s:I}", "list", "saved", "made", "entries",
 					   (json_int_t)saved));
+	request_element(request, countries_overview(keeper));
+	request_element(request, known_overview(keeper));
 	request_array_end(request);
 	return ANSWER_DONE;
 }
