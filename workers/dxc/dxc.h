@@ -59,7 +59,8 @@ struct dxc {
 	struct fan *fan;
 	struct countries *countries; /* NULL: none yet */
 	struct known *known;
-	unsigned searched; /* turn of the loop whose time for SHOW/DX is used up */
+	unsigned search_turn;	/* turn of the loop in which was searched for SHOW/DX ... */
+	uint64_t search_until;	/* ... and until when it may be, clock_mono */
 	void *login;  /* what login, commands and so on keep for the worker */
 };
 

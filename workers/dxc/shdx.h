@@ -7,7 +7,7 @@
  * CONTRACT  how far it came is in the session's record (struct shdx_place and the arguments), changed
  *           in the same step that puts the rows out: a successor goes on with the next row. A worker
  *           searches for SHDX_SLICE in one turn of its loop, however many sessions ask.
- * LIMITS    SESSION_QUERY bytes of arguments, SHDX_ROWS_MAX rows, SHDX_DAYS days back
+ * LIMITS    SESSION_QUERY bytes of arguments; those of workers/dxc/query.h
  */
 #ifndef SHACKD_WORKERS_DXC_SHDX_H
 #define SHACKD_WORKERS_DXC_SHDX_H
@@ -15,10 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SHDX_SLICE    2000000 /* ns */
-#define SHDX_ROWS     10      /* when no number is given */
-#define SHDX_ROWS_MAX 250
-#define SHDX_DAYS     100
+#define SHDX_SLICE 2000000 /* ns */
 
 struct client;
 
@@ -29,7 +26,7 @@ struct shdx_place {
 	uint64_t edge;	/* spots from this number on were looked at in the log of spots */
 	uint32_t skip;	/* rows still to be passed over */
 	uint16_t rows;	/* rows still to be given */
-	uint8_t log;	/* enum shdx_log of shdx.c */
+	uint8_t log;	/* enum shdx_log of search.c */
 	uint8_t found;	/* one was */
 	uint32_t today; /* days since the epoch, when it began */
 	uint32_t reserved;
