@@ -153,10 +153,14 @@ static void check_descriptors(const struct master *master, enum slot_kind kind)
 			    (long long)sessions + OWN_FDS);
 }
 
-static bool has_slots(const struct master *master, enum slot_kind kind)
+/* Those that were taken over. */
+static bool has_listeners(const struct master *master, enum slot_kind kind)
 {
-	for (unsigned i = 0; i < master->slots; i++)
-		if (master->slot[i].kind == kind)
+	unsigned count;
+	const struct acceptor *acceptor = accept_list(master, &count);
+
+	for (unsigned i = 0; i < count; i++)
+		if (acceptor[i].kind == kind)
 			return true;
 	return false;
 }
@@ -166,7 +170,8 @@ bool accept_open(struct master *master)
 	for (unsigned i = 0; i < SLOT_KINDS; i++) {
 		enum slot_kind kind = (enum slot_kind)i;
 
-		if (!kind_vaulted(kind) || !has_slots(master, kind))
+		if (!kind_vaulted(kind) || slot_single(master, kind) == NULL ||
+		    has_listeners(master, kind))
 			continue;
 		check_descriptors(master, kind);
 		if (!open_kind(master, kind))

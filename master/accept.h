@@ -22,7 +22,8 @@ struct acceptor {
 	ev_timer pause;
 };
 
-/* Binds and listens for every enabled kind; nobody is accepted yet. False after master_why. */
+/* Binds and listens for every enabled kind that has no listeners yet; nobody is accepted. False after
+ * master_why. */
 bool accept_open(struct master *master);
 
 /* The daemon serves, or stops to. */

@@ -161,7 +161,7 @@ static bool make_snapshot(struct master *master)
 	return true;
 }
 
-static bool make_gates(struct master *master)
+bool boot_make_gates(struct master *master)
 {
 	static const char *const names[MASTER_GATES] = {"voice", "state", "spots"};
 	unsigned count = config_wants_cluster(master->config) ? MASTER_GATES : MASTER_GATES - 1;
@@ -205,7 +205,7 @@ static bool prepare(struct master *master, const char *pidfile)
 	       place_identity(master) && place_directories(master) &&
 	       place_pidfile(master, pidfile) && slot_make_all(master) && bind_all(master) &&
 	       bind_feeds(master) && accept_open(master) && make_snapshot(master) &&
-	       make_gates(master) && control_open(master) && reload_open(master) &&
+	       boot_make_gates(master) && control_open(master) && reload_open(master) &&
 	       upgrade_open(master) && make_loop(master);
 }
 

@@ -12,6 +12,8 @@
 
 #include "master/config.h"
 
+struct master;
+
 /* CONFIG is loaded of REQUEST, which must outlive the daemon; both stay the caller's, but a reload
  * puts another one in place of *CONFIG. PIDFILE is absolute, or NULL for the default. LAUNCHER: see
  * launch_detach, -1 in the foreground. */
@@ -20,5 +22,9 @@ int boot_run(struct config **config, const struct config_request *request, const
 
 /* The same for an image that takes the place of another: see takeover.h. */
 int boot_adopt(void);
+
+/* The gates of all stores that there are to be, but for those that are there already. False after
+ * master_why. */
+bool boot_make_gates(struct master *master);
 
 #endif

@@ -84,6 +84,9 @@ bool config_is_open(const struct config *config, enum conf_key key);
  * Not for keys of groups, which are all LIVE. */
 void config_keep(struct config *config, const struct config *other, enum conf_key key);
 
+/* The members that GROUP has in OTHER, in exchange for ours. */
+void config_swap_group(struct config *config, struct config *other, enum conf_group group);
+
 /* Same effective value in both? Of a group's key: the same in the same members? */
 bool config_equal(const struct config *a, const struct config *b, enum conf_key key);
 

@@ -85,6 +85,14 @@ void config_keep(struct config *config, const struct config *other, enum conf_ke
 	config->slot[key] = other->slot[key];
 }
 
+void config_swap_group(struct config *config, struct config *other, enum conf_group group)
+{
+	struct group ours = config->group[group];
+
+	config->group[group] = other->group[group];
+	other->group[group] = ours;
+}
+
 size_t config_group_count(const struct config *config, enum conf_group group)
 {
 	return config->group[group].count;

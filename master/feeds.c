@@ -33,18 +33,28 @@ static bool furnish(struct slot *slot, const struct config *config, size_t membe
 	return slot->spotring_fd >= 0 && slot_furnish(slot);
 }
 
+bool feeds_make_places(struct master *master)
+{
+	if (master->slots + MASTER_FEEDS_MAX > MASTER_SLOTS_MAX)
+		return false;
+	master->feed_place = &master->slot[master->slots];
+	master->feed_places = MASTER_FEEDS_MAX;
+	master->slots += MASTER_FEEDS_MAX;
+	for (unsigned i = 0; i < MASTER_FEEDS_MAX; i++) {
+		slot_begin(master, &master->feed_place[i], SLOT_FEED, i);
+		master->feed_place[i].retired = true;
+	}
+	return true;
+}
+
 bool feeds_make(struct master *master)
 {
 	const struct config *config = master->config;
 	struct slot *slot;
 
-	master->feed_place = slot = &master->slot[master->slots];
-	for (unsigned i = 0; i < MASTER_FEEDS_MAX; i++) {
-		slot_begin(master, &slot[i], SLOT_FEED, i);
-		slot[i].retired = true;
-	}
-	master->feed_places = MASTER_FEEDS_MAX;
-	master->slots += MASTER_FEEDS_MAX;
+	if (!feeds_make_places(master))
+		return master_why(master, EXIT_START, "there are too many slots");
+	slot = master->feed_place;
 	for (size_t i = 0; i < config_group_count(config, CONF_GROUP_FEED); i++) {
 		if (!is_enabled(config, i))
 			continue;

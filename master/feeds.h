@@ -17,4 +17,7 @@
  * master_why. */
 bool feeds_make(struct master *master);
 
+/* The places alone: for an image that takes feeds over. False: no room. */
+bool feeds_make_places(struct master *master);
+
 #endif

@@ -107,9 +107,9 @@ static size_t least(uint32_t tag)
 	case HANDOVER_LISTENER:
 		return sizeof(struct handover_listener);
 	case HANDOVER_SLOT:
-		return sizeof(struct handover_slot);
+		return offsetof(struct handover_slot, member);
 	case HANDOVER_FD:
-		return sizeof(struct handover_fd);
+		return offsetof(struct handover_fd, known);
 	case HANDOVER_EVENT:
 		return 1;
 	default:
@@ -224,6 +224,7 @@ const char *handover_role_name(unsigned role)
 		[ROLE_UDP] = "UDP socket",
 		[ROLE_ACCEPT] = "TCP listener",
 		[ROLE_TCP] = "TCP connection",
+		[ROLE_SPOTRING] = "ring of spots",
 	};
 
 	if (role >= sizeof(names) / sizeof(names[0]) || names[role] == NULL)

@@ -51,6 +51,8 @@ struct handover_master {
 	uint32_t edition; /* of the stores, as the writer left them */
 	uint32_t reserved;
 	uint64_t lists_refused;
+	uint64_t sessions_refused_rate, sessions_refused_login, sessions_refused_network;
+	uint64_t sessions_delayed, aides_refused, aides_failed;
 };
 
 enum handover_word {
@@ -88,6 +90,7 @@ struct handover_slot {
 	uint64_t generation;
 	uint64_t ready_ns, restarts, deaths;
 	char last_death[64];
+	char member[20]; /* feed: its section */
 };
 
 /* What a descriptor is for. SLOT and INDEX say of whom and which. */
@@ -98,7 +101,7 @@ enum handover_role {
 	ROLE_LOG_READ,
 	ROLE_LOG_WRITE,
 	ROLE_LOG_ERR,
-	ROLE_GATE, /* 0 voice, 1 state */
+	ROLE_GATE, /* 0 voice, 1 state, 2 spots */
 	ROLE_PIDFILE,
 	ROLE_LOCK,     /* 0 shm_dir, 1 state_dir */
 	ROLE_CONTROL,  /* the listening socket */
@@ -116,6 +119,7 @@ enum handover_role {
 	ROLE_UDP,    /* index: listener */
 	ROLE_ACCEPT, /* listening TCP socket; `slot` names the kind */
 	ROLE_TCP,    /* connection of the vault; index: its place in the table */
+	ROLE_SPOTRING, /* of a feed */
 };
 
 /* What tells a descriptor from any other: two of the same file are alike. */
@@ -134,6 +138,8 @@ struct handover_fd {
 	struct addr addr; /* UDP, ACCEPT: bound to; TCP: the client */
 	uint64_t session; /* TCP */
 	struct handover_print print;
+	uint32_t known; /* TCP: it has logged in */
+	uint32_t reserved;
 };
 
 /* ---- writing ---- */

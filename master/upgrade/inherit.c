@@ -7,6 +7,7 @@
  * LIMITS    none known
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@
 #include <unistd.h>
 
 #include "master/accept.h"
+#include "master/boot.h"
 #include "master/control.h"
+#include "master/feeds.h"
 #include "master/slot.h"
 #include "master/upgrade/fdprint.h"
 #include "master/upgrade/record.h"
@@ -32,6 +35,7 @@ struct inheriting {
 	const struct record *record;
 	enum record_mode mode;
 	char *why; /* 256 bytes */
+	unsigned kinds; /* whose slots are all there: those before this one */
 };
 
 static bool __attribute__((format(printf, 2, 3)))
@@ -124,6 +128,26 @@ static bool take_request(struct inheriting *in)
 	return true;
 }
 
+/* Keys that the former build did not know have the value that a restart would give them. A file that
+ * is wrong is no reason to stay with the former build: they have their default then. */
+static void take_news(struct inheriting *in)
+{
+	static struct problems problems;
+	struct config *config = in->master->config, *file;
+	char where[PATH_MAX + 16];
+
+	if (config_load(&file, in->master->request, &problems) != 0)
+		return;
+	/* it writes down every key that it knows */
+	if (config_where(config, CONF_DXC_NODE_CALL, where, sizeof(where))[0] == '\0')
+		config_swap_group(config, file, CONF_GROUP_FEED);
+	for (int key = 0; key < CONF_KEYS; key++)
+		if (conf_key_group((enum conf_key)key) == CONF_GROUPS &&
+		    config_where(config, (enum conf_key)key, where, sizeof(where))[0] == '\0')
+			config_keep(config, file, (enum conf_key)key);
+	config_destroy(&file);
+}
+
 /* What was in force stays in force, whatever the file says by now: that is for a reload. */
 static bool take_config(struct inheriting *in)
 {
@@ -140,8 +164,10 @@ static bool take_config(struct inheriting *in)
 	if (text != NULL)
 		rc = config_parse(&in->master->config, &request, text, strlen(text), &problems);
 	free(text);
-	if (rc == 0)
+	if (rc == 0) {
+		take_news(in);
 		return true;
+	}
 	return fail(in, "the configuration in force is none for this build: %.150s",
 		    problems.count > 0 ? problems.text[0] : "there is none");
 }
@@ -182,6 +208,12 @@ static void take_numbers(struct inheriting *in)
 	master->control_gid = from->control_gid;
 	master->edition = from->edition;
 	master->lists_refused = from->lists_refused;
+	master->sessions_refused_rate = from->sessions_refused_rate;
+	master->sessions_refused_login = from->sessions_refused_login;
+	master->sessions_refused_network = from->sessions_refused_network;
+	master->sessions_delayed = from->sessions_delayed;
+	master->aides_refused = from->aides_refused;
+	master->aides_failed = from->aides_failed;
 	master->privileged = geteuid() == 0;
 	master->announced = true;
 	master->phase = PHASE_SERVING;
@@ -226,6 +258,29 @@ static struct slot *find_slot(struct master *master, const char *name)
 	return NULL;
 }
 
+/* Kinds before KIND that the configuration wants and the former build did not have: in their place of
+ * the table, with nobody there yet. */
+static bool make_missing(struct inheriting *in, unsigned kind)
+{
+	struct master *master = in->master;
+
+	for (; in->kinds < kind; in->kinds++)
+		if (slot_single(master, (enum slot_kind)in->kinds) == NULL &&
+		    !slot_make_kind(master, (enum slot_kind)in->kinds))
+			return fail(in, "%.250s", master->why);
+	return true;
+}
+
+/* A feed has a place among those of all feeds. */
+static struct slot *place_for(struct master *master, enum slot_kind kind, unsigned index)
+{
+	if (kind != SLOT_FEED)
+		return master->slots < MASTER_SLOTS_MAX ? &master->slot[master->slots++] : NULL;
+	if (master->feed_places == 0 && !feeds_make_places(master))
+		return NULL;
+	return index < master->feed_places ? &master->feed_place[index] : NULL;
+}
+
 static bool take_slot(struct inheriting *in, const struct handover_item *item)
 {
 	struct master *master = in->master;
@@ -238,9 +293,14 @@ static bool take_slot(struct inheriting *in, const struct handover_item *item)
 	from.last_death[sizeof(from.last_death) - 1] = '\0';
 	if (!find_kind(from.kind, &kind))
 		return fail(in, "this build has no workers of the kind '%s'", from.kind);
-	if (master->slots == MASTER_SLOTS_MAX || find_slot(master, from.name) != NULL)
+	if (kind < in->kinds)
+		return fail(in, "the slots of the handover record are in disorder");
+	if (!make_missing(in, kind))
+		return false;
+	slot = place_for(master, kind, from.index);
+	if (slot == NULL || (slot->member[0] != '\0') ||
+	    (kind != SLOT_FEED && find_slot(master, from.name) != NULL))
 		return fail(in, "the handover record has too many slots, or %s twice", from.name);
-	slot = &master->slot[master->slots++];
 	slot_begin(master, slot, kind, from.index);
 	if (strcmp(slot->name, from.name) != 0)
 		return fail(in, "slot %s is called %s by this build", from.name, slot->name);
@@ -250,24 +310,12 @@ static bool take_slot(struct inheriting *in, const struct handover_item *item)
 	slot->restarts = from.restarts;
 	slot->deaths = from.deaths;
 	text_copy(slot->last_death, sizeof(slot->last_death), from.last_death);
+	from.member[sizeof(from.member) - 1] = '\0';
+	text_copy(slot->member, sizeof(slot->member), from.member);
 	slot->pid = from.pid;
 	slot->passed = SLOT_STARTED;
 	slot->state = from.pid != 0 && from.serving != 0 ? SLOT_SERVING : SLOT_EMPTY;
 	slot->former = from.pid != 0;
-	return true;
-}
-
-/* One that a reflector needs was not there in builds of the past: that takes a restart. */
-static bool all_there(struct inheriting *in)
-{
-	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
-		const struct kind *row = &kind_table[kind];
-
-		if (slot_kind_wanted(in->master->config, (enum slot_kind)kind) && !row->many &&
-		    find_slot(in->master, row->name) == NULL)
-			return fail(in, "the handover record has no slot %s: restart the daemon",
-				    row->name);
-	}
 	return true;
 }
 
@@ -277,6 +325,7 @@ static bool order_slots(struct inheriting *in)
 	struct master *master = in->master;
 	unsigned i = 2;
 
+	master->ysf_count = 0;
 	if (master->slots < 2 || master->slot[0].kind != SLOT_LOG ||
 	    master->slot[1].kind != SLOT_KEEPER)
 		return fail(in, "the handover record has no log or keeper at its place");
@@ -290,7 +339,7 @@ static bool order_slots(struct inheriting *in)
 			return fail(in, "the slots of the handover record are in disorder");
 		master->ysf_count += !master->slot[i].retired;
 	}
-	return all_there(in);
+	return true;
 }
 
 static bool take_parts(struct inheriting *in)
@@ -308,7 +357,7 @@ static bool take_parts(struct inheriting *in)
 			handover_get(&item, &in->master->event[in->master->events++],
 				     sizeof(struct master_event));
 	}
-	return order_slots(in);
+	return make_missing(in, SLOT_KINDS) && order_slots(in);
 }
 
 /* ---- descriptors ---- */
@@ -324,6 +373,8 @@ static int *place_of_slot(struct slot *slot, const struct handover_fd *fd)
 		return &slot->ring_fd;
 	case ROLE_TABLE:
 		return &slot->table_fd;
+	case ROLE_SPOTRING:
+		return &slot->spotring_fd;
 	case ROLE_HOLDER:
 		return &slot->control;
 	case ROLE_PIDFD:
@@ -423,6 +474,7 @@ static bool take_session(struct inheriting *in, const struct handover_fd *fd)
 		.session = fd->session,
 		.cookie = fd->print.extra,
 		.addr = fd->addr,
+		.known = fd->known != 0,
 	};
 	struct slot *slot = find_slot(in->master, fd->slot);
 
@@ -460,13 +512,13 @@ static bool map_gates(struct inheriting *in)
 {
 	struct master *master = in->master;
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < MASTER_GATES; i++) {
 		if (master->gate_fd[i] >= 0)
 			master->gate[i] = gate_map(master->gate_fd[i]);
-		if (master->gate[i] == NULL)
+		if (master->gate[i] == NULL && (master->gate_fd[i] >= 0 || i < 2))
 			return fail(in, "the gate of a store can't be mapped: %s", strerror(errno));
 	}
-	return true;
+	return boot_make_gates(master) || fail(in, "%.250s", master->why);
 }
 
 /* A ring of another layout is nothing to go on with: the slot gets a new one. Its holder finishes
@@ -505,9 +557,12 @@ static bool furnish(struct inheriting *in)
 	for (unsigned i = 0; i < master->slots; i++) {
 		struct slot *slot = &master->slot[i];
 
+		if (slot->page != NULL || (slot->retired && slot->page_fd < 0))
+			continue; /* it is new, or an empty place */
 		judge_ring(slot);
 		if (slot->page_fd < 0 || slot->bell < 0 ||
-		    (kind_vaulted(slot->kind) && slot->table_fd < 0))
+		    (kind_has_table(slot->kind) && slot->table_fd < 0) ||
+		    (slot->kind == SLOT_FEED && slot->spotring_fd < 0))
 			return fail(in, "the handover record lacks a good descriptor of %s",
 				    slot->name);
 		if (slot->pidfd < 0 || slot->control < 0) {
@@ -525,7 +580,7 @@ static bool furnish(struct inheriting *in)
 bool record_inherit(struct master *master, const struct record *record, enum record_mode mode,
 		    char why_r[256])
 {
-	struct inheriting in = {master, record, mode, why_r};
+	struct inheriting in = {.master = master, .record = record, .mode = mode, .why = why_r};
 
 	if (!verify_writer(&in) || !verify(&in) || !take_words(&in))
 		return false;
@@ -539,5 +594,7 @@ bool record_inherit(struct master *master, const struct record *record, enum rec
 		return fail(&in, "the handover record lacks a descriptor of the master's own");
 	if (!twin_is_ours(master->executable[KIND_NET]))
 		return fail(&in, "%s is not of the same build", TWIN_NAME);
-	return map_gates(&in) && furnish(&in) && each_fd(&in, true, take_session);
+	if (!map_gates(&in) || !furnish(&in) || !each_fd(&in, true, take_session))
+		return false;
+	return accept_open(master) || fail(&in, "%.250s", master->why);
 }

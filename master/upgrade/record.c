@@ -115,6 +115,7 @@ static void put_session(void *arg, const struct slot *slot, const struct vault_e
 
 	item.addr = entry->addr;
 	item.session = entry->session;
+	item.known = entry->known;
 	handover_put(&writing->handover, HANDOVER_FD, &item, sizeof(item), NULL, 0);
 }
 
@@ -148,6 +149,7 @@ static void put_slot(struct writing *writing, const struct slot *slot)
 	text_copy(item.name, sizeof(item.name), slot->name);
 	text_copy(item.kind, sizeof(item.kind), slot_kind_name(slot->kind));
 	text_copy(item.last_death, sizeof(item.last_death), slot->last_death);
+	text_copy(item.member, sizeof(item.member), slot->member);
 	handover_put(&writing->handover, HANDOVER_SLOT, &item, sizeof(item), NULL, 0);
 	put_fd(writing, ROLE_PAGE, 0, slot->name, slot->page_fd);
 	put_fd(writing, ROLE_BELL, 0, slot->name, slot->bell);
@@ -155,6 +157,8 @@ static void put_slot(struct writing *writing, const struct slot *slot)
 		put_fd(writing, ROLE_RING, 0, slot->name, slot->ring_fd);
 	if (slot->table_fd >= 0)
 		put_fd(writing, ROLE_TABLE, 0, slot->name, slot->table_fd);
+	if (slot->spotring_fd >= 0)
+		put_fd(writing, ROLE_SPOTRING, 0, slot->name, slot->spotring_fd);
 	put_sockets(writing, slot);
 	if (slot->pid == 0)
 		return;
@@ -226,6 +230,12 @@ static void put_master(struct writing *writing, const struct master *master)
 		.control_gid = master->control_gid,
 		.edition = master->edition,
 		.lists_refused = master->lists_refused,
+		.sessions_refused_rate = master->sessions_refused_rate,
+		.sessions_refused_login = master->sessions_refused_login,
+		.sessions_refused_network = master->sessions_refused_network,
+		.sessions_delayed = master->sessions_delayed,
+		.aides_refused = master->aides_refused,
+		.aides_failed = master->aides_failed,
 	};
 
 	if (foreign < 0)
