@@ -30,6 +30,7 @@ struct tcp_conn {
 	bool waits;	/* the kind will have the next line again, later */
 	size_t partial; /* bytes without a line end that were last seen waiting */
 	int low_water;	/* SO_RCVLOWAT, 0: unknown */
+	bool widened;	/* its buffer in the kernel was made larger */
 	uint64_t since; /* lingers since */
 	void *user;
 };

@@ -16,6 +16,7 @@
 
 #define LINES_A_TURN 64
 #define STEPS_A_TURN 64
+#define WIDE	     (1 << 20) /* bytes; the longest piece of a stream has about half of that */
 
 /* ---- out ---- */
 
@@ -205,6 +206,19 @@ static void set_low_water(struct tcp_conn *conn, int bytes)
 	conn->low_water = bytes;
 }
 
+/* We were woken, and there is less than a line, as before: the kernel's buffer is full of what was
+ * consumed already. It frees a piece of the stream, which may be of some hundred kilobytes, only when
+ * all of it is consumed, and the last bytes of this one are the begin of a line whose rest finds no
+ * room. A larger buffer ends that; the kernel makes one for who says that he waits for much. */
+static void widen(struct tcp_conn *conn, size_t length)
+{
+	if (conn->widened)
+		return;
+	conn->widened = true;
+	set_low_water(conn, WIDE);
+	set_low_water(conn, (int)length + 1);
+}
+
 /* We were woken, but all that is there are the same bytes without a line end as before. Either
  * the client has ended in the middle of a line, which then is none; or there is an urgent mark
  * behind them (telnet's "synch"): what was typed before it is void, and hides what comes behind it.
@@ -219,8 +233,12 @@ static bool drop_stuck(struct tcp_conn *conn, size_t length)
 	if (counts.dead)
 		return false; /* what it left behind hides the error */
 	again = recv(conn->fd, conn->tcp->peek, TCP_PEEK, MSG_PEEK | MSG_DONTWAIT);
-	if (again != (ssize_t)length || (!counts.ended && counts.unread <= length))
-		return true; /* something came meanwhile, or nothing did */
+	if (again != (ssize_t)length)
+		return true; /* something came meanwhile */
+	if (!counts.ended && counts.unread <= length) {
+		widen(conn, length);
+		return true;
+	}
 	page_count(conn->tcp->worker->page, COUNT_TCP_DROPPED);
 	skip(conn, length, false);
 	conn->partial = 0;
