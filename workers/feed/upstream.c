@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "workers/feed/feed.h"
 #include "workers/feed/prompt.h"
@@ -254,12 +255,17 @@ struct tcp *upstream_new(struct feed *feed)
 
 /* ---- time ---- */
 
+static uint64_t keepalive(void)
+{
+	return fault_is("quick-feeds") ? NS_PER_SEC / 2 : KEEPALIVE;
+}
+
 /* A step of our own, if there is anything to say. */
 static void speak(struct feed *feed, struct tcp_conn *conn, uint64_t now)
 {
 	const struct upstream *self = own(conn);
 	bool logs_in = self->logins == 0 && clock_age(now, self->opened) >= LOGIN_AFTER;
-	bool is_due = self->logins > 0 && clock_age(now, self->spoke) >= KEEPALIVE;
+	bool is_due = self->logins > 0 && clock_age(now, self->spoke) >= keepalive();
 
 	if ((!logs_in && !is_due && !feed->want.forward_dx) || !tcp_begin(conn))
 		return;
