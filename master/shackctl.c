@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <limits.h>
 #include <poll.h>
+#include <sodium/utils.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 
 #include "master/config.h"
 #include "master/shackctl_import.h"
+#include "master/shackctl_passwd.h"
 #include "master/shackctl_print.h"
 #include "master/shackctl_replay.h"
 #include "master/shackctl_talk.h"
@@ -29,6 +31,7 @@
 #define SOCKET_DEFAULT	"/run/shackd/control.sock"
 #define WORDS_MAX	8
 #define STOP_SECONDS	60
+#define PASSWD_SECONDS	30 /* others may wait for a hash as well */
 #define UPGRADE_SECONDS 120 /* rehearsal, a change of the stores' edition, and a way back */
 
 struct command {
@@ -47,12 +50,16 @@ static const struct command commands[] = {
 	{"clients", "",               0, 0, true,  print_clients, "linked gateways"},
 	{"streams", "",               0, 0, true,  print_streams, "open calls"},
 	{"blocked", "",               0, 0, true,  print_blocked, "callers that may not transmit"},
+	{"sessions", "",              0, 0, true,  print_sessions, "users of the DX cluster"},
+	{"feeds",   "",               0, 0, true,  print_feeds,   "where its spots come from"},
+	{"spots",   "[N]",            0, 1, true,  print_spots,   "the last N spots (20)"},
 	{"lists",   "[access [SET]|homes|saved]", 0, 2, true, print_lists, "what is in the lists, and in which"},
 	{"events",  "[-f] [N]",       0, 2, true,  print_event,   "the last N events (100); -f: and those to come"},
 	{"metrics", "",               0, 0, true,  NULL,          "all counters, in Prometheus' text form"},
 	{"block",   "CALL [SECONDS]", 1, 2, false, print_block,   "end the calls of CALL and take no more; without SECONDS for ever"},
 	{"unblock", "CALL",           1, 1, false, print_unblock, "take calls of CALL again"},
-	{"kick",    "ID",             1, 1, false, print_kick,    "unlink the gateway with that id, such as c12"},
+	{"kick",    "ID",             1, 1, false, print_kick,    "unlink the gateway, or end the session, with that id, such as c12 or s34"},
+	{"passwd",  "CALL",           1, 1, false, print_passwd,  "set the password of a user of the DX cluster"},
 	{"quarantine", "[show|drop ID]", 0, 3, false, print_quarantine, "datagrams that crashed workers; replay FILE ADDRESS:PORT sends one"},
 	{"stop",    "",               0, 0, false, NULL,          "stop the daemon and wait until it is gone"},
 	{"reload",  "",               0, 0, false, print_reload,          "read the configuration again"},
@@ -399,6 +406,21 @@ static bool has_follow(const char *const words[], int count)
 	return false;
 }
 
+static int run_passwd(struct ctl *ctl, const char *words[], int count)
+{
+	char password[PASSWD_SIZE];
+	int code = EXIT_REFUSED;
+
+	if (passwd_ask(words[1], password)) {
+		words[count++] = password;
+		ctl->patience = PASSWD_SECONDS;
+		code = ctl->json ? run_raw(ctl, words, count, false)
+				 : run_document(ctl, words, count);
+	}
+	sodium_memzero(password, sizeof(password));
+	return code;
+}
+
 static int run(struct ctl *ctl, const char *words[], int count)
 {
 	bool events = ctl->command->print == print_event;
@@ -410,6 +432,8 @@ static int run(struct ctl *ctl, const char *words[], int count)
 		return import_run(ctl->socket, words + 1, count - 1);
 	if (strcmp(ctl->command->name, "upgrade") == 0)
 		return run_upgrade(ctl, words, count);
+	if (ctl->command->print == print_passwd)
+		return run_passwd(ctl, words, count);
 	if (count > 1 && ctl->command->print == print_quarantine && strcmp(words[1], "replay") == 0)
 		return replay(words + 2, count - 2);
 	if (strcmp(ctl->command->name, "metrics") == 0 && ctl->json)

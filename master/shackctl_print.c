@@ -56,6 +56,12 @@ static void copy_printable(char cell[CELL_SIZE], const char *text)
 	*cell = '\0';
 }
 
+static void print_safely(FILE *out, const char *text)
+{
+	for (; *text != '\0'; text++)
+		fputc(*text >= ' ' && *text <= '~' ? *text : '?', out);
+}
+
 static void print_until(char cell[CELL_SIZE], const json_t *value)
 {
 	time_t when = (time_t)json_integer_value(value);
@@ -294,6 +300,58 @@ void print_blocked(FILE *out, const json_t *answer, time_t now)
 	PRINT_TABLE(out, answer, columns, "nobody is blocked", now);
 }
 
+void print_sessions(FILE *out, const json_t *answer, time_t now)
+{
+	static const struct column columns[] = {
+		{"ID", "id", FORM_TEXT},	       {"CALL", "call", FORM_TEXT},
+		{"ADDRESS", "address", FORM_TEXT},     {"SLOT", "slot", FORM_TEXT},
+		{"FORMAT", "format", FORM_TEXT},       {"CONNECTED", "connected", FORM_SINCE},
+		{"IDLE", "idle", FORM_AGE},	       {"DELIVERED", "delivered", FORM_NUMBER},
+		{"DROPPED", "dropped", FORM_NUMBER},   {"LAG", "lag", FORM_NUMBER},
+	};
+
+	PRINT_TABLE(out, answer, columns, "nobody is logged in", now);
+}
+
+void print_feeds(FILE *out, const json_t *answer, time_t now)
+{
+	static const struct column columns[] = {
+		{"NAME", "name", FORM_TEXT},	       {"TYPE", "type", FORM_TEXT},
+		{"STATE", "state", FORM_TEXT},	       {"RECEIVED", "received", FORM_NUMBER},
+		{"ACCEPTED", "accepted", FORM_NUMBER}, {"DROPPED", "dropped", FORM_NUMBER},
+		{"MALFORMED", "malformed", FORM_NUMBER}, {"QUEUE", "queue", FORM_NUMBER},
+		{"CAPACITY", "capacity", FORM_NUMBER}, {"LAST", "last", FORM_SINCE},
+	};
+
+	PRINT_TABLE(out, answer, columns, "no feed is configured", now);
+}
+
+/* As the users of the cluster see them. */
+void print_spots(FILE *out, const json_t *answer, time_t now)
+{
+	json_t *spot;
+	size_t i;
+
+	(void)now;
+	json_array_foreach(answer, i, spot)
+	{
+		print_safely(out, json_string_value(json_object_get(spot, "line")));
+		fputc('\n', out);
+	}
+	if (json_array_size(answer) == 0)
+		fprintf(out, "no spots\n");
+}
+
+void print_passwd(FILE *out, const json_t *answer, time_t now)
+{
+	char call[CELL_SIZE];
+
+	(void)now;
+	print_plain(call, json_object_get(answer, "call"));
+	fprintf(out, "%s has %s password\n", call,
+		json_is_true(json_object_get(answer, "password")) ? "a new" : "no");
+}
+
 /* How much is in each set of the access list. */
 static void print_sets(FILE *out, const json_t *sets)
 {
@@ -384,12 +442,6 @@ void print_upgrade(FILE *out, const json_t *answer, time_t now)
 }
 
 /* ---- reload ---- */
-
-static void print_safely(FILE *out, const char *text)
-{
-	for (; *text != '\0'; text++)
-		fputc(*text >= ' ' && *text <= '~' ? *text : '?', out);
-}
 
 /* "TITLE: a, b", or nothing when there is none. */
 static void print_list(FILE *out, const char *title, const json_t *list)
@@ -498,6 +550,11 @@ void print_kick(FILE *out, const json_t *answer, time_t now)
 	char id[CELL_SIZE], gateway[CELL_SIZE], address[CELL_SIZE], port[CELL_SIZE];
 
 	(void)now;
+	if (json_object_get(answer, "call") != NULL) {
+		fprintf(out, "%s ended: %s at %s\n", member(answer, "id", id),
+			member(answer, "call", gateway), member(answer, "address", address));
+		return;
+	}
 	fprintf(out, "%s unlinked: %s at %s port %s\n", member(answer, "id", id),
 		member(answer, "gateway", gateway), member(answer, "address", address),
 		member(answer, "port", port));

@@ -16,7 +16,7 @@
 typedef void print_answer(FILE *out, const json_t *answer, time_t now);
 
 print_answer print_status, print_workers, print_clients, print_streams, print_blocked;
-print_answer print_lists;
+print_answer print_lists, print_sessions, print_feeds, print_spots, print_passwd;
 print_answer
 	print_reload; /* a refused one too: all its problems but the first, on standard error */
 print_answer print_block, print_unblock, print_kick, print_event, print_quarantine;

@@ -31,6 +31,7 @@ struct control {
 static const struct verb *const verbs[] = {
 	&verb_clients, &verb_streams, &verb_blocked,	&verb_events, &verb_block,  &verb_unblock,
 	&verb_kick,    &verb_metrics, &verb_quarantine, &verb_lists,  &verb_import,
+	&verb_sessions, &verb_feeds, &verb_spots, &verb_passwd,
 };
 
 /* ---- what verbs add ---- */
@@ -146,6 +147,8 @@ static void drop(struct request *request)
 
 	ev_io_stop(loop, &request->reader);
 	ev_io_stop(loop, &request->writer);
+	if (request->verb->drop != NULL)
+		request->verb->drop(request);
 	msg_close(request->fd);
 	free(request->text);
 	request->text = NULL;

@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "shm/call.h"
 #include "shm/store/clients.h"
 #include "shm/store/saved.h"
 #include "workers/keeper/keeper.h"
@@ -30,11 +31,19 @@ struct verb {
 	/* Reads the words; false after request_refuse. NULL: there are none. */
 	bool (*parse)(struct request *request, const char *const words[], int count);
 	enum answer (*step)(struct request *request);
+	/* Gives up what the request holds, however it ends. May be NULL. */
+	void (*drop)(struct request *request);
 };
 
 extern const struct verb verb_clients, verb_streams, verb_blocked, verb_events;
 extern const struct verb verb_quarantine, verb_lists, verb_import;
 extern const struct verb verb_block, verb_unblock, verb_kick, verb_metrics;
+extern const struct verb verb_sessions, verb_feeds, verb_spots, verb_passwd;
+
+/* `kick` of a session of the DX cluster. */
+enum answer kick_session(struct request *request);
+
+struct passwd;
 
 #define IMPORT_PAIRS 16 /* in one request */
 
@@ -57,6 +66,10 @@ struct request {
 	char call[CALL_MAX];
 	char name[64];
 	uint64_t number;
+	uint64_t spots; /* of the spots store */
+	uint64_t skip;
+	char user[CALL_TEXT_SIZE]; /* a call of the DX cluster */
+	struct passwd *passwd;
 	uint64_t until, until_real;
 	uint32_t stream_key;
 	struct saved_key saved;
@@ -66,7 +79,7 @@ struct request {
 		uint8_t dgid;
 	} import[IMPORT_PAIRS];
 	unsigned count;
-	bool follow, started, json;
+	bool follow, started, json, of_session;
 };
 
 /* Ends the answer: shackctl's exit code and why. */

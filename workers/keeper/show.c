@@ -229,6 +229,26 @@ static json_t *with_slot(json_t *object, const struct event_record *event)
 	return object;
 }
 
+/* Of the DX cluster. */
+static json_t *with_user(json_t *object, const struct event_record *event)
+{
+	char id[16], address[ADDR_TEXT_MAX];
+	struct addr addr;
+
+	object = with(object, "call", json_string(event->user));
+	if (event->client != 0) {
+		snprintf(id, sizeof(id), "s%u", event->client);
+		object = with(object, "session", json_string(id));
+	}
+	client_key_addr(&event->user_key, &addr);
+	if (event->has_key)
+		object = with(object, "address", json_string(addr_ip_text(&addr, address)));
+	if (event->type != EVENT_DX_LOCAL)
+		return object;
+	object = with(object, "dx", json_string(event->dx));
+	return with(object, "hz", json_integer((json_int_t)event->hz));
+}
+
 static json_t *with_details(json_t *object, const struct event_record *event)
 {
 	switch (event->type) {
@@ -250,9 +270,14 @@ static json_t *with_details(json_t *object, const struct event_record *event)
 	case EVENT_SLOT_UP:
 	case EVENT_SLOT_DOWN:
 		return with_slot(object, event);
+	case EVENT_SESSION_LOGIN:
+	case EVENT_SESSION_LOGOUT:
+	case EVENT_DX_LOCAL:
+		return with_user(object, event);
 	case EVENT_CONFIG_RELOAD:
 	case EVENT_UPGRADE:
 	case EVENT_LIST_LOADED:
+	case EVENT_FEED_STATE:
 		return with(object, "note", json_string(event->note));
 	default:
 		return object;
@@ -272,12 +297,13 @@ static json_t *iso_time(uint64_t real)
 	return json_string(text);
 }
 
-json_t *show_event(uint64_t store, uint64_t number, const struct event_record *event)
+json_t *show_event(const char *log, uint64_t store, uint64_t number,
+		   const struct event_record *event)
 {
 	json_t *object = json_object();
 	char id[48];
 
-	snprintf(id, sizeof(id), "voice-%016llx-%llu", (unsigned long long)store,
+	snprintf(id, sizeof(id), "%s-%016llx-%llu", log, (unsigned long long)store,
 		 (unsigned long long)number);
 	object = with(object, "id", json_string(id));
 	object = with(object, "number", json_integer((json_int_t)number));

@@ -29,7 +29,8 @@ json_t *show_client(const struct client_key *key, const struct client_record *re
 json_t *show_saved(const struct saved_key *key, const struct saved_record *record);
 json_t *show_stream(const struct stream_record *record, uint32_t frames, uint32_t lost);
 json_t *show_block(const char *call, const struct block_record *record);
-/* STORE tells which log the number counts in. */
-json_t *show_event(uint64_t store, uint64_t number, const struct event_record *event);
+/* LOG ("voice", "spots") and STORE tell which log the number counts in. */
+json_t *show_event(const char *log, uint64_t store, uint64_t number,
+		   const struct event_record *event);
 
 #endif

@@ -194,14 +194,15 @@ static bool kick_parse(struct request *request, const char *const words[], int c
 {
 	int64_t number;
 
-	if (count < 1 || words[0][0] != 'c' || text_number(words[0] + 1, &number) != 0 ||
-	    number < 1 || number > UINT32_MAX) {
+	if (count < 1 || (words[0][0] != 'c' && words[0][0] != 's') ||
+	    text_number(words[0] + 1, &number) != 0 || number < 1 || number > UINT32_MAX) {
 		request_refuse(request, 2,
-			       "kick: give the id of a gateway as `clients` shows it, "
-			       "such as c12");
+			       "kick: give the id of a gateway as `clients` shows it, such as c12, "
+			       "or of a session as `sessions` does, such as s34");
 		return false;
 	}
 	request->number = (uint64_t)number;
+	request->of_session = words[0][0] == 's';
 	return true;
 }
 
@@ -214,6 +215,8 @@ static enum answer kick_step(struct request *request)
 	struct store_txn txn;
 	enum store_error error, found;
 
+	if (request->of_session)
+		return kick_session(request);
 	if (store_write(request->keeper->worker->voice, &txn) == STORE_BUSY)
 		return ANSWER_WAIT;
 	found = clients_by_id(&txn, id, &key);

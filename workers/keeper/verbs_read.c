@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * NAME      verbs (reading) - clients, streams, blocked, events
+ * NAME      verbs (reading) - clients, streams, blocked
  * PURPOSE   Tables of the voice store as JSON, a slice at a time.
  * OWNER     keeper
  * CONTRACT  a table that changes while it is being read shows each record at most once
@@ -11,7 +11,6 @@
 #include "shm/clock.h"
 #include "shm/store/blocks.h"
 #include "shm/store/infos.h"
-#include "shm/text.h"
 #include "workers/callsign.h"
 #include "workers/keeper/request.h"
 #include "workers/keeper/show.h"
@@ -129,94 +128,3 @@ static enum answer blocked_step(struct request *request)
 }
 
 const struct verb verb_blocked = {.name = "blocked", .words = 1, .step = blocked_step};
-
-/* ---- events ---- */
-
-#define EVENTS_DEFAULT 100
-
-static bool events_parse(struct request *request, const char *const words[], int count)
-{
-	int64_t number = EVENTS_DEFAULT;
-
-	for (int i = 0; i < count; i++) {
-		if (strcmp(words[i], "-f") == 0) {
-			request->follow = true;
-		} else if (text_number(words[i], &number) != 0 || number < 0 ||
-			   number > UINT32_MAX) {
-			request_refuse(request, 2, "events: \"%.32s\" is no number of events",
-				       words[i]);
-			return false;
-		}
-	}
-	request->count = (unsigned)number;
-	return true;
-}
-
-static void add_event(uint64_t number, const struct event_record *event, void *arg)
-{
-	struct reading *reading = arg;
-	struct store *voice = reading->request->keeper->worker->voice;
-
-	request_line(reading->request, show_event(store_id(voice), number, event));
-}
-
-/* The number after which the log as it is begins; an empty log begins after its newest. */
-static uint64_t log_begin(struct store_txn *txn)
-{
-	uint64_t oldest = events_oldest(txn);
-
-	return oldest > 0 ? oldest - 1 : events_newest(txn);
-}
-
-/* The first of the last so many. */
-static void events_begin(struct request *request, struct store_txn *txn)
-{
-	uint64_t newest = events_newest(txn), begin = log_begin(txn);
-
-	request->number = newest > request->count ? newest - request->count : 0;
-	if (request->number < begin)
-		request->number = begin;
-	request->started = true;
-}
-
-/* Tells how many are missing, and goes on with the oldest. */
-static void events_lapped(struct request *request, struct store_txn *txn)
-{
-	uint64_t begin = log_begin(txn);
-
-	request_text(request, "{\"lapped\":%llu}\n", (unsigned long long)(begin - request->number));
-	request->number = begin;
-}
-
-static enum answer events_step(struct request *request)
-{
-	struct store_txn txn;
-	struct reading reading = {request, &txn, 0, 0};
-	enum store_error error;
-	bool lapped = false;
-
-	if (store_read(request->keeper->worker->voice, &txn) == STORE_OK) {
-		if (!request->started)
-			events_begin(request, &txn);
-		reading.seen =
-			events_follow(&txn, &request->number, SLICE, &lapped, add_event, &reading);
-		if (lapped)
-			events_lapped(request, &txn);
-	}
-	error = store_end(&txn);
-	if (error != STORE_OK)
-		return request_failed(request, error);
-	if (lapped || reading.seen == SLICE)
-		return ANSWER_MORE;
-	if (request->follow)
-		return ANSWER_WAIT;
-	store_forget_pages(request->keeper->worker->voice);
-	return ANSWER_DONE;
-}
-
-const struct verb verb_events = {
-	.name = "events",
-	.words = 3,
-	.parse = events_parse,
-	.step = events_step,
-};
