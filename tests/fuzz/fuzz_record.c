@@ -103,7 +103,7 @@ static void try_event(const uint8_t *data, size_t size)
 		check_text(record.dest, sizeof(record.dest));
 		check_text(record.call, sizeof(record.call));
 	}
-	check_json(show_event(1, UINT64_MAX / 2, &record));
+	check_json(show_event("voice", 1, UINT64_MAX / 2, &record));
 }
 
 static void try_saved(const uint8_t *data, size_t size)
