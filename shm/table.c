@@ -245,6 +245,71 @@ int table_journal_read(const struct table_entry *entry, uint64_t from, uint64_t 
 	return 2;
 }
 
+/* ---- chunks ---- */
+
+static unsigned lines_of(const struct table_chunk *chunk)
+{
+	return atomic_load_explicit(&chunk->lines, memory_order_acquire);
+}
+
+uint32_t table_chunk_start(const struct table_chunk *chunk, unsigned line)
+{
+	return line == 0 ? 0 : chunk->line[line - 1].end;
+}
+
+uint32_t table_chunk_length(const struct table_chunk *chunk)
+{
+	return table_chunk_start(chunk, lines_of(chunk));
+}
+
+bool table_chunk_add(struct table_chunk *chunk, uint64_t number, const void *data, size_t length)
+{
+	unsigned lines = lines_of(chunk);
+	uint32_t start = table_chunk_start(chunk, lines);
+
+	if (lines >= TABLE_CHUNK_LINES || length == 0 || length > TABLE_LINE_MAX ||
+	    length > TABLE_CHUNK_BYTES - start || number - chunk->from > UINT32_MAX)
+		return false;
+	memcpy(chunk->bytes + start, data, length);
+	chunk->line[lines] =
+		(struct table_line){start + (uint32_t)length, (uint32_t)(number - chunk->from)};
+	atomic_store_explicit(&chunk->lines, lines + 1, memory_order_release);
+	return true;
+}
+
+unsigned table_chunk_find(const struct table_chunk *chunk, unsigned first, uint32_t at)
+{
+	unsigned last = lines_of(chunk) - 1;
+
+	while (first < last) {
+		unsigned middle = first + (last - first) / 2;
+
+		if (chunk->line[middle].end >= at)
+			last = middle;
+		else
+			first = middle + 1;
+	}
+	return first;
+}
+
+bool table_chunk_sound(const struct table_chunk *chunk)
+{
+	unsigned lines = lines_of(chunk);
+	uint32_t end = 0;
+
+	if (lines == 0 || lines > TABLE_CHUNK_LINES || chunk->from >= chunk->to)
+		return false;
+	for (unsigned i = 0; i < lines; i++) {
+		const struct table_line *line = &chunk->line[i];
+
+		if (line->end <= end || line->end - end > TABLE_LINE_MAX ||
+		    line->end > TABLE_CHUNK_BYTES || line->number > chunk->to - chunk->from)
+			return false;
+		end = line->end;
+	}
+	return true;
+}
+
 bool table_entry_sound(const struct table_entry *entry, uint64_t consumed, uint64_t unread,
 		       uint64_t sent)
 {

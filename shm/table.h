@@ -8,8 +8,12 @@
  * CONTRACT  "acted upon" and "answered" become visible together or not at all: two copies of the
  *           state and one atomic word that selects. Offsets count bytes of the connection from its
  *           accept on. Who takes an entry over from a predecessor checks it (table_entry_sound).
+ *           Output that many sessions get alike is not copied to each one's journal: it lies in a
+ *           chunk, and one record for the whole slot (struct table_sending) says which session is
+ *           being sent what, for only one is at a time. That record is good while the session's
+ *           `out` is the one it names.
  * LIMITS    TABLE_ENTRIES_MAX entries; TABLE_JOURNAL bytes of output that the kernel has not taken;
- *           TABLE_OWN bytes for the kind of worker
+ *           TABLE_OWN bytes for the kind of worker; TABLE_CHUNKS chunks
  */
 #ifndef SHACKD_SHM_TABLE_H
 #define SHACKD_SHM_TABLE_H
@@ -27,6 +31,10 @@
 #define TABLE_ENTRIES_MAX 10000
 #define TABLE_JOURNAL	  4096
 #define TABLE_OWN	  512
+#define TABLE_CHUNKS	  64
+#define TABLE_CHUNK_BYTES 65536
+#define TABLE_CHUNK_LINES 1024
+#define TABLE_LINE_MAX	  2048 /* of a chunk; what is left of one fits the journal */
 
 enum table_flag {
 	TABLE_OPENED = 1,   /* somebody has greeted it */
@@ -57,6 +65,29 @@ struct table_entry {
 	uint8_t journal[TABLE_JOURNAL]; /* byte N of the output is at N % TABLE_JOURNAL */
 };
 
+struct table_line {
+	uint32_t end;	 /* offset in the chunk, behind its last byte */
+	uint32_t number; /* of what it tells, less the chunk's `from` */
+};
+
+/* Whole lines: of all that is numbered from FROM + 1 to TO, what is to be told to some sessions. */
+struct table_chunk {
+	uint64_t from, to;
+	_Atomic uint32_t lines; /* those behind are not there */
+	uint32_t reserved;
+	struct table_line line[TABLE_CHUNK_LINES];
+	uint8_t bytes[TABLE_CHUNK_BYTES];
+};
+
+/* A session is being sent the lines of CHUNK from FIRST on. */
+struct table_sending {
+	_Atomic uint32_t entry; /* its place + 1; 0: none is */
+	uint32_t chunk, first;
+	uint32_t reserved;
+	uint64_t session;
+	uint64_t out; /* its output before them */
+};
+
 /* Are the kernel's counters exact here? Found out once, by the first holder. */
 enum table_mode { TABLE_UNKNOWN, TABLE_EXACT, TABLE_WHOLE_LINES };
 
@@ -69,6 +100,8 @@ struct table_block {
 	_Atomic uint32_t acting; /* entry + 1 of the step that is being done; 0: none */
 	_Atomic uint32_t reserved;
 	_Atomic uint64_t faults_seen; /* page->faults up to which `acting` was judged */
+	struct table_sending sending;
+	struct table_chunk chunk[TABLE_CHUNKS];
 	struct table_entry entry[];
 };
 
@@ -117,6 +150,22 @@ void table_journal_write(struct table_entry *entry, uint64_t out, const void *da
 /* The bytes from FROM to TO (at most TABLE_JOURNAL) as one or two pieces; returns how many. */
 int table_journal_read(const struct table_entry *entry, uint64_t from, uint64_t to,
 		       struct iovec piece_r[2]);
+
+/* A chunk's bytes. */
+uint32_t table_chunk_length(const struct table_chunk *chunk);
+
+/* Bytes of the chunk before LINE. */
+uint32_t table_chunk_start(const struct table_chunk *chunk, unsigned line);
+
+/* Adds a line of at most TABLE_LINE_MAX bytes that tells NUMBER, which is above all before it. False:
+ * it doesn't fit. */
+bool table_chunk_add(struct table_chunk *chunk, uint64_t number, const void *data, size_t length);
+
+/* The first line at or behind FIRST that ends at or behind offset AT. There must be one. */
+unsigned table_chunk_find(const struct table_chunk *chunk, unsigned first, uint32_t at);
+
+/* Is what a predecessor left in it to be believed? */
+bool table_chunk_sound(const struct table_chunk *chunk);
 
 /* Can a successor go on with this entry, of whose input the kernel gave CONSUMED bytes and has
  * UNREAD more, and of whose output it took SENT? */

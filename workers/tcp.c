@@ -209,7 +209,8 @@ static bool find_offsets(struct tcp_conn *conn, const struct table_counts *count
 		conn->consumed = atomic_load(&entry->consumed);
 		conn->sent = atomic_load(&entry->sent);
 	}
-	return table_entry_sound(entry, conn->consumed, counts->unread, conn->sent);
+	return tcp_bulk_recover(conn) &&
+	       table_entry_sound(entry, conn->consumed, counts->unread, conn->sent);
 }
 
 static void greet(struct tcp_conn *conn)
@@ -228,6 +229,7 @@ static void take_up(struct tcp_conn *conn)
 
 	ev_io_init(&conn->watch, on_event, conn->fd, EV_READ);
 	conn->watch.data = conn;
+	conn->took = clock_mono();
 	if (table_measure(conn->fd, &counts) != 0 || counts.dead) {
 		tcp_over(conn);
 	} else if (!find_offsets(conn, &counts)) {
@@ -322,15 +324,21 @@ static void accuse(struct tcp *tcp)
 
 void tcp_go(struct tcp *tcp)
 {
+	unsigned sending = atomic_load(&tcp->block->sending.entry) - 1;
+
 	find_mode(tcp);
 	accuse(tcp);
 	tcp->going = true;
+	/* first the one whose chunk the others' output may replace */
+	if (sending < tcp->entries && tcp->conn[sending] != NULL)
+		take_up(tcp->conn[sending]);
 	for (unsigned i = 0; i < tcp->entries; i++) {
-		if (tcp->conn[i] == NULL)
+		if (i == sending || tcp->conn[i] == NULL)
 			continue;
 		page_beat(tcp->worker->page, clock_mono());
 		take_up(tcp->conn[i]);
 	}
+	atomic_store(&tcp->block->sending.entry, 0);
 }
 
 void tcp_tick(struct tcp *tcp)

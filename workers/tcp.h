@@ -49,6 +49,11 @@ struct tcp_kind {
 	/* Step: goes on with output that tcp_more() announced, TCP_STEP bytes of it; no line is
 	 * handed out before it is finished. Returns true while there is more. May be NULL. */
 	bool (*more)(struct tcp_conn *conn);
+	/* Step: LINES lines of a chunk are out, or as good as out; all that is numbered up to NUMBER
+	 * is done with. At a successor's start it comes before `resume`. Of kinds that use tcp_bulk. */
+	void (*told)(struct tcp_conn *conn, uint64_t number, unsigned lines);
+	/* It takes more by now: go on with tcp_bulk. The same kinds. */
+	void (*ready)(struct tcp_conn *conn);
 	/* It is over: free tcp_user(). May be NULL. */
 	void (*gone)(struct tcp_conn *conn);
 };
@@ -111,6 +116,38 @@ const struct addr *tcp_peer(const struct tcp_conn *conn);
 
 /* A place for the kind to keep a pointer of this process. */
 void **tcp_user(struct tcp_conn *conn);
+
+/* ---- bulk output, outside of steps (tcp_bulk.c) ---- */
+
+/* Chunk INDEX, below TABLE_CHUNKS, to be filled by table_chunk_add. What it held is lost. */
+struct table_chunk *tcp_chunk(struct tcp *tcp, unsigned index);
+
+enum tcp_told {
+	TCP_TOLD,    /* to the end of the chunk */
+	TCP_PUT_OFF, /* not all, or nothing: `ready` is called when there is room again */
+};
+
+/* Sends the lines of chunk INDEX from FIRST on, of which there must be one, straight from there;
+ * `told` is called for those that went. Of a line that the kernel took a part of the rest goes to
+ * the journal: what is put out after this comes behind it. Control output, and more of it to come,
+ * goes first. */
+enum tcp_told tcp_bulk(struct tcp_conn *conn, unsigned index, unsigned first);
+
+/* The kind stops though it has more: `ready` is called in the loop's next turn. */
+void tcp_bulk_later(struct tcp_conn *conn);
+
+/* Ends the connection in the loop's next turn, whatever waits for it. */
+void tcp_drop(struct tcp_conn *conn);
+
+/* Nanoseconds for which the kernel has taken nothing although something waits; 0: nothing does. */
+uint64_t tcp_stalled(const struct tcp_conn *conn, uint64_t now);
+
+/* clock_mono when the kernel last took something. */
+uint64_t tcp_took(const struct tcp_conn *conn);
+
+/* Has the kernel look after a peer that is gone without a word: keep-alive, and at most TIMEOUT
+ * nanoseconds for what it acknowledges nothing of. */
+void tcp_guard(struct tcp_conn *conn, uint64_t timeout);
 
 /* ---- tcp_check.c ---- */
 

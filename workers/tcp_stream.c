@@ -29,6 +29,21 @@ static uint64_t line_end(const struct table_entry *entry, uint64_t from, uint64_
 	return to;
 }
 
+void tcp_taken(struct tcp_conn *conn, size_t sent, bool blocked)
+{
+	uint64_t now = clock_mono();
+
+	if (sent > 0) {
+		conn->sent += sent;
+		atomic_store_explicit(&conn->entry->sent, conn->sent, memory_order_relaxed);
+		conn->took = now;
+		conn->stuck = 0;
+	}
+	if (blocked && conn->stuck == 0)
+		conn->stuck = now;
+	conn->blocked = blocked;
+}
+
 bool tcp_flush(struct tcp_conn *conn)
 {
 	uint64_t out = table_now(conn->entry)->out;
@@ -44,14 +59,11 @@ bool tcp_flush(struct tcp_conn *conn)
 		sent = sendmsg(conn->fd, &packet, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent < 0 && errno == EINTR)
 			continue;
-		if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)) {
-			conn->blocked = true;
-			return true;
-		}
-		if (sent < 0)
+		if (sent < 0 && !tcp_no_room(errno))
 			return false;
-		conn->sent += (uint64_t)sent;
-		atomic_store_explicit(&conn->entry->sent, conn->sent, memory_order_relaxed);
+		tcp_taken(conn, sent < 0 ? 0 : (size_t)sent, sent < 0);
+		if (sent < 0)
+			break;
 	}
 	return true;
 }
@@ -328,12 +340,13 @@ static bool is_finished(struct tcp_conn *conn)
 	return false;
 }
 
-static void watch(struct tcp_conn *conn)
+void tcp_watch(struct tcp_conn *conn)
 {
 	struct ev_loop *loop = conn->tcp->worker->loop;
 	bool reads =
 		!conn->ended && (takes_lines(conn) || conn->lingers) && tcp_room(conn) >= TCP_STEP;
-	bool writes = conn->blocked || tcp_is(conn, TABLE_MORE);
+	bool writes = conn->blocked || tcp_is(conn, TABLE_MORE) ||
+		      (conn->bulk && !tcp_is(conn, TABLE_CLOSING));
 	int events = (reads ? EV_READ : 0) | (writes ? EV_WRITE : 0);
 
 	if (ev_is_active(&conn->watch) && (conn->watch.events & (EV_READ | EV_WRITE)) == events)
@@ -348,7 +361,7 @@ static void watch(struct tcp_conn *conn)
 
 void tcp_pump(struct tcp_conn *conn)
 {
-	bool alive = tcp_flush(conn) && write_more(conn);
+	bool alive = !conn->failed && tcp_flush(conn) && write_more(conn);
 
 	/* a line of another's that has a step made here is still in tcp->peek */
 	if (!conn->tcp->reading) {
@@ -358,8 +371,10 @@ void tcp_pump(struct tcp_conn *conn)
 			alive = read_away(conn);
 	}
 	alive = alive && write_more(conn) && tcp_flush(conn);
-	if (!alive || is_finished(conn))
+	if (alive)
+		tcp_bulk_on(conn);
+	if (!alive || conn->failed || is_finished(conn))
 		tcp_over(conn);
 	else
-		watch(conn);
+		tcp_watch(conn);
 }

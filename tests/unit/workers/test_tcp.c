@@ -7,27 +7,10 @@
  * CONTRACT  cmocka program; loopback TCP
  * LIMITS    the kills need ptrace; where that is forbidden the last test is skipped
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <errno.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ptrace.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "workers/tcp.h"
+#include "tests/unit/workers/tcp_lab.h"
 
-#define SESSION 77
-#define PLACE	1
 #define BURST	2000
 #define STOPS	400 /* more system calls than the dying worker makes, twice */
 
@@ -117,147 +100,12 @@ static const struct tcp_kind finder = {
 	.more = on_more,
 };
 
-/* ---- a slot without a daemon ---- */
-
-struct lab {
-	struct worker worker;
-	int page_fd, table_fd, master, client, vaulted;
-	struct table_entry *entry;
-	const struct tcp_kind *kind;
-	struct tcp *tcp;
-	char got[65536]; /* by the client */
-	size_t length;
-};
-
-static void make_connection(struct lab *lab)
-{
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t length = sizeof(sin);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(bind(listener, (struct sockaddr *)&sin, length), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&sin, &length), 0);
-	lab->client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(lab->client, (struct sockaddr *)&sin, length), 0);
-	lab->vaulted = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	assert_true(lab->vaulted >= 0);
-	close(listener);
-}
-
 static struct lab *lab_new(void)
 {
-	struct lab *lab = calloc(1, sizeof(*lab));
-	const struct addr peer = {.port = 9};
-	struct table_counts counts;
-	int pair[2];
-
-	lab->page_fd = page_create("line.0", 0);
-	lab->table_fd = table_create("line.0", 4);
-	lab->worker.page = page_map(lab->page_fd);
-	lab->worker.loop = ev_loop_new(EVFLAG_NOENV);
-	assert_non_null(lab->worker.page);
-	assert_true(table_map(lab->table_fd, &lab->worker.table));
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
-	lab->worker.control = pair[0];
-	lab->master = pair[1];
-	make_connection(lab);
-	assert_int_equal(table_measure(lab->vaulted, &counts), 0);
-	lab->entry = &lab->worker.table.block->entry[PLACE];
-	table_fill(lab->entry, SESSION, &peer, &counts);
-	lab->kind = &service;
 	resume_answer = true;
 	gone_calls = 0;
 	refusals = 0;
-	return lab;
-}
-
-/* A new holder, up to GO. */
-static void lab_begin(struct lab *lab)
-{
-	struct msg_fd head = {.role = FD_TCP, .index = PLACE};
-	struct msg msg = {.type = MSG_FD, .length = sizeof(head), .fd = dup(lab->vaulted)};
-
-	memcpy(msg.body, &head, sizeof(head));
-	lab->tcp = tcp_new(&lab->worker, lab->kind);
-	assert_non_null(lab->tcp);
-	assert_true(tcp_take(lab->tcp, &msg));
-	assert_int_equal(msg.fd, -1);
-	tcp_go(lab->tcp);
-}
-
-/* The death of a holder that had nothing in hand. */
-static void lab_end(struct lab *lab)
-{
-	tcp_free(&lab->tcp);
-}
-
-static void lab_free(struct lab *lab)
-{
-	lab_end(lab);
-	ev_loop_destroy(lab->worker.loop);
-	table_unmap(&lab->worker.table);
-	page_unmap((const struct page **)&lab->worker.page);
-	close(lab->page_fd);
-	close(lab->table_fd);
-	close(lab->master);
-	close(lab->worker.control);
-	close(lab->client);
-	if (lab->vaulted >= 0)
-		close(lab->vaulted);
-	free(lab);
-}
-
-static void turn(struct lab *lab)
-{
-	ev_run(lab->worker.loop, EVRUN_NOWAIT);
-	tcp_tick(lab->tcp);
-}
-
-static void lab_send(struct lab *lab, const char *text)
-{
-	assert_int_equal(send(lab->client, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
-
-/* What the client has got so far; turns the loop until LENGTH bytes are there, or the end. */
-static void lab_read(struct lab *lab, size_t length)
-{
-	for (unsigned i = 0; i < 5000 && lab->length < length; i++) {
-		ssize_t got = recv(lab->client, lab->got + lab->length,
-				   sizeof(lab->got) - lab->length - 1, MSG_DONTWAIT);
-
-		if (got == 0)
-			break;
-		if (got > 0)
-			lab->length += (size_t)got;
-		else if (lab->tcp != NULL)
-			turn(lab);
-		if (got < 0)
-			poll(NULL, 0, i < 50 ? 0 : 1);
-	}
-	lab->got[lab->length] = '\0';
-}
-
-/* The client gets exactly TEXT from now on, and nothing behind it. */
-static void lab_expect(struct lab *lab, const char *text)
-{
-	lab->length = 0;
-	lab_read(lab, strlen(text));
-	assert_string_equal(lab->got, text);
-	for (unsigned i = 0; i < 20; i++)
-		turn(lab);
-	assert_int_equal(recv(lab->client, lab->got, 1, MSG_DONTWAIT), -1);
-}
-
-static void wait_unread(struct lab *lab, size_t length)
-{
-	struct table_counts counts = {0};
-
-	for (unsigned i = 0; i < 1000 && counts.unread < length; i++) {
-		assert_int_equal(table_measure(lab->vaulted, &counts), 0);
-		poll(NULL, 0, 1);
-	}
-	assert_int_equal(counts.unread, length);
+	return lab_new_of(&service);
 }
 
 /* A connection that was greeted by a holder that is gone, with LINE waiting in the socket. */
@@ -771,36 +619,11 @@ static void test_the_kernel_counts_exactly(void **state)
 
 /* ---- killed at every system call ---- */
 
-static void work_until_killed(struct lab *lab)
+static void work(struct lab *lab)
 {
-	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	raise(SIGSTOP);
 	lab_begin(lab);
 	for (unsigned i = 0; i < 3; i++)
 		turn(lab);
-	_exit(0);
-}
-
-/* Lets a holder work up to its STOPth stop at a system call, and STEPS instructions further, then
- * kills it there. Returns false when it ended before; ALLOWED_R: could it be traced at all? */
-static bool kill_at(struct lab *lab, unsigned stop, unsigned steps, bool *allowed_r)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0)
-		work_until_killed(lab);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	*allowed_r = WIFSTOPPED(status);
-	for (unsigned i = 0; i < stop + steps && WIFSTOPPED(status); i++) {
-		ptrace(i < stop ? PTRACE_SYSCALL : PTRACE_SINGLESTEP, pid, NULL, NULL);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-	}
-	if (!WIFSTOPPED(status))
-		return false;
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return true;
 }
 
 /* Kills a holder of BEFORE as kill_at does; its successor gets AFTER too, and the client must have
@@ -814,7 +637,7 @@ static bool kill_once(unsigned stop, unsigned steps, const char *before, const c
 	lab->worker.table.block->mode = TABLE_EXACT; /* found out by one before */
 	lab_send(lab, before);
 	wait_unread(lab, strlen(before));
-	killed = kill_at(lab, stop, steps, &allowed);
+	killed = kill_at(lab, work, stop, steps, &allowed);
 	if (!allowed) {
 		lab_free(lab);
 		skip();
