@@ -5,7 +5,7 @@
  * OWNER     spot
  * CONTRACT  see workers/run.h; disposable: what it must not forget is in the log, in the rings, and
  *           in the note how far it came, which is written with the spots
- * LIMITS    see intake.h
+ * LIMITS    see funnel.h
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "shm/clock.h"
 #include "shm/log.h"
 #include "workers/roles.h"
-#include "workers/spot/intake.h"
+#include "workers/spot/funnel.h"
 #include "workers/spot/replay.h"
 
 #define AT_ONCE	   0.
@@ -24,7 +24,7 @@
 struct desk {
 	struct worker *worker;
 	struct pipeline pipeline;
-	struct intake intake;
+	struct funnel funnel;
 	struct replay replay;
 	ev_timer again;
 	uint64_t made_room; /* as it was counted */
@@ -43,7 +43,7 @@ static void add_ring(struct desk *desk, unsigned feed)
 {
 	const struct worker *worker = desk->worker;
 
-	if (!intake_add(&desk->intake, worker->spots, feed, worker->spotring_fd[feed]))
+	if (!funnel_add(&desk->funnel, worker->spots, feed, worker->spotring_fd[feed]))
 		log_error("the ring of feed.%u can't be used: %s", feed, strerror(errno));
 }
 
@@ -76,14 +76,14 @@ static void ring_followers(struct desk *desk, bool human)
 
 static void commit(struct desk *desk)
 {
-	bool human = desk->intake.human;
+	bool human = desk->funnel.human;
 	unsigned fresh;
-	enum store_error error = intake_commit(&desk->intake, desk->worker->spots, &fresh);
+	enum store_error error = funnel_commit(&desk->funnel, desk->worker->spots, &fresh);
 
 	if (error == STORE_OK) {
 		if (fresh > 0)
 			ring_followers(desk, human);
-		if (intake_backlog(&desk->intake) > 0)
+		if (funnel_backlog(&desk->funnel) > 0)
 			come_back(desk, AT_ONCE);
 	} else if (error == STORE_BUSY) {
 		come_back(desk, BUSY_AGAIN);
@@ -102,7 +102,7 @@ static void show(struct desk *desk)
 	struct page *page = desk->worker->page;
 	uint64_t made_room = pipeline->machine.made_room + pipeline->typed.made_room;
 
-	page_gauge(page, GAUGE_SPOT_WAITING, intake_backlog(&desk->intake));
+	page_gauge(page, GAUGE_SPOT_WAITING, funnel_backlog(&desk->funnel));
 	page_gauge(page, GAUGE_SPOT_MARKS, pipeline->machine.used);
 	page_gauge(page, GAUGE_SPOT_TYPED, pipeline->typed.used);
 	page_gauge(page, GAUGE_SPOT_MODES, pipeline->modes.used);
@@ -118,8 +118,8 @@ static void spot_tick(struct worker *worker)
 		replay(desk);
 		return;
 	}
-	intake_take(&desk->intake, worker->spots, clock_mono());
-	if (intake_waits(&desk->intake))
+	funnel_take(&desk->funnel, worker->spots, clock_mono());
+	if (funnel_waits(&desk->funnel))
 		commit(desk);
 	show(desk);
 }
@@ -147,7 +147,7 @@ static bool spot_open(struct worker *worker)
 	pipeline_rules(worker->conf, &rules);
 	if (!pipeline_init(&desk->pipeline, &rules,
 			   (uint64_t)conf_number(worker->conf, CONF_LIMITS_SPOTS)) ||
-	    !intake_init(&desk->intake, &desk->pipeline, worker->page))
+	    !funnel_init(&desk->funnel, &desk->pipeline, worker->page))
 		return worker_failed(worker, "out of memory");
 	return true;
 }
@@ -192,7 +192,7 @@ static void spot_close(struct worker *worker)
 	if (desk == NULL)
 		return;
 	ev_timer_stop(worker->loop, &desk->again);
-	intake_free(&desk->intake);
+	funnel_free(&desk->funnel);
 	pipeline_free(&desk->pipeline);
 	free(desk);
 	worker->own = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * NAME      intake - from the feeds' rings and the users' inbox into the log
+ * NAME      funnel - from the feeds' rings and the users' inbox into the log
  * PURPOSE   Takes spots in the order of their arrival, lets the pipeline judge them, and appends
  *           those that are kept in one transaction with the note how far it came.
  * OWNER     spot
@@ -8,10 +8,10 @@
  *           nothing more is taken meanwhile. What is lost with this process is still in the rings
  *           and in the inbox. A ring's `tail` moves only after the commit. Entries of a ring are as
  *           its feed wrote them: each is checked, none may claim to be of a user of ours.
- * LIMITS    INTAKE_KEPT spots a transaction, INTAKE_TAKEN looked at before it
+ * LIMITS    FUNNEL_KEPT spots a transaction, FUNNEL_TAKEN looked at before it
  */
-#ifndef SHACKD_WORKERS_SPOT_INTAKE_H
-#define SHACKD_WORKERS_SPOT_INTAKE_H
+#ifndef SHACKD_WORKERS_SPOT_FUNNEL_H
+#define SHACKD_WORKERS_SPOT_FUNNEL_H
 
 #include "shm/conf.h"
 #include "shm/page.h"
@@ -19,12 +19,12 @@
 #include "shm/store/env.h"
 #include "workers/spot/pipeline.h"
 
-#define INTAKE_FEEDS CONF_GROUP_MAX
-#define INTAKE_RINGS (2 * INTAKE_FEEDS) /* a feed has two while a new one takes over */
-#define INTAKE_KEPT  1000
-#define INTAKE_TAKEN 4000
+#define FUNNEL_FEEDS CONF_GROUP_MAX
+#define FUNNEL_RINGS (2 * FUNNEL_FEEDS) /* a feed has two while a new one takes over */
+#define FUNNEL_KEPT  1000
+#define FUNNEL_TAKEN 4000
 
-struct intake_ring {
+struct funnel_ring {
 	struct spotring ring;
 	char slot[16];
 	unsigned feed;
@@ -34,18 +34,18 @@ struct intake_ring {
 };
 
 /* One of the inbox: where it lies, so that it is taken out. */
-struct intake_typed {
+struct funnel_typed {
 	uint64_t session, offset;
 };
 
-struct intake {
+struct funnel {
 	struct pipeline *pipeline;
 	struct page *page; /* for the counters; NULL in tests */
-	struct intake_ring ring[INTAKE_RINGS];
+	struct funnel_ring ring[FUNNEL_RINGS];
 	unsigned rings;
-	struct spot *kept; /* INTAKE_KEPT; judged, not in the store yet */
+	struct spot *kept; /* FUNNEL_KEPT; judged, not in the store yet */
 	unsigned keeps;
-	struct intake_typed typed[INTAKE_KEPT];
+	struct funnel_typed typed[FUNNEL_KEPT];
 	unsigned typeds;
 	uint64_t now;
 	bool inbox_damaged;
@@ -53,25 +53,25 @@ struct intake {
 };
 
 /* False: no memory. */
-bool intake_init(struct intake *intake, struct pipeline *pipeline, struct page *page);
-void intake_free(struct intake *intake);
+bool funnel_init(struct funnel *funnel, struct pipeline *pipeline, struct page *page);
+void funnel_free(struct funnel *funnel);
 
 /* A ring of FEED, the newest one; the one before is read to its end first. STORE says how far a
  * predecessor came. False with errno: it can't be used. */
-bool intake_add(struct intake *intake, struct store *store, unsigned feed, int fd);
+bool funnel_add(struct funnel *funnel, struct store *store, unsigned feed, int fd);
 
 /* Takes and judges what has come, up to NOW (clock_mono). Does nothing while something waits for the
  * store. */
-void intake_take(struct intake *intake, struct store *store, uint64_t now);
+void funnel_take(struct funnel *funnel, struct store *store, uint64_t now);
 
 /* Is there something to commit? */
-bool intake_waits(const struct intake *intake);
+bool funnel_waits(const struct funnel *funnel);
 
 /* Puts what waits into the store. STORE_BUSY and other errors: it goes on waiting. FRESH_R: so many
  * spots are new in the log. */
-enum store_error intake_commit(struct intake *intake, struct store *store, unsigned *fresh_r);
+enum store_error funnel_commit(struct funnel *funnel, struct store *store, unsigned *fresh_r);
 
 /* Entries in all rings that nobody has looked at. */
-uint64_t intake_backlog(const struct intake *intake);
+uint64_t funnel_backlog(const struct funnel *funnel);
 
 #endif

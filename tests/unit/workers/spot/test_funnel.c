@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * NAME      test_intake - from rings and inbox into the log
+ * NAME      test_funnel - from rings and inbox into the log
  * PURPOSE   The order of arrival, repeats after a death at any point, a store that takes nothing, new
  *           rings for old ones, hostile entries; and what a successor learns from the log.
  * OWNER     tests
@@ -19,7 +19,7 @@
 #include "shm/store/inbox.h"
 #include "shm/store/spots.h"
 #include "tests/unit/shm/store/lab.h"
-#include "workers/spot/intake.h"
+#include "workers/spot/funnel.h"
 #include "workers/spot/replay.h"
 
 #define FEEDS 3
@@ -34,7 +34,7 @@ static const struct pipeline_rules usual = {
 
 static struct lab lab, durable;
 static struct pipeline pipeline;
-static struct intake intake;
+static struct funnel funnel;
 static struct spotring ring[FEEDS]; /* the feeds' side */
 static int ring_fd[FEEDS];
 static uint64_t now;
@@ -44,12 +44,12 @@ static void succeed(void)
 {
 	struct replay replay;
 
-	intake_free(&intake);
+	funnel_free(&funnel);
 	pipeline_free(&pipeline);
 	assert_true(pipeline_init(&pipeline, &usual, 1000));
-	assert_true(intake_init(&intake, &pipeline, lab.page));
+	assert_true(funnel_init(&funnel, &pipeline, lab.page));
 	for (unsigned i = 0; i < FEEDS; i++)
-		assert_true(intake_add(&intake, lab.store, i, ring_fd[i]));
+		assert_true(funnel_add(&funnel, lab.store, i, ring_fd[i]));
 	replay_begin(&replay, &pipeline, lab.store, durable.store, now);
 	while (!replay_go_on(&replay))
 		;
@@ -90,7 +90,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	intake_free(&intake);
+	funnel_free(&funnel);
 	pipeline_free(&pipeline);
 	for (unsigned i = 0; i < FEEDS; i++) {
 		spotring_unmap(&ring[i]);
@@ -152,10 +152,10 @@ static unsigned turn(void)
 {
 	unsigned fresh;
 
-	intake_take(&intake, lab.store, now);
-	if (!intake_waits(&intake))
+	funnel_take(&funnel, lab.store, now);
+	if (!funnel_waits(&funnel))
 		return 0;
-	assert_int_equal(intake_commit(&intake, lab.store, &fresh), STORE_OK);
+	assert_int_equal(funnel_commit(&funnel, lab.store, &fresh), STORE_OK);
 	return fresh;
 }
 
@@ -213,9 +213,9 @@ static void test_order_of_arrival(void **state)
 		spot.arrived = now - 100 + i;
 		put(feed[i], &spot);
 	}
-	assert_int_equal(intake_backlog(&intake), 6);
+	assert_int_equal(funnel_backlog(&funnel), 6);
 	assert_int_equal(turn(), 6);
-	assert_int_equal(intake_backlog(&intake), 0);
+	assert_int_equal(funnel_backlog(&funnel), 0);
 	assert_int_equal(spotring_used(&ring[0]), 0);
 	expect(6, order);
 	assert_int_equal(turn(), 0);
@@ -228,8 +228,8 @@ static void test_death_before_the_commit(void **state)
 	(void)state;
 	send_number(0, 1);
 	send_number(1, 2);
-	intake_take(&intake, lab.store, now);
-	assert_true(intake_waits(&intake));
+	funnel_take(&funnel, lab.store, now);
+	assert_true(funnel_waits(&funnel));
 	succeed();
 	assert_int_equal(turn(), 2);
 	send_number(0, 3);
@@ -286,15 +286,15 @@ static void test_busy_store(void **state)
 
 	(void)state;
 	send_number(0, 1);
-	intake_take(&intake, lab.store, now);
+	funnel_take(&funnel, lab.store, now);
 	assert_int_equal(store_write(lab.store, &txn), STORE_OK);
-	assert_int_equal(intake_commit(&intake, lab.store, &fresh), STORE_BUSY);
+	assert_int_equal(funnel_commit(&funnel, lab.store, &fresh), STORE_BUSY);
 	store_abort(&txn);
 	assert_int_equal(spotring_used(&ring[0]), 1);
 	send_number(1, 2);
-	intake_take(&intake, lab.store, now); /* nothing while something waits */
-	assert_int_equal(intake.keeps, 1);
-	assert_int_equal(intake_commit(&intake, lab.store, &fresh), STORE_OK);
+	funnel_take(&funnel, lab.store, now); /* nothing while something waits */
+	assert_int_equal(funnel.keeps, 1);
+	assert_int_equal(funnel_commit(&funnel, lab.store, &fresh), STORE_OK);
 	assert_int_equal(fresh, 1);
 	assert_int_equal(turn(), 1);
 	expect(2, numbers);
@@ -326,18 +326,18 @@ static void test_new_ring_for_an_old_one(void **state)
 	(void)state;
 	put(0, &spot);
 	make_ring(0, 100);
-	assert_true(intake_add(&intake, lab.store, 0, ring_fd[0]));
+	assert_true(funnel_add(&funnel, lab.store, 0, ring_fd[0]));
 	assert_int_equal(turn(), 1);
 	spot = spot_make("LZ5VV", 2); /* the feed knows no new one yet */
 	assert_true(spotring_put(&old, 1, 2, &spot));
 	assert_int_equal(turn(), 1);
-	assert_int_equal(intake.rings, FEEDS + 1);
+	assert_int_equal(funnel.rings, FEEDS + 1);
 	spot = spot_make("LZ5VV", 3);
 	assert_true(spotring_put(&old, 1, 3, &spot));
 	send_number(0, 4);
 	assert_int_equal(turn() + turn(), 2);
 	turn();
-	assert_int_equal(intake.rings, FEEDS);
+	assert_int_equal(funnel.rings, FEEDS);
 	expect(4, numbers);
 	spotring_unmap(&old);
 	close(old_fd);
@@ -348,10 +348,10 @@ static void test_new_ring_for_an_old_one(void **state)
 static void test_the_same_ring_twice(void **state)
 {
 	(void)state;
-	assert_true(intake_add(&intake, lab.store, 0, ring_fd[0]));
-	assert_int_equal(intake.rings, FEEDS);
-	assert_false(intake_add(&intake, lab.store, 0, -1));
-	assert_false(intake_add(&intake, lab.store, 0, lab.page_fd));
+	assert_true(funnel_add(&funnel, lab.store, 0, ring_fd[0]));
+	assert_int_equal(funnel.rings, FEEDS);
+	assert_false(funnel_add(&funnel, lab.store, 0, -1));
+	assert_false(funnel_add(&funnel, lab.store, 0, lab.page_fd));
 }
 
 static void test_hostile_entries(void **state)
@@ -407,12 +407,12 @@ static void test_inbox(void **state)
 
 	(void)state;
 	type(10, &spot);
-	intake_take(&intake, lab.store, now);
-	assert_true(intake_waits(&intake));
-	assert_true(intake.human);
+	funnel_take(&funnel, lab.store, now);
+	assert_true(funnel_waits(&funnel));
+	assert_true(funnel.human);
 	succeed(); /* dies with it in hand */
-	intake_take(&intake, lab.store, now);
-	assert_int_equal(intake_commit(&intake, lab.store, &fresh), STORE_OK);
+	funnel_take(&funnel, lab.store, now);
+	assert_int_equal(funnel_commit(&funnel, lab.store, &fresh), STORE_OK);
 	assert_int_equal(fresh, 1);
 	store_read(lab.store, &txn);
 	assert_int_equal(inbox_count(&txn), 0);
@@ -423,7 +423,7 @@ static void test_inbox(void **state)
 	assert_int_equal(inbox_count(&txn), 0);
 	store_end(&txn);
 	assert_int_equal(look()->count, 1);
-	assert_false(intake.human);
+	assert_false(funnel.human);
 }
 
 /* What people typed is known for an hour, though the log does not reach so far. */
@@ -476,9 +476,9 @@ static void test_many_deaths(void **state)
 			now++;
 		}
 		if ((seed >> 16) % 3 != 0)
-			intake_take(&intake, lab.store, now);
-		if ((seed >> 20) % 3 != 0 && intake_waits(&intake))
-			assert_int_equal(intake_commit(&intake, lab.store, &fresh), STORE_OK);
+			funnel_take(&funnel, lab.store, now);
+		if ((seed >> 20) % 3 != 0 && funnel_waits(&funnel))
+			assert_int_equal(funnel_commit(&funnel, lab.store, &fresh), STORE_OK);
 		if ((seed >> 24) % 2 == 0) {
 			deaths++;
 			succeed();
