@@ -61,6 +61,7 @@ UNIT     := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/
 LOADLIB  := $(wildcard tests/load/lib_*.c)
 LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim linesim doctored bare dxsim dxdoctored)
 PERFRAME := $(B)/tests/load/perframe
+PERSPOT  := $(B)/tests/load/perspot
 FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill spotfill failing.so clockstep.so)
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -141,6 +142,8 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
 $(PERFRAME): $(B)/tests/load/perframe.o $(call obj,$(PARTS)) $(B)/stamp.o
 	$(LINK) $(LIBS)
 $(B)/tests/load/dxsim: $(call obj,$(wildcard tests/load/dxsim_*.c))
+$(PERSPOT): $(B)/tests/load/perspot.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
+	$(LINK) $(LIBS) $(LIBS_NET)
 $(LOAD): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(LOADLIB))
 	$(LINK) -lm
 $(B)/tests/fault/writer_kill: $(call obj,$(addprefix tests/fault/,writer_kill.c lib_model.c lib_steps.c) $(PARTS)) $(B)/stamp.o
@@ -205,7 +208,7 @@ testing: $(TESTING)
 check: all units loads faults testing $(patsubst %,$(B)/tests/fuzz/%,$(FUZZ)) $(B)/mkdoc
 	@B=$(B) SAN=$(SAN) tests/run $(TESTS)
 
-bench: all loads $(PERFRAME)
+bench: all loads $(PERFRAME) $(PERSPOT)
 	@tests/load/bench.py $(BENCH)
 
 soak: all loads faults testing

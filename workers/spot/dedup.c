@@ -38,12 +38,14 @@ static uint64_t tolerance(unsigned mode)
 }
 
 /* Calls have 15 characters at most: the sixteenth byte of each is free. */
-static void machine_key(const struct spot *spot, struct window_key *key_r)
+static void machine_key(const struct pipeline *pipeline, const struct spot *spot,
+			struct window_key *key_r)
 {
 	memcpy(key_r->bytes, spot->de, CALL_TEXT_SIZE);
 	memcpy(key_r->bytes + CALL_TEXT_SIZE, spot_heard_dx(spot), CALL_TEXT_SIZE);
 	key_r->bytes[CALL_TEXT_SIZE - 1] = spot->band;
 	key_r->bytes[2 * CALL_TEXT_SIZE - 1] = (uint8_t)mode_class(spot->mode);
+	window_hash(&pipeline->machine, key_r);
 }
 
 static bool is_near(const struct window_mark *mark, const struct spot *spot)
@@ -55,7 +57,7 @@ static bool is_near(const struct window_mark *mark, const struct spot *spot)
 
 static bool is_recent(const struct window_mark *mark, const struct spot *spot, uint64_t window)
 {
-	return clock_age(spot->arrived, mark->when) < window;
+	return clock_age(spot->arrived, window_when(mark)) < window;
 }
 
 /* Is it worth a second line? */
@@ -78,7 +80,7 @@ bool stage_machine(const struct pipeline *pipeline, struct spot *spot)
 
 	if (!looks_at(pipeline, spot))
 		return true;
-	machine_key(spot, &key);
+	machine_key(pipeline, spot, &key);
 	mark = window_find(&pipeline->machine, &key);
 	for (; mark != NULL; mark = window_next(&pipeline->machine, mark))
 		if (is_near(mark, spot) && is_recent(mark, spot, pipeline->rules.window) &&
@@ -95,7 +97,7 @@ void stage_machine_keep(struct pipeline *pipeline, const struct spot *spot)
 
 	if (!looks_at(pipeline, spot))
 		return;
-	machine_key(spot, &key);
+	machine_key(pipeline, spot, &key);
 	window_expire(&pipeline->machine, spot->arrived, pipeline->rules.window);
 	for (mark = window_find(&pipeline->machine, &key); mark != NULL; mark = next) {
 		next = window_next(&pipeline->machine, mark);
@@ -143,7 +145,8 @@ static void letters_of(const struct spot *spot, char letters_r[TYPED_LETTERS])
 	}
 }
 
-void stage_typed_key(const struct spot *spot, struct window_key *key_r)
+void stage_typed_key(const struct pipeline *pipeline, const struct spot *spot,
+		     struct window_key *key_r)
 {
 	struct typed typed;
 
@@ -155,6 +158,7 @@ void stage_typed_key(const struct spot *spot, struct window_key *key_r)
 	letters_of(spot, typed.letters);
 	crypto_generichash(key_r->bytes, sizeof(key_r->bytes), (const uint8_t *)&typed,
 			   sizeof(typed), NULL, 0);
+	window_hash(&pipeline->typed, key_r);
 }
 
 static bool looks_at_typed(const struct pipeline *pipeline, const struct spot *spot)
@@ -169,7 +173,7 @@ bool stage_typed(const struct pipeline *pipeline, struct spot *spot)
 
 	if (!looks_at_typed(pipeline, spot))
 		return true;
-	stage_typed_key(spot, &key);
+	stage_typed_key(pipeline, spot, &key);
 	mark = window_find(&pipeline->typed, &key);
 	return mark == NULL || !is_recent(mark, spot, pipeline->rules.human_window);
 }
@@ -181,7 +185,7 @@ void stage_typed_keep(struct pipeline *pipeline, const struct spot *spot)
 
 	if (!looks_at_typed(pipeline, spot))
 		return;
-	stage_typed_key(spot, &key);
+	stage_typed_key(pipeline, spot, &key);
 	window_expire(&pipeline->typed, spot->arrived, pipeline->rules.human_window);
 	mark = window_find(&pipeline->typed, &key);
 	if (mark != NULL)

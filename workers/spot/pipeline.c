@@ -71,7 +71,7 @@ void pipeline_replay_typed(struct pipeline *pipeline, const struct spot *spot)
 {
 	struct window_key key;
 
-	stage_typed_key(spot, &key);
+	stage_typed_key(pipeline, spot, &key);
 	if (window_find(&pipeline->typed, &key) == NULL)
 		window_add_oldest(&pipeline->typed, &key, spot->hz, spot->arrived);
 }

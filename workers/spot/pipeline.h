@@ -78,7 +78,8 @@ bool stage_machine(const struct pipeline *pipeline, struct spot *spot);
 void stage_machine_keep(struct pipeline *pipeline, const struct spot *spot);
 bool stage_typed(const struct pipeline *pipeline, struct spot *spot);
 void stage_typed_keep(struct pipeline *pipeline, const struct spot *spot);
-void stage_typed_key(const struct spot *spot, struct window_key *key_r);
+void stage_typed_key(const struct pipeline *pipeline, const struct spot *spot,
+		     struct window_key *key_r);
 
 /* As it was reported: what later stages correct must not move a spot in the windows. */
 static inline const char *spot_heard_dx(const struct spot *spot)

@@ -17,10 +17,12 @@
 
 /* ---- mode: who reports none is believed what others say of the same signal ---- */
 
-static void mode_key(const struct spot *spot, struct window_key *key_r)
+static void mode_key(const struct pipeline *pipeline, const struct spot *spot,
+		     struct window_key *key_r)
 {
-	memset(key_r, 0, sizeof(*key_r));
+	memset(key_r->bytes, 0, sizeof(key_r->bytes));
 	memcpy(key_r->bytes, spot_heard_dx(spot), CALL_TEXT_SIZE);
+	window_hash(&pipeline->modes, key_r);
 }
 
 static uint64_t apart(uint64_t a, uint64_t b)
@@ -46,9 +48,9 @@ bool stage_mode(const struct pipeline *pipeline, struct spot *spot)
 
 	if (!(spot->flags & SPOT_MODE_INFERRED))
 		return true;
-	mode_key(spot, &key);
+	mode_key(pipeline, spot, &key);
 	mark = mode_find(pipeline, spot, &key);
-	if (mark != NULL && clock_age(spot->arrived, mark->when) < PIPELINE_MODE_NS)
+	if (mark != NULL && clock_age(spot->arrived, window_when(mark)) < PIPELINE_MODE_NS)
 		spot->mode = (uint8_t)mark->value;
 	return true;
 }
@@ -60,7 +62,7 @@ void stage_mode_keep(struct pipeline *pipeline, const struct spot *spot)
 
 	if ((spot->flags & SPOT_MODE_INFERRED) || spot->mode == 0)
 		return;
-	mode_key(spot, &key);
+	mode_key(pipeline, spot, &key);
 	window_expire(&pipeline->modes, spot->arrived, PIPELINE_MODE_NS);
 	mark = mode_find(pipeline, spot, &key);
 	if (mark != NULL)

@@ -15,14 +15,17 @@
 
 #define EXPIRED_AT_ONCE 8
 
-static uint32_t bucket_of(const struct window *window, const struct window_key *key)
+void window_hash(const struct window *window, struct window_key *key)
 {
 	uint8_t out[crypto_shorthash_BYTES];
-	uint32_t hash;
 
 	crypto_shorthash(out, key->bytes, sizeof(key->bytes), window->secret);
-	memcpy(&hash, out, sizeof(hash));
-	return hash & window->mask;
+	memcpy(&key->hash, out, sizeof(key->hash));
+}
+
+static uint32_t *bucket_of(const struct window *window, uint32_t hash)
+{
+	return &window->bucket[hash & window->mask];
 }
 
 static struct window_mark *mark_of(const struct window *window, uint32_t number)
@@ -60,14 +63,14 @@ void window_free(struct window *window)
 
 /* ---- finding ---- */
 
-/* The first mark of KEY in the chain from NUMBER on. */
-static struct window_mark *same_key(const struct window *window, uint32_t number,
-				    const struct window_key *key)
+/* The first mark of a key in the chain from NUMBER on. */
+static struct window_mark *same_key(const struct window *window, uint32_t number, uint32_t hash,
+				    const uint8_t key[WINDOW_KEY])
 {
 	struct window_mark *mark;
 
 	while ((mark = mark_of(window, number)) != NULL) {
-		if (memcmp(&mark->key, key, sizeof(*key)) == 0)
+		if (mark->hash == hash && memcmp(mark->key, key, WINDOW_KEY) == 0)
 			return mark;
 		number = mark->next;
 	}
@@ -76,12 +79,12 @@ static struct window_mark *same_key(const struct window *window, uint32_t number
 
 struct window_mark *window_find(const struct window *window, const struct window_key *key)
 {
-	return same_key(window, window->bucket[bucket_of(window, key)], key);
+	return same_key(window, *bucket_of(window, key->hash), key->hash, key->bytes);
 }
 
 struct window_mark *window_next(const struct window *window, const struct window_mark *mark)
 {
-	return same_key(window, mark->next, &mark->key);
+	return same_key(window, mark->next, mark->hash, mark->key);
 }
 
 /* ---- the list by age ---- */
@@ -119,7 +122,7 @@ static void list_put_oldest(struct window *window, struct window_mark *mark)
 
 static void chain_take_out(struct window *window, const struct window_mark *mark)
 {
-	uint32_t *at = &window->bucket[bucket_of(window, &mark->key)];
+	uint32_t *at = bucket_of(window, mark->hash);
 	uint32_t number = number_of(window, mark);
 
 	while (*at != number)
@@ -166,10 +169,25 @@ static void bound_key(struct window *window, const struct window_key *key)
 	window->made_room++;
 }
 
+static struct window_mark *fill(struct window_mark *mark, const struct window_key *key, uint64_t hz,
+				uint64_t when)
+{
+	*mark = (struct window_mark){.hz = hz, .tick = when >> 10, .hash = key->hash};
+	memcpy(mark->key, key->bytes, sizeof(mark->key));
+	return mark;
+}
+
+static void chain_put_first(struct window *window, struct window_mark *mark)
+{
+	uint32_t *bucket = bucket_of(window, mark->hash);
+
+	mark->next = *bucket;
+	*bucket = number_of(window, mark);
+}
+
 struct window_mark *window_add(struct window *window, const struct window_key *key, uint64_t hz,
 			       uint64_t when)
 {
-	uint32_t *bucket = &window->bucket[bucket_of(window, key)];
 	struct window_mark *mark;
 
 	bound_key(window, key);
@@ -177,9 +195,8 @@ struct window_mark *window_add(struct window *window, const struct window_key *k
 		window_remove(window, mark_of(window, window->oldest));
 		window->made_room++;
 	}
-	mark = place(window);
-	*mark = (struct window_mark){.key = *key, .hz = hz, .when = when, .next = *bucket};
-	*bucket = number_of(window, mark);
+	mark = fill(place(window), key, hz, when);
+	chain_put_first(window, mark);
 	list_put_newest(window, mark);
 	return mark;
 }
@@ -187,15 +204,14 @@ struct window_mark *window_add(struct window *window, const struct window_key *k
 struct window_mark *window_add_oldest(struct window *window, const struct window_key *key,
 				      uint64_t hz, uint64_t when)
 {
-	uint32_t *at = &window->bucket[bucket_of(window, key)];
+	uint32_t *at = bucket_of(window, key->hash);
 	struct window_mark *mark;
 
 	if (window->used == window->most)
 		return NULL;
 	while (*at != 0)
 		at = &window->mark[*at - 1].next;
-	mark = place(window);
-	*mark = (struct window_mark){.key = *key, .hz = hz, .when = when};
+	mark = fill(place(window), key, hz, when);
 	*at = number_of(window, mark);
 	list_put_oldest(window, mark);
 	return mark;
@@ -203,14 +219,11 @@ struct window_mark *window_add_oldest(struct window *window, const struct window
 
 void window_touch(struct window *window, struct window_mark *mark, uint64_t when)
 {
-	uint32_t *bucket = &window->bucket[bucket_of(window, &mark->key)];
-
-	mark->when = when;
+	mark->tick = when >> 10;
 	list_take_out(window, mark);
 	list_put_newest(window, mark);
 	chain_take_out(window, mark);
-	mark->next = *bucket;
-	*bucket = number_of(window, mark);
+	chain_put_first(window, mark);
 }
 
 void window_expire(struct window *window, uint64_t now, uint64_t age)
@@ -218,7 +231,7 @@ void window_expire(struct window *window, uint64_t now, uint64_t age)
 	struct window_mark *mark = mark_of(window, window->oldest);
 
 	for (unsigned i = 0; i < EXPIRED_AT_ONCE && mark != NULL; i++) {
-		if (clock_age(now, mark->when) < age)
+		if (clock_age(now, window_when(mark)) < age)
 			return;
 		window_remove(window, mark);
 		mark = mark_of(window, window->oldest);

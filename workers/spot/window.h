@@ -8,7 +8,8 @@
  *           walks the marks of one key, WINDOW_SAME at most, and changes nothing. What is held is a
  *           matter of the marks that were made, and of their order, never of the hash.
  * LIMITS    fixed at creation; at the bound, and at WINDOW_SAME of one key, the oldest makes room.
- *           A mark is one line of the cache; memory that no mark ever used is not touched.
+ *           A mark is one line of the cache; memory that no mark ever used is not touched. Moments up
+ *           to nine years after the boot
  */
 #ifndef SHACKD_WORKERS_SPOT_WINDOW_H
 #define SHACKD_WORKERS_SPOT_WINDOW_H
@@ -20,18 +21,21 @@
 #define WINDOW_SAME 4
 #define WINDOW_KEY  32
 
+/* What is looked for. */
 struct window_key {
 	uint8_t bytes[WINDOW_KEY];
+	uint32_t hash; /* set by window_hash */
 };
 
+/* Moments are kept in units of 1,024 ns, for them to fit. */
 struct window_mark {
-	struct window_key key;
-	uint64_t hz;
-	uint64_t when; /* clock_mono */
+	uint8_t key[WINDOW_KEY];
+	uint64_t hz : 48, flags : 16; /* flags and value are the owner's */
+	uint64_t tick : 48;
+	int64_t value : 16;
+	uint32_t hash;
 	uint32_t next; /* of the same bucket: number + 1, as all below */
 	uint32_t older, newer;
-	int16_t value; /* the owner's, as are the flags */
-	uint16_t flags;
 };
 _Static_assert(sizeof(struct window_mark) == 64, "a mark is one line of the cache");
 
@@ -51,6 +55,15 @@ struct window {
 /* Room for MOST marks, 1 at least. False: no memory. */
 bool window_init(struct window *window, uint32_t most);
 void window_free(struct window *window);
+
+/* Finishes a key whose bytes are there. */
+void window_hash(const struct window *window, struct window_key *key);
+
+/* The moment of a mark, clock_mono. */
+static inline uint64_t window_when(const struct window_mark *mark)
+{
+	return (uint64_t)mark->tick << 10;
+}
 
 /* The marks of a key, newest first; NULL: no more. What window_find gave may be removed or touched
  * when the next one is known. */
