@@ -38,6 +38,12 @@ const char *mode_name(unsigned mode)
 	return mode < MODES ? names[mode] : "";
 }
 
+/* Of nearly all words of a line the first character tells that they are none. */
+static bool is_word(const char *word, const char *name)
+{
+	return *word == *name && strcmp(word, name) == 0;
+}
+
 unsigned mode_word(const char *text, size_t length)
 {
 	char word[WORD] = "";
@@ -49,10 +55,10 @@ unsigned mode_word(const char *text, size_t length)
 	if (strlen(word) != length)
 		return MODE_NONE;
 	for (unsigned mode = MODE_NONE + 1; mode < MODES; mode++)
-		if (strcmp(word, names[mode]) == 0)
+		if (is_word(word, names[mode]))
 			return mode;
 	for (unsigned i = 0; i < ROWS(words); i++)
-		if (strcmp(word, words[i].word) == 0)
+		if (is_word(word, words[i].word))
 			return words[i].mode;
 	return MODE_NONE;
 }
