@@ -22,6 +22,7 @@ import tempfile
 import time
 
 import bench_lists
+import bench_spots
 from bench_lab import (BUILD, REFLECTOR_CPU, SIM_CPU, Bare, LabError, Product, Simulator, cpu_ns,
                        go_on, halt, memory_after, pinned, queues, wait_idle)
 
@@ -486,8 +487,18 @@ class Bench:
     def lists_rows(self):
         bench_lists.rows(self.book)
 
+    # ---- spots ----------------------------------------------------------------------------------
 
-FIGURES = ("ceiling", "realtime", "workers", "lookup", "frame", "burst", "memory", "lists")
+    def spots(self):
+        if not self.args.bare_only:
+            bench_spots.measure(self.book, 50 if self.args.quick else 200)
+
+    def spots_rows(self):
+        bench_spots.rows(self.book)
+
+
+FIGURES = ("ceiling", "realtime", "workers", "lookup", "frame", "burst", "memory", "lists",
+           "spots")
 
 
 def arguments():
