@@ -13,24 +13,41 @@
 
 #include "master/slot.h"
 #include "master/value.h"
+#include "master/vault.h"
 #include "shm/spotring.h"
 #include "shm/text.h"
 
-static bool is_enabled(const struct config *config, size_t member)
+bool feeds_is_enabled(const struct config *config, size_t member)
 {
 	return config_group_value(config, member, CONF_FEED_ENABLED)->number != 0;
 }
 
-static bool furnish(struct slot *slot, const struct config *config, size_t member)
+unsigned feeds_buffer(const struct config *config, size_t member)
 {
-	int64_t buffer = config_group_value(config, member, CONF_FEED_SLOT_BUFFER)->number;
+	return (unsigned)config_group_value(config, member, CONF_FEED_SLOT_BUFFER)->number;
+}
 
+bool feeds_furnish(struct slot *slot, const struct config *config, size_t member)
+{
 	text_copy(slot->member, sizeof(slot->member),
 		  config_group_name(config, CONF_GROUP_FEED, member));
 	if (slot->spotring_fd < 0)
-		slot->spotring_fd = spotring_create(slot->name, (unsigned)buffer);
-	slot->retired = false;
-	return slot->spotring_fd >= 0 && slot_furnish(slot);
+		slot->spotring_fd = spotring_create(slot->name, feeds_buffer(config, member));
+	return slot->spotring_fd >= 0 && (slot->page != NULL || slot_furnish(slot));
+}
+
+void feeds_clear(struct slot *slot)
+{
+	struct master *master = slot->master;
+	uint64_t generation = slot->generation; /* never comes again */
+	unsigned index = slot->index;
+
+	vault_close(slot);
+	slot_unmake(slot);
+	memset(slot, 0, sizeof(*slot));
+	slot_begin(master, slot, SLOT_FEED, index);
+	slot->generation = generation;
+	slot->retired = true;
 }
 
 bool feeds_make_places(struct master *master)
@@ -56,13 +73,13 @@ bool feeds_make(struct master *master)
 		return master_why(master, EXIT_START, "there are too many slots");
 	slot = master->feed_place;
 	for (size_t i = 0; i < config_group_count(config, CONF_GROUP_FEED); i++) {
-		if (!is_enabled(config, i))
+		if (!feeds_is_enabled(config, i))
 			continue;
-		if (!furnish(slot, config, i))
+		if (!feeds_furnish(slot, config, i))
 			return master_why(master, EXIT_START,
 					  "can't make the memory of slot %s: %s", slot->name,
 					  strerror(errno));
-		slot++;
+		slot++->retired = false;
 	}
 	return true;
 }

@@ -20,4 +20,15 @@ bool feeds_make(struct master *master);
 /* The places alone: for an image that takes feeds over. False: no room. */
 bool feeds_make_places(struct master *master);
 
+/* Of section MEMBER of the group in CONFIG. */
+bool feeds_is_enabled(const struct config *config, size_t member);
+unsigned feeds_buffer(const struct config *config, size_t member);
+
+/* Makes SLOT a place of that section: page, bell, table and ring, as far as it lacks them. False with
+ * errno. */
+bool feeds_furnish(struct slot *slot, const struct config *config, size_t member);
+
+/* An empty place again, as if it had never been used. Nobody may be there. */
+void feeds_clear(struct slot *slot);
+
 #endif

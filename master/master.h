@@ -57,6 +57,9 @@ enum slot_state {
 	SLOT_STOPPING, /* asked to end */
 };
 
+/* What becomes of a feed, see master/reload/members.h. */
+enum feed_change { FEED_STAYS, FEED_COMES, FEED_BEGINS, FEED_GOES, FEED_RENEWS };
+
 struct slot;
 
 enum heir_news { HEIR_READY, HEIR_DIED };
@@ -93,6 +96,7 @@ struct slot {
 	struct vault_room *room;  /* vaulted: the connections, see vault.c */
 	int spotring_fd;	  /* feed: what it has for spot; -1: none */
 	char member[20];	  /* feed: NAME of its section; "": an empty place */
+	enum feed_change change;  /* in a reload that is under way */
 	bool coming;  /* made by a reload that is not committed: beyond master->slots, no GO yet */
 	bool retired; /* went with a reload. Page, bell and ring stay, for its counters and in case
 		       * it comes back; while it is drained it still has a holder */

@@ -93,7 +93,6 @@ static void give_spots(struct list *list, const struct slot *slot)
 
 	if (!kind_table[slot->kind].spots || master->gate_fd[2] < 0)
 		return;
-	give(list, FD_GATE_SPOTS, 0, master->gate_fd[2]);
 	give_spot_bells(list, slot);
 	give_spotrings(list, slot);
 	for (unsigned i = 0; slot->kind == SLOT_KEEPER && i < master->slots; i++) {
@@ -124,10 +123,23 @@ static void give_pages(struct list *list, const struct slot *slot, const struct 
 	}
 }
 
+/* Before all that a reload may add to while it is sent. dxc and spot read what keeper writes into the
+ * durable store, and need no more than the gate for it. */
+static void give_gates(struct list *list, const struct slot *slot)
+{
+	const int *gate = slot->master->gate_fd;
+
+	if (kind_table[slot->kind].store)
+		give(list, FD_GATE_VOICE, 0, gate[0]);
+	if (slot->kind == SLOT_KEEPER || slot->kind == SLOT_DXC || slot->kind == SLOT_SPOT)
+		give(list, FD_GATE_STATE, 0, gate[1]);
+	if (kind_table[slot->kind].spots && gate[2] >= 0)
+		give(list, FD_GATE_SPOTS, 0, gate[2]);
+}
+
 /* What belongs to the reflector. */
 static void give_voice(struct list *list, const struct slot *slot, const struct reload_view *view)
 {
-	give(list, FD_GATE_VOICE, 0, slot->master->gate_fd[0]);
 	if (slot->ring_fd >= 0)
 		give(list, FD_RING, 0, slot->ring_fd);
 	give_bells(list, slot, view);
@@ -154,11 +166,9 @@ unsigned spawn_items(const struct slot *slot, struct spawn_item items_r[SPAWN_IT
 	if (!kind_shares(slot->kind))
 		return list.count;
 	give(&list, FD_BELL, 0, slot->bell);
+	give_gates(&list, slot);
 	if (kind_table[slot->kind].store)
 		give_voice(&list, slot, &view);
-	/* dxc and spot read what keeper writes there, and need no more than the gate for it */
-	if (slot->kind == SLOT_KEEPER || slot->kind == SLOT_DXC || slot->kind == SLOT_SPOT)
-		give(&list, FD_GATE_STATE, 0, master->gate_fd[1]);
 	give_spots(&list, slot);
 	for (unsigned i = 0; slot->kind == SLOT_YSF && i < view.listeners; i++)
 		if (view.used[i] && slot->udp[i] >= 0)

@@ -27,10 +27,17 @@ static bool anybody(struct master *master, enum slot_kind kind)
 	return false;
 }
 
-static bool any_worker(struct master *master)
+/* Who serves the outside goes first, who works for those goes then. */
+static bool is_of_round(enum slot_kind kind, bool aides)
+{
+	return kind_serves(kind) && (kind_table[kind].service == KIND_AIDE) == aides;
+}
+
+static bool any_worker(struct master *master, bool aides)
 {
 	for (unsigned kind = 0; kind < SLOT_KINDS; kind++)
-		if (kind_serves((enum slot_kind)kind) && anybody(master, (enum slot_kind)kind))
+		if (is_of_round((enum slot_kind)kind, aides) &&
+		    anybody(master, (enum slot_kind)kind))
 			return true;
 	return false;
 }
@@ -43,6 +50,13 @@ static void tell(struct master *master, enum slot_kind kind)
 		if (slot->kind == kind && slot_alive(slot) && slot->state != SLOT_STOPPING)
 			slot_stop(slot);
 	}
+}
+
+static void tell_round(struct master *master, bool aides)
+{
+	for (unsigned kind = 0; kind < SLOT_KINDS; kind++)
+		if (is_of_round((enum slot_kind)kind, aides))
+			tell(master, (enum slot_kind)kind);
 }
 
 static void kill_all(struct master *master, bool log_too)
@@ -73,9 +87,11 @@ static void arm(struct master *master, double seconds)
 
 void stop_advance(struct master *master)
 {
-	if (master->phase != PHASE_STOPPING || any_worker(master))
+	if (master->phase != PHASE_STOPPING || any_worker(master, false))
 		return;
-	if (anybody(master, SLOT_KEEPER)) {
+	if (any_worker(master, true)) {
+		tell_round(master, true);
+	} else if (anybody(master, SLOT_KEEPER)) {
 		tell(master, SLOT_KEEPER);
 	} else if (anybody(master, SLOT_LOG)) {
 		if (!master->stop_log) {
@@ -107,9 +123,7 @@ void stop_begin(struct master *master, enum stop_mode mode)
 			ev_timer_stop(master->loop, &slot->timer);
 			slot->state = SLOT_EMPTY;
 		}
-		for (unsigned kind = 0; kind < SLOT_KINDS; kind++)
-			if (kind_serves((enum slot_kind)kind))
-				tell(master, (enum slot_kind)kind);
+		tell_round(master, false);
 		arm(master, STOP_SECONDS);
 	}
 	if (mode == STOP_NOW)

@@ -91,6 +91,24 @@ void vault_close(struct slot *slot)
 	slot->table_fd = slot->table_readonly = -1;
 }
 
+static void give_up(struct vault_room *room, struct place *place)
+{
+	table_free(&room->table.block->entry[place->entry.index]);
+	close_connection(place->entry.fd);
+	place->entry.fd = -1;
+	room->used--;
+	room->waiting -= !place->entry.known;
+}
+
+void vault_clear(struct slot *slot)
+{
+	struct vault_room *room = slot->room;
+
+	for (unsigned i = 0; room != NULL && i < room->capacity; i++)
+		if (room->place[i].entry.fd >= 0)
+			give_up(room, &room->place[i]);
+}
+
 static uint64_t cookie_of(int fd)
 {
 	uint64_t cookie = 0;
@@ -211,16 +229,10 @@ void vault_dialed(struct slot *slot, struct msg *msg)
 
 void vault_over(struct slot *slot, const struct msg_closed *closed)
 {
-	struct vault_room *room = slot->room;
 	struct place *place = find_place(slot, closed);
 
-	if (place == NULL)
-		return;
-	table_free(&room->table.block->entry[closed->index]);
-	close_connection(place->entry.fd);
-	place->entry.fd = -1;
-	room->used--;
-	room->waiting -= !place->entry.known;
+	if (place != NULL)
+		give_up(slot->room, place);
 }
 
 bool vault_flush(struct slot *slot)

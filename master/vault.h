@@ -27,6 +27,9 @@ struct vault_entry {
 bool vault_make(struct slot *slot);
 void vault_close(struct slot *slot);
 
+/* Gives up all its connections: nobody is there, and nobody will go on with them. */
+void vault_clear(struct slot *slot);
+
 /* A new connection: FD becomes the vault's. False (the caller closes FD) when the slot has no
  * place or the kernel can't be asked about it. */
 bool vault_add(struct slot *slot, int fd, const struct addr *addr);

@@ -21,6 +21,7 @@
 #include "master/adopt.h"
 #include "master/bind.h"
 #include "master/control.h"
+#include "master/reload/members.h"
 #include "master/reload/steer.h"
 #include "master/slot.h"
 #include "master/snapshot.h"
@@ -155,8 +156,11 @@ static unsigned ysf_wanted(const struct master *master, const struct config *con
 /* "auto" is worked out once: processors that come or go change nothing. */
 static void keep_auto(struct config *config, const struct config *old)
 {
-	if (config_is_open(config, CONF_WORKERS_YSF) && config_is_open(old, CONF_WORKERS_YSF))
-		config_keep(config, old, CONF_WORKERS_YSF);
+	static const enum conf_key keys[] = {CONF_WORKERS_YSF, CONF_WORKERS_DXC};
+
+	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (config_is_open(config, keys[i]) && config_is_open(old, keys[i]))
+			config_keep(config, old, keys[i]);
 }
 
 /* Is there anything to do? */
@@ -271,7 +275,7 @@ static bool acquire(struct reload *reload)
 	if (!bind_plan(master, reload->config, reload->plan))
 		return reload_fail_at(reload, CONF_YSF_LISTEN,
 				      "ysf.listen: too many listeners come and go at once");
-	if (!make_slots(reload))
+	if (!make_slots(reload) || !members_plan(reload))
 		return false;
 	if (!bind_listeners(master, reload->plan, most(reload->ysf_count, master->ysf_count), why))
 		return reload_fail_at(
@@ -289,6 +293,7 @@ static void undo_begin(struct reload *reload)
 
 	problems_add(reload->problems, "%s", reload->failure);
 	staging_forget(reload);
+	members_forget(reload);
 	for (unsigned i = master->ysf_count; i < reload->ysf_count; i++)
 		if (master->ysf[i].coming && slot_alive(&master->ysf[i])) {
 			master->ysf[i].planned = true;
@@ -383,6 +388,7 @@ static void commit(struct reload *reload)
 	bind_commit(master, reload->plan);
 	commit_slots(reload);
 	staging_commit(reload, old_count);
+	members_commit(reload);
 	retire_release(reload, true); /* the new members read now */
 	obey(master);
 	adopt_renew(master);
@@ -414,6 +420,7 @@ static void retire_wait(struct reload *reload)
 	bool overdue = is_overdue(reload, RETIRE_SECONDS);
 	bool gone = retire_look(reload, overdue);
 
+	gone = members_look(reload, overdue) && gone;
 	if (!gone || (!overdue && !staging_all_obey(reload->master)))
 		return;
 	conclude(reload, true);

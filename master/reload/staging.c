@@ -50,6 +50,12 @@ static bool post_slots(struct reload *reload, struct slot *to)
 		       (to->kind != SLOT_KEEPER ||
 			post_fd(to, FD_PAGE_OF_SLOT, i, slot, slot->page_readonly));
 	}
+	for (unsigned i = 0; i < master->feed_places && sent && to->kind == SLOT_KEEPER; i++) {
+		const struct slot *feed = &master->feed_place[i];
+
+		if (feed->change == FEED_COMES)
+			sent = post_fd(to, FD_PAGE_OF_SLOT, i, feed, feed->page_readonly);
+	}
 	return sent;
 }
 
@@ -133,7 +139,7 @@ bool reload_slot_died(struct slot *slot)
 {
 	struct reload *reload = slot->master->own_reload;
 	bool leaves = slot->retired && (slot->planned || !slot->staging.leaving);
-	bool over = slot->coming || leaves;
+	bool over = slot->coming || leaves || slot->change == FEED_GOES || slot->change == FEED_RENEWS;
 
 	slot->staging.state = STAGE_NONE;
 	slot->staging.draining = 0;
