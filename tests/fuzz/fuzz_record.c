@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "workers/keeper/show.h"
 #include "shm/store/schema.h"
+#include "workers/keeper/show.h"
+#include "workers/keeper/show_cluster.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -94,6 +95,9 @@ static void try_event(const uint8_t *data, size_t size)
 	check_text(record.slot, sizeof(record.slot));
 	if (event_has_note(record.type)) {
 		check_text(record.note, sizeof(record.note));
+	} else if (event_has_user(record.type)) {
+		check_text(record.user, sizeof(record.user));
+		check_text(record.dx, sizeof(record.dx));
 	} else if (record.type == EVENT_STREAM_META) {
 		for (unsigned i = 0; i < 4; i++)
 			check_text(record.text[i], sizeof(record.text[i]));
@@ -176,11 +180,34 @@ static void try_meta(const uint8_t *data, size_t size)
 	check_text(record.rem34, sizeof(record.rem34));
 }
 
+static void try_cluster(const uint8_t *data, size_t size)
+{
+	const struct session_head head = {.format = 77};
+	struct session_record session;
+	struct user_record user;
+	struct spot spot;
+
+	if (session_record_check(data, size, &session)) {
+		demand(session.id > 0 && session.session > 0);
+		check_text(session.slot, sizeof(session.slot));
+		check_json(show_session("DL1ABC", &session, &head, 1, 1));
+	}
+	if (user_record_check(data, size, &user)) {
+		check_text(user.home, sizeof(user.home));
+		check_text(user.qra, sizeof(user.qra));
+		check_text(user.hash, sizeof(user.hash));
+		demand(strnlen(user.name, sizeof(user.name)) < sizeof(user.name));
+		demand(strpbrk(user.name, "\r\n\a\x1b") == NULL);
+	}
+	if (spot_check(data, size, &spot))
+		check_json(show_spot(1, &spot));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const tries[])(const uint8_t *data, size_t size) = {
-		try_client, try_stream, try_block, try_event,
-		try_saved,  try_ptt,	try_info,  try_meta,
+		try_client, try_stream, try_block, try_event,	try_saved,
+		try_ptt,    try_info,	try_meta,  try_cluster,
 	};
 
 	if (size < 2)
