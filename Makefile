@@ -62,6 +62,7 @@ LOADLIB  := $(wildcard tests/load/lib_*.c)
 LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim linesim doctored bare dxsim dxdoctored)
 PERFRAME := $(B)/tests/load/perframe
 PERSPOT  := $(B)/tests/load/perspot
+PERFILTER := $(B)/tests/load/perfilter
 FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill spotfill failing.so clockstep.so)
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -138,8 +139,8 @@ $(B)/tests/unit/load/%: $(B)/tests/unit/load/%.o $(call obj,$(LOADLIB))
 	$(LINK) -lcmocka -lm
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
 	$(LINK) $(LIBS) $(NETLIBS) -lcmocka
-# This one times the product's own parts.
-$(PERFRAME): $(B)/tests/load/perframe.o $(call obj,$(PARTS)) $(B)/stamp.o
+# These time the product's own parts.
+$(PERFRAME) $(PERFILTER): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(PARTS)) $(B)/stamp.o
 	$(LINK) $(LIBS)
 $(B)/tests/load/dxsim: $(call obj,$(wildcard tests/load/dxsim_*.c))
 $(PERSPOT): $(B)/tests/load/perspot.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
@@ -208,7 +209,7 @@ testing: $(TESTING)
 check: all units loads faults testing $(patsubst %,$(B)/tests/fuzz/%,$(FUZZ)) $(B)/mkdoc
 	@B=$(B) SAN=$(SAN) tests/run $(TESTS)
 
-bench: all loads $(PERFRAME) $(PERSPOT)
+bench: all loads $(PERFRAME) $(PERSPOT) $(PERFILTER)
 	@tests/load/bench.py $(BENCH)
 
 soak: all loads faults testing

@@ -158,13 +158,14 @@ size_t render_character(const char *text, size_t length)
  * ASCII; a line that goes out to programs relies on nobody. */
 static void clean_comment(const struct spot *spot, char text_r[COMMENT_SIZE])
 {
-	size_t n = 0, length = spot->comment_length, character;
+	size_t n = 0, length = spot->comment_length, character, step;
 	char *fake;
 
-	for (size_t i = 0; i<length; i += character> 0 ? character : 1) {
+	for (size_t i = 0; i < length; i += step) {
 		unsigned char c = (unsigned char)spot->comment[i];
 
 		character = render_character(spot->comment + i, length - i);
+		step = character > 0 ? character : 1;
 		if (c >= '\t' && c <= '\r')
 			c = ' ';
 		if (c < ' ' || c == 0x7f || (c == ' ' && (n == 0 || text_r[n - 1] == ' ')))

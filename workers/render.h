@@ -16,15 +16,9 @@
 #define RENDER_MAX 1280
 
 /* Numbers are stored with users. */
-enum spot_format {
-	FORMAT_SPIDER = 0,
-	FORMAT_WIDE78 = 1,
-	FORMAT_RBN = 2,
-	FORMAT_JSON = 3,
-	FORMATS
-};
+enum spot_format { FORMAT_SPIDER = 0, FORMAT_WIDE78 = 1, FORMAT_RBN = 2, FORMAT_JSON = 3, FORMATS };
 
-const char *format_name(unsigned format); /* "SPIDER" */
+const char *format_name(unsigned format);		/* "SPIDER" */
 unsigned format_parse(const char *text, size_t length); /* FORMATS: unknown */
 
 /* The live line with its CR LF (BEEP: two BEL before them). NUMBER is the spot's in the log. Returns

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "workers/render.h"
 
@@ -26,10 +27,18 @@ static inline void line_char(struct line *line, char c)
 		line->text[line->length++] = c;
 }
 
+static inline void line_bytes(struct line *line, const char *text, size_t length)
+{
+	size_t room = line->size - line->length;
+
+	length = length < room ? length : room;
+	memcpy(line->text + line->length, text, length);
+	line->length += length;
+}
+
 static inline void line_text(struct line *line, const char *text)
 {
-	while (*text != '\0')
-		line_char(line, *text++);
+	line_bytes(line, text, strlen(text));
 }
 
 /* Blanks up to COLUMN characters. */
@@ -42,8 +51,7 @@ static inline void line_pad(struct line *line, size_t column)
 /* At most MOST characters of TEXT. */
 static inline void line_cut(struct line *line, const char *text, size_t most)
 {
-	for (size_t i = 0; i < most && text[i] != '\0'; i++)
-		line_char(line, text[i]);
+	line_bytes(line, text, strnlen(text, most));
 }
 
 void line_number(struct line *line, int64_t number);

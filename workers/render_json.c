@@ -33,16 +33,26 @@ static unsigned code_point(const char *text, size_t length)
 	return point;
 }
 
+static bool is_plain(char c)
+{
+	return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
 static void line_string(struct line *line, const char *text, size_t length)
 {
-	size_t character;
+	size_t character, step, plain = 0;
 
 	line_char(line, '"');
-	for (size_t i = 0; i<length; i += character> 0 ? character : 1) {
+	/* most texts are nothing else */
+	while (plain < length && is_plain(text[plain]))
+		plain++;
+	line_bytes(line, text, plain);
+	for (size_t i = plain; i < length; i += step) {
 		unsigned char c = (unsigned char)text[i];
 		unsigned point;
 
 		character = render_character(text + i, length - i);
+		step = character > 0 ? character : 1;
 		if (c == '"' || c == '\\')
 			line_char(line, '\\');
 		if (c < ' ' || c == 0x7f) {

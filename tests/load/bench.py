@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import bench_filter
 import bench_lists
 import bench_spots
 from bench_lab import (BUILD, REFLECTOR_CPU, SIM_CPU, Bare, LabError, Product, Simulator, cpu_ns,
@@ -496,9 +497,18 @@ class Bench:
     def spots_rows(self):
         bench_spots.rows(self.book)
 
+    # ---- filters --------------------------------------------------------------------------------
+
+    def filters(self):
+        if not self.args.bare_only:
+            bench_filter.measure(self.book)
+
+    def filters_rows(self):
+        bench_filter.rows(self.book)
+
 
 FIGURES = ("ceiling", "realtime", "workers", "lookup", "frame", "burst", "memory", "lists",
-           "spots")
+           "spots", "filters")
 
 
 def arguments():

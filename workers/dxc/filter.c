@@ -239,8 +239,12 @@ static bool matches_one(const char pattern[][FILTER_PATTERN], unsigned count, co
 	size_t bare = dash != NULL ? (size_t)(dash - call) : whole;
 
 	for (unsigned i = 0; i < count; i++) {
-		size_t length = strnlen(pattern[i], FILTER_PATTERN);
+		char first = pattern[i][0];
+		size_t length;
 
+		if (first != call[0] && first != '*' && first != '?')
+			continue;
+		length = strnlen(pattern[i], FILTER_PATTERN);
 		/* who doesn't write an SSID doesn't care for it */
 		if (filter_glob(pattern[i], length, call, whole) ||
 		    (bare < whole && memchr(pattern[i], '-', length) == NULL &&

@@ -478,6 +478,7 @@ static bool read_day(struct parse *parse)
 		return fail(parse, "Invalid days. Use 0-100.", NULL);
 	advance(parse);
 	parse->query->day_first = (uint16_t)first;
+	parse->query->day_last = QUERY_DAYS;
 	if (memchr(value.text, '-', value.length) != NULL)
 		parse->query->day_last = (uint16_t)last;
 	parse->query->chosen = true;

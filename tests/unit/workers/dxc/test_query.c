@@ -100,6 +100,8 @@ static const struct {
 	{"itu 28,29", {"+" PLAIN " itu=28", "+" PLAIN " itu=29", "-" PLAIN " itu=30"}},
 	{"day 1", {"-" PLAIN, "+" PLAIN " days=1", "+" PLAIN " days=50"}},
 	{"day 1-3", {"-" PLAIN, "+" PLAIN " days=1", "+" PLAIN " days=3", "-" PLAIN " days=4"}},
+	/* the last one counts */
+	{"day 0-0 day 1", {"-" PLAIN, "+" PLAIN " days=1", "+" PLAIN " days=50"}},
 	{"qsl", {"+" PLAIN " | QSL buro", "+" PLAIN " | pse via k1abc", "-" PLAIN " | tnx"}},
 	{"iota",
 	 {"+" PLAIN " | IOTA EU-005 now", "+" PLAIN " | na-123", "-" PLAIN " | EUR-005",
