@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "master/accept.h"
+#include "master/tcp/accept.h"
 #include "master/aides.h"
 #include "master/bind.h"
 #include "master/control.h"
@@ -34,7 +34,7 @@
 #include "master/upgrade/takeover.h"
 #include "master/upgrade/twin.h"
 #include "master/upgrade/upgrade.h"
-#include "master/vault.h"
+#include "master/tcp/vault.h"
 #include "shm/log.h"
 
 #define QUEUE_BYTES (4 * 1024 * 1024)

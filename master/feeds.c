@@ -13,7 +13,7 @@
 
 #include "master/slot.h"
 #include "master/value.h"
-#include "master/vault.h"
+#include "master/tcp/vault.h"
 #include "shm/spotring.h"
 #include "shm/text.h"
 

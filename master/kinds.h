@@ -52,7 +52,7 @@ struct kind {
 	enum kind_service service;
 	enum kind_program program;
 	bool many;	     /* NAME.N */
-	bool guarded;	     /* vaulted: strangers come, master/door.h */
+	bool guarded;	     /* vaulted: strangers come, master/tcp/door.h */
 	bool lanes;	     /* its page has the clocks of streams */
 	bool store;	     /* it uses the voice store: has its gate, and rings the doorbells */
 	bool follows;	     /* its own bell is rung when something was committed there */

@@ -10,14 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "master/accept.h"
+#include "master/tcp/accept.h"
 #include "master/autopsy.h"
 #include "master/control.h"
 #include "master/proc.h"
 #include "master/reload/reload.h"
 #include "master/slot.h"
 #include "master/upgrade/upgrade.h"
-#include "master/vault.h"
+#include "master/tcp/vault.h"
 #include "master/version.h"
 
 /* Where the slots of KIND are reached. */

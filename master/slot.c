@@ -29,7 +29,7 @@
 #include "master/spawn.h"
 #include "master/upgrade/net.h"
 #include "master/upgrade/upgrade.h"
-#include "master/vault.h"
+#include "master/tcp/vault.h"
 #include "shm/log.h"
 #include "shm/ring.h"
 #include "shm/text.h"

@@ -9,7 +9,7 @@
  */
 #include <signal.h>
 
-#include "master/accept.h"
+#include "master/tcp/accept.h"
 #include "master/master.h"
 #include "master/reload/reload.h"
 #include "master/slot.h"

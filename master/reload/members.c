@@ -15,7 +15,7 @@
 
 #include "master/feeds.h"
 #include "master/slot.h"
-#include "master/vault.h"
+#include "master/tcp/vault.h"
 #include "shm/log.h"
 #include "shm/spotring.h"
 #include "shm/text.h"

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "master/accept.h"
+#include "master/tcp/accept.h"
 #include "master/boot.h"
 #include "master/control.h"
 #include "master/feeds.h"
@@ -24,7 +24,7 @@
 #include "master/upgrade/fdprint.h"
 #include "master/upgrade/record.h"
 #include "master/upgrade/twin.h"
-#include "master/vault.h"
+#include "master/tcp/vault.h"
 #include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/ring.h"

@@ -17,13 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "master/accept.h"
+#include "master/tcp/accept.h"
 #include "master/control.h"
 #include "master/dump.h"
 #include "master/reload/reload.h"
 #include "master/slot.h"
 #include "master/upgrade/fdprint.h"
-#include "master/vault.h"
+#include "master/tcp/vault.h"
 #include "master/version.h"
 #include "shm/text.h"
 

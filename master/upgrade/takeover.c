@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "master/accept.h"
+#include "master/tcp/accept.h"
 #include "master/control.h"
 #include "master/reap.h"
 #include "master/reload/reload.h"

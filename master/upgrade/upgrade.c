@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "master/accept.h"
+#include "master/tcp/accept.h"
 #include "master/adopt.h"
 #include "master/reap.h"
 #include "master/reload/reload.h"

@@ -9,8 +9,8 @@
  * LIMITS    DOOR_CELLS addresses and networks are remembered, for as long as they matter (two
  *           seconds); when a set is full the one that is free again first makes room
  */
-#ifndef SHACKD_MASTER_DOOR_H
-#define SHACKD_MASTER_DOOR_H
+#ifndef SHACKD_MASTER_TCP_DOOR_H
+#define SHACKD_MASTER_TCP_DOOR_H
 
 #include <stdbool.h>
 #include <stdint.h>

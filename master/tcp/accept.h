@@ -8,8 +8,8 @@
  *           out it pauses instead of spinning; nobody is turned away for that, the backlog waits.
  * LIMITS    CONF_LISTEN_MAX listeners a kind; ACCEPT_BUDGET connections a turn and listener
  */
-#ifndef SHACKD_MASTER_ACCEPT_H
-#define SHACKD_MASTER_ACCEPT_H
+#ifndef SHACKD_MASTER_TCP_ACCEPT_H
+#define SHACKD_MASTER_TCP_ACCEPT_H
 
 #include "master/master.h"
 

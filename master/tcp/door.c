@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      door - how fast connections may come
- * PURPOSE   See master/door.h.
+ * PURPOSE   See master/tcp/door.h.
  * OWNER     master
- * CONTRACT  see master/door.h
- * LIMITS    see master/door.h
+ * CONTRACT  see master/tcp/door.h
+ * LIMITS    see master/tcp/door.h
  */
-#include "master/door.h"
+#include "master/tcp/door.h"
 
 #include <sodium/crypto_shorthash.h>
 #include <sodium/randombytes.h>

@@ -8,8 +8,8 @@
  *           life; its place there is its place in the slot's table.
  * LIMITS    the kind's key of sessions, for all its slots together
  */
-#ifndef SHACKD_MASTER_VAULT_H
-#define SHACKD_MASTER_VAULT_H
+#ifndef SHACKD_MASTER_TCP_VAULT_H
+#define SHACKD_MASTER_TCP_VAULT_H
 
 #include "master/master.h"
 
@@ -53,7 +53,7 @@ unsigned vault_used(const struct slot *slot);
 unsigned vault_count(const struct master *master, enum slot_kind kind);
 unsigned vault_waiting(const struct master *master, enum slot_kind kind);
 
-/* Connections like ADDR's (master/door.h). */
+/* Connections like ADDR's (master/tcp/door.h). */
 struct vault_census {
 	unsigned address, network;
 	unsigned waiting; /* of the address, not logged in */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * NAME      test_door - master/door.h: floods are turned away, crowds wait
+ * NAME      test_door - master/tcp/door.h: floods are turned away, crowds wait
  * PURPOSE   Rates of an address, a network, and of all; what is one address and one network.
  * OWNER     test
  * CONTRACT  one cmocka program; time is a number
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "master/door.h"
+#include "master/tcp/door.h"
 #include "shm/clock.h"
 
 #define START (1000 * NS_PER_SEC)

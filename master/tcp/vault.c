@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      vault - TCP connections that outlive the workers who serve them
- * PURPOSE   See master/vault.h.
+ * PURPOSE   See master/tcp/vault.h.
  * OWNER     master
- * CONTRACT  see master/vault.h. What a holder wrote into the table is never believed here.
- * LIMITS    see master/vault.h
+ * CONTRACT  see master/tcp/vault.h. What a holder wrote into the table is never believed here.
+ * LIMITS    see master/tcp/vault.h
  */
-#include "master/vault.h"
+#include "master/tcp/vault.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "master/door.h"
+#include "master/tcp/door.h"
 #include "master/slot.h"
 #include "shm/log.h"
 #include "shm/table.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
  * NAME      accept - TCP connections come in
- * PURPOSE   See master/accept.h.
+ * PURPOSE   See master/tcp/accept.h.
  * OWNER     master
- * CONTRACT  see master/accept.h
- * LIMITS    see master/accept.h
+ * CONTRACT  see master/tcp/accept.h
+ * LIMITS    see master/tcp/accept.h
  */
-#include "master/accept.h"
+#include "master/tcp/accept.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,10 +17,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "master/door.h"
+#include "master/tcp/door.h"
 #include "master/options.h"
 #include "master/slot.h"
-#include "master/vault.h"
+#include "master/tcp/vault.h"
 #include "shm/log.h"
 
 #define BACKLOG	      4096 /* a crowd waits here */
