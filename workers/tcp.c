@@ -398,6 +398,11 @@ uint64_t tcp_session(const struct tcp_conn *conn)
 	return conn->session;
 }
 
+unsigned tcp_index(const struct tcp_conn *conn)
+{
+	return conn->index;
+}
+
 const struct addr *tcp_peer(const struct tcp_conn *conn)
 {
 	return &conn->entry->peer;

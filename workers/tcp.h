@@ -112,6 +112,8 @@ bool tcp_begin(struct tcp_conn *conn);
 void tcp_end(struct tcp_conn *conn);
 
 uint64_t tcp_session(const struct tcp_conn *conn);
+/* Its place in the table. */
+unsigned tcp_index(const struct tcp_conn *conn);
 const struct addr *tcp_peer(const struct tcp_conn *conn);
 
 /* A place for the kind to keep a pointer of this process. */

@@ -29,19 +29,35 @@ enum session_flag {
 	SESSION_DX_OFF = 4,  /* UNSET/DX */
 	SESSION_SELF = 8,    /* sees spots of and by himself whatever his filter says */
 	SESSION_BEEP = 16,
+	SESSION_AWAY = 32,   /* UNSET/HERE */
+	SESSION_SAID_BYE = 64,
+	SESSION_ABUSED = 128, /* broke a limit: that is why it ends */
 };
+/* Those that are kept with the user. */
+#define SESSION_SWITCHES (SESSION_DX_OFF | SESSION_SELF | SESSION_BEEP | SESSION_AWAY)
 
 /* Output that goes on with tcp_more(). */
-enum session_more { MORE_NONE, MORE_SHDX, MORE_HELP, MORE_USERS, MORE_MOTD };
+enum session_more {
+	MORE_NONE,
+	MORE_SHDX,
+	MORE_HELP,
+	MORE_USERS,
+	MORE_WHO,
+	MORE_GREETING, /* and then the message of the day */
+	MORE_PROMPT,   /* nothing but the prompt is left to say */
+	MORES
+};
+
+#define SESSION_RECENT 10 /* spots of his own that a user's next one is compared with */
 
 /* In the session table; changed inside steps only. */
 struct session {
 	struct session_head head;
 	uint8_t more;	  /* enum session_more */
 	uint8_t attempts; /* logins that failed */
-	uint8_t prompt;
-	uint8_t reserved;
-	uint16_t width;
+	uint8_t prompt;	  /* enum prompt_kind */
+	uint8_t unknown;  /* commands in a row that nobody knows */
+	uint16_t width;	  /* of SHOW/DX; 0: not chosen */
 	uint16_t query_length;
 	struct telnet telnet;
 	uint64_t bucket[4];   /* commands, unknown commands, DX a minute, DX an hour */
@@ -49,9 +65,20 @@ struct session {
 	uint32_t remaining;
 	uint32_t reserved_too;
 	struct shdx_place shdx; /* of SHOW/DX in progress */
+	uint32_t recent[SESSION_RECENT]; /* fingerprints of spots that the user typed, newest first */
 	char query[SESSION_QUERY];
 };
 _Static_assert(sizeof(struct session) <= TABLE_OWN, "a session fits its place in the table");
+
+#define MOTD_MAX 4096
+
+/* A session that is over, until the store knows. */
+struct leaver {
+	char call[CALL_TEXT_SIZE];
+	uint64_t session;
+	uint8_t reason; /* enum event_reason */
+};
+#define LEAVERS_MAX 4096 /* who is beyond it is found by keeper */
 
 struct dxc {
 	struct worker *worker;
@@ -61,16 +88,42 @@ struct dxc {
 	struct known *known;
 	unsigned search_turn;	/* turn of the loop in which was searched for SHOW/DX ... */
 	uint64_t search_until;	/* ... and until when it may be, clock_mono */
-	void *login;  /* what login, commands and so on keep for the worker */
+
+	char node[CALL_TEXT_SIZE]; /* our call */
+	uint64_t now;	   /* clock_mono of the line or tick that is handled */
+	uint64_t line_end; /* offset of the end of the line that is acted upon */
+	uint64_t born;	   /* clock_mono at which the service started */
+	uint64_t store_seen, clients_seen;
+	struct leaver *leaver; /* LEAVERS_MAX of them */
+	unsigned leavers;
+	bool closing; /* the worker ends, its sessions don't */
+
+	/* the message of the day */
+	struct {
+		uint64_t looked;
+		int64_t changed; /* of the file, ns */
+		int64_t size;	 /* of the file */
+		size_t length;
+		char text[MOTD_MAX + 1];
+	} motd;
 };
+
+struct password_check;
 
 /* tcp_user() of a session. */
 struct client {
 	struct dxc *dxc;
 	struct tcp_conn *conn;
-	struct fan_member *member; /* NULL: gets no spots */
-	uint64_t user_seen;	   /* what the store's generation was when its user was read */
-	void *aide;		   /* a password that is being checked */
+	struct fan_member *member;   /* NULL: gets no spots */
+	struct password_check *check; /* a password that is being checked; NULL: none */
+	uint8_t ends;		     /* enum event_reason: it has to be told and closed */
+	bool told;		     /* the master knows that it has logged in */
+	bool waits;		     /* the line that is acted upon has to come again */
 };
+
+static inline struct session *session_of(struct client *client)
+{
+	return tcp_own(client->conn);
+}
 
 #endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * NAME      dx - spots that users type
+ * PURPOSE   The DX command: from the words to a spot in the inbox of the pipeline.
+ * OWNER     dxc workers
+ * CONTRACT  one transaction puts the spot and notes that its line was acted upon, so that no death
+ *           makes two of one. The line that comes back is the answer.
+ * LIMITS    DX_MINUTE spots a minute and DX_HOUR an hour of one session
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "shm/band.h"
+#include "shm/store/inbox.h"
+#include "workers/dxc/account.h"
+#include "workers/dxc/command.h"
+#include "workers/dxc/dxline.h"
+#include "workers/dxc/rate.h"
+#include "workers/dxc/say.h"
+
+#define DX_MINUTE 10
+#define DX_HOUR	  60
+#define MINUTE	  (60 * NS_PER_SEC)
+
+/* ---- the spot ---- */
+
+static void locate(const struct dxc *dxc, const char *call, struct spot_side *side)
+{
+	struct country country;
+
+	if (dxc->countries == NULL || !country_of(dxc->countries, call, &country))
+		return;
+	side->adif = country.adif;
+	side->cq = country.cq;
+	side->itu = country.itu;
+	side->continent = country.continent;
+}
+
+/* The first word of the comment that is one, or what the frequency lets expect. */
+static void find_mode(struct spot *spot)
+{
+	const char *at = spot->comment;
+	unsigned mode = MODE_NONE;
+
+	while (mode == MODE_NONE && *at != '\0') {
+		size_t length = strcspn(at, " ,;");
+
+		mode = mode_word(at, length);
+		at += length;
+		at += strspn(at, " ,;");
+	}
+	if (mode == MODE_NONE) {
+		spot->flags |= SPOT_MODE_INFERRED;
+		mode = mode_infer(spot->hz, false);
+	}
+	spot->mode = (uint8_t)mode_resolve(mode, spot->hz);
+}
+
+static void add_flags(struct spot *spot)
+{
+	char dx[CALL_TEXT_SIZE], de[CALL_TEXT_SIZE];
+
+	call_base(spot->dx, dx);
+	call_base(spot->de, de);
+	if (strcmp(dx, de) == 0)
+		spot->flags |= SPOT_SELF;
+}
+
+static void make_spot(struct client *client, const struct dxline *line, struct spot *spot_r)
+{
+	const struct session *session = session_of(client);
+	uint64_t real = clock_real();
+	struct account account;
+
+	memset(spot_r, 0, sizeof(*spot_r));
+	spot_r->version = SPOT_VERSION;
+	spot_r->source = SPOT_LOCAL;
+	spot_r->flags = SPOT_HUMAN;
+	spot_r->hz = spot_r->raw_hz = line->hz;
+	spot_r->band = (uint8_t)band_of(line->hz);
+	spot_r->time = (int64_t)(real / MINUTE * 60);
+	spot_r->arrived = clock_mono();
+	spot_r->arrived_real = real;
+	spot_r->session = tcp_session(client->conn);
+	memcpy(spot_r->ip, tcp_peer(client->conn)->ip, sizeof(spot_r->ip));
+	memcpy(spot_r->dx, line->call, sizeof(spot_r->dx));
+	memcpy(spot_r->dx_raw, line->call, sizeof(spot_r->dx_raw));
+	memcpy(spot_r->de, line->by[0] != '\0' ? line->by : session->head.call,
+	       sizeof(spot_r->de));
+	spot_set_comment(spot_r, line->comment, strlen(line->comment));
+	find_mode(spot_r);
+	add_flags(spot_r);
+	locate(client->dxc, spot_r->dx, &spot_r->dx_side);
+	locate(client->dxc, spot_r->de, &spot_r->de_side);
+	account_read(client->dxc, spot_r->de, &account);
+	memcpy(spot_r->de_side.grid, account.record.qra, strnlen(account.record.qra, 8));
+}
+
+/* ---- may it? ---- */
+
+/* False: it was refused, which was said. */
+static bool is_right(struct client *client, enum dxline_error error, const struct dxline *line)
+{
+	bool sysop = session_of(client)->head.flags & SESSION_SYSOP;
+
+	switch (error) {
+	case DXLINE_OK:
+		break;
+	case DXLINE_USAGE:
+		say(client, "DX needs a frequency and a call\n"
+			    "Usage: DX frequency call comment, as DX 14025.3 LZ5VV up 2");
+		return false;
+	case DXLINE_BAND:
+		say(client, "Frequency %s not in band\n"
+			    "Usage: DX frequency call comment, as DX 14025.3 LZ5VV up 2",
+		    line->frequency);
+		return false;
+	case DXLINE_BY:
+		say(client, sysop ? "Usage: DX BY call frequency call comment" : "Not Allowed");
+		return false;
+	default:
+		say(client, "The callsign or frequency is invalid");
+		return false;
+	}
+	if (line->by[0] != '\0' && !sysop) {
+		say(client, "Not Allowed");
+		return false;
+	}
+	return true;
+}
+
+/* Seen before within the minute? Else it is remembered. */
+static bool is_new(struct session *session, uint32_t fingerprint)
+{
+	for (unsigned i = 0; i < SESSION_RECENT; i++)
+		if (session->recent[i] == fingerprint)
+			return false;
+	memmove(session->recent + 1, session->recent, sizeof(session->recent[0]) * (SESSION_RECENT - 1));
+	session->recent[0] = fingerprint;
+	return true;
+}
+
+static bool may(struct client *client, const struct dxline *line)
+{
+	struct session *session = session_of(client);
+	struct page *page = client->dxc->worker->page;
+	const char *de = line->by[0] != '\0' ? line->by : session->head.call;
+
+	if (!is_new(session, dxline_fingerprint(line, de, clock_real() / MINUTE))) {
+		page_count(page, COUNT_DXC_DX_DUPLICATE);
+		say(client, "Sorry, this is a duplicate");
+		return false;
+	}
+	if (!rate_take(&session->bucket[RATE_DX_MINUTE], client->dxc->now, MINUTE / DX_MINUTE,
+		       DX_MINUTE) ||
+	    !rate_take(&session->bucket[RATE_DX_HOUR], client->dxc->now, 60 * MINUTE / DX_HOUR,
+		       DX_HOUR)) {
+		page_count(page, COUNT_DXC_DX_RATE);
+		session->recent[0] = 0;
+		say(client, "Too many spots from you, please wait a while");
+		return false;
+	}
+	return true;
+}
+
+/* ---- the command ---- */
+
+static enum store_error put_spot(struct client *client, const struct spot *spot)
+{
+	struct worker *worker = client->dxc->worker;
+	uint64_t session = tcp_session(client->conn), line_end = client->dxc->line_end;
+	struct store_txn txn;
+	enum store_error error = store_write(worker->spots, &txn);
+
+	if (error)
+		return error;
+	error = sessions_act(&txn, session_of(client)->head.call, session, line_end);
+	if (error == STORE_OK)
+		error = inbox_put(&txn, session, line_end, spot);
+	if (error) {
+		store_abort(&txn);
+		return error == STORE_EXISTS ? STORE_OK : error;
+	}
+	return store_end(&txn);
+}
+
+void command_dx(struct client *client, const char *args)
+{
+	struct dxline line;
+	struct spot spot;
+	enum store_error error;
+
+	if (!is_right(client, dxline_parse(args, &line), &line)) {
+		page_count(client->dxc->worker->page, COUNT_DXC_DX_BAD);
+		return;
+	}
+	if (!may(client, &line))
+		return;
+	make_spot(client, &line, &spot);
+	error = put_spot(client, &spot);
+	if (error)
+		session_of(client)->recent[0] = 0;
+	if (error == STORE_LIMIT) {
+		page_count(client->dxc->worker->page, COUNT_DXC_DX_FULL);
+		say(client, "Too many spots wait, please try again");
+	} else if (!account_failed(client, error)) {
+		page_count(client->dxc->worker->page, COUNT_DXC_DX);
+		worker_ring_spots(client->dxc->worker, "spot");
+	}
+}
