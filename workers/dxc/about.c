@@ -7,6 +7,7 @@
  * LIMITS    see about.h
  */
 #include "workers/dxc/about.h"
+#include "shm/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -104,7 +105,8 @@ const char *about_version(void)
 void about_uptime(uint64_t seconds, char text_r[32])
 {
 	snprintf(text_r, 32, "%llu %02llu:%02llu", (unsigned long long)(seconds / 86400),
-		 (unsigned long long)(seconds / 3600 % 24), (unsigned long long)(seconds / 60 % 60));
+		 (unsigned long long)(seconds / 3600 % 24),
+		 (unsigned long long)(seconds / 60 % 60));
 }
 
 /* Field 22 of /proc/PID/stat, clock ticks since boot; the second, in parentheses, may be anything.

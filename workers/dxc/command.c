@@ -8,6 +8,7 @@
  *           UNKNOWN_END of these in a row end the session
  */
 #include "workers/dxc/command.h"
+#include "shm/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,8 @@
 #define UNKNOWN_BURST 20
 #define UNKNOWN_PAUSE NS_PER_SEC
 #define UNKNOWN_END   10
+
+#define PROMPT_PATIENCE NS_PER_SEC
 
 void command_later(struct client *client)
 {
@@ -130,8 +133,32 @@ void command_run(struct client *client, const char *text)
 	} else {
 		unknown(client, line.word);
 	}
-	if (!client->waits && session->more == MORE_NONE)
+	if (!client->waits && session->more == MORE_NONE && session->due == 0)
 		command_prompt(client);
+}
+
+void command_prompt_later(struct client *client)
+{
+	struct session *session = session_of(client);
+
+	if (session->prompt == PROMPT_OFF)
+		return;
+	session->due = client->dxc->now + PROMPT_PATIENCE;
+	session->position[1] = session->head.delivered;
+}
+
+void command_tick(struct client *client)
+{
+	const struct session *session = session_of(client);
+
+	if (session->due == 0 ||
+	    (session->head.delivered == session->position[1] && client->dxc->now < session->due))
+		return;
+	if (!tcp_begin(client->conn))
+		return;
+	session_of(client)->due = 0;
+	command_prompt(client);
+	tcp_end(client->conn);
 }
 
 static bool go_on(struct client *client)

@@ -56,6 +56,11 @@ void command_later(struct client *client);
 /* The prompt, if the session has one. */
 void command_prompt(struct client *client);
 
+/* The same, but behind the spot that the line makes: DXSpider's users see it first. */
+void command_prompt_later(struct client *client);
+/* Outside of steps: puts such a prompt out. */
+void command_tick(struct client *client);
+
 /* More than one step of output: KIND goes on from position POSITION. */
 void command_goes_on(struct client *client, enum session_more kind, uint64_t position);
 

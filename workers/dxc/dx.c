@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "shm/band.h"
+#include "shm/clock.h"
 #include "shm/store/inbox.h"
 #include "workers/dxc/account.h"
 #include "workers/dxc/command.h"
@@ -85,8 +86,7 @@ static void make_spot(struct client *client, const struct dxline *line, struct s
 	memcpy(spot_r->ip, tcp_peer(client->conn)->ip, sizeof(spot_r->ip));
 	memcpy(spot_r->dx, line->call, sizeof(spot_r->dx));
 	memcpy(spot_r->dx_raw, line->call, sizeof(spot_r->dx_raw));
-	memcpy(spot_r->de, line->by[0] != '\0' ? line->by : session->head.call,
-	       sizeof(spot_r->de));
+	memcpy(spot_r->de, line->by[0] != '\0' ? line->by : session->head.call, sizeof(spot_r->de));
 	spot_set_comment(spot_r, line->comment, strlen(line->comment));
 	find_mode(spot_r);
 	add_flags(spot_r);
@@ -111,8 +111,9 @@ static bool is_right(struct client *client, enum dxline_error error, const struc
 			    "Usage: DX frequency call comment, as DX 14025.3 LZ5VV up 2");
 		return false;
 	case DXLINE_BAND:
-		say(client, "Frequency %s not in band\n"
-			    "Usage: DX frequency call comment, as DX 14025.3 LZ5VV up 2",
+		say(client,
+		    "Frequency %s not in band\n"
+		    "Usage: DX frequency call comment, as DX 14025.3 LZ5VV up 2",
 		    line->frequency);
 		return false;
 	case DXLINE_BY:
@@ -135,7 +136,8 @@ static bool is_new(struct session *session, uint32_t fingerprint)
 	for (unsigned i = 0; i < SESSION_RECENT; i++)
 		if (session->recent[i] == fingerprint)
 			return false;
-	memmove(session->recent + 1, session->recent, sizeof(session->recent[0]) * (SESSION_RECENT - 1));
+	memmove(session->recent + 1, session->recent,
+		sizeof(session->recent[0]) * (SESSION_RECENT - 1));
 	session->recent[0] = fingerprint;
 	return true;
 }
@@ -206,5 +208,6 @@ void command_dx(struct client *client, const char *args)
 	} else if (!account_failed(client, error)) {
 		page_count(client->dxc->worker->page, COUNT_DXC_DX);
 		worker_ring_spots(client->dxc->worker, "spot");
+		command_prompt_later(client);
 	}
 }

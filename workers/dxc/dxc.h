@@ -62,6 +62,7 @@ struct session {
 	struct telnet telnet;
 	uint64_t bucket[4];   /* commands, unknown commands, DX a minute, DX an hour */
 	uint64_t position[2]; /* of output in progress */
+	uint64_t due;	      /* clock_mono: the prompt comes then, or with the next spot; 0: none */
 	uint32_t remaining;
 	uint32_t reserved_too;
 	struct shdx_place shdx; /* of SHOW/DX in progress */

@@ -16,10 +16,10 @@
 
 enum dxline_error {
 	DXLINE_OK,
-	DXLINE_USAGE,	 /* a frequency or a call is missing */
-	DXLINE_INVALID,	 /* neither order gives a frequency and a call */
-	DXLINE_BAND,	 /* the frequency is in no amateur band; `frequency` says which */
-	DXLINE_BY,	 /* BY without a call */
+	DXLINE_USAGE,	/* a frequency or a call is missing */
+	DXLINE_INVALID, /* neither order gives a frequency and a call */
+	DXLINE_BAND,	/* the frequency is in no amateur band; `frequency` says which */
+	DXLINE_BY,	/* BY without a call */
 };
 
 struct dxline {

@@ -123,9 +123,9 @@ static bool find_alias(const char *verb, const char *sub, bool privileged,
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
 		if (strcmp(aliases[i].typed, verb) != 0 || strcmp(aliases[i].typed_sub, sub) != 0)
 			continue;
-		*found_r = aliases[i].verb[0] == '\0' ? NULL
-						      : find_sub(aliases[i].verb, aliases[i].sub,
-								 privileged);
+		*found_r = aliases[i].verb[0] == '\0'
+				   ? NULL
+				   : find_sub(aliases[i].verb, aliases[i].sub, privileged);
 		return true;
 	}
 	return false;

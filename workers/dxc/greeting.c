@@ -7,9 +7,11 @@
  * LIMITS    MOTD_STEP bytes of the message of the day a step
  */
 #include "workers/dxc/greeting.h"
+#include "shm/clock.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "shm/store/sessions.h"
 #include "workers/dxc/about.h"
@@ -31,8 +33,7 @@ static uint64_t count_users(struct dxc *dxc)
 }
 
 /* The text of KEY, filled in. Returns its length. */
-static size_t fill(struct client *client, enum conf_key key, uint64_t users,
-		   char text_r[ABOUT_MAX])
+static size_t fill(struct client *client, enum conf_key key, uint64_t users, char text_r[ABOUT_MAX])
 {
 	const struct about about = {.node = client->dxc->node,
 				    .call = session_of(client)->head.call,

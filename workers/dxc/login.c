@@ -7,6 +7,7 @@
  * LIMITS    see login.h
  */
 #include "workers/dxc/login.h"
+#include "shm/clock.h"
 
 #include <string.h>
 
@@ -165,8 +166,9 @@ static void enter(struct client *client, const char *call, bool proven)
 	if (error == STORE_EXISTS || error == STORE_LIMIT) {
 		page_count(worker->page, error == STORE_EXISTS ? COUNT_DXC_LOGIN_DUPLICATE
 							       : COUNT_DXC_LOGIN_FULL);
-		say(client, error == STORE_EXISTS ? "%s is logged in already"
-						  : "Too many users, %s, try again later",
+		say(client,
+		    error == STORE_EXISTS ? "%s is logged in already"
+					  : "Too many users, %s, try again later",
 		    call);
 		login_close(client);
 		return;

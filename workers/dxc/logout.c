@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "shm/clock.h"
 #include "shm/log.h"
 #include "shm/store/sessions.h"
 #include "workers/dxc/account.h"

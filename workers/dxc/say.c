@@ -7,6 +7,7 @@
  * LIMITS    see say.h
  */
 #include "workers/dxc/say.h"
+#include "shm/clock.h"
 
 #include <stdarg.h>
 #include <stdio.h>

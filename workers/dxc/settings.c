@@ -81,7 +81,8 @@ void command_set_qra(struct client *client, const char *args)
 		return;
 	}
 	for (size_t i = 0; i < length; i++)
-		locator[i] = (char)(args[i] >= 'a' && args[i] <= 'z' ? args[i] - 'a' + 'A' : args[i]);
+		locator[i] =
+			(char)(args[i] >= 'a' && args[i] <= 'z' ? args[i] - 'a' + 'A' : args[i]);
 	change_text(client, locator, FIELD(qra), "Your QRA Locator is now '%s'");
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shm/clock.h"
 #include "workers/dxc/about.h"
 #include "workers/dxc/command.h"
 #include "workers/dxc/login.h"

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shm/clock.h"
 #include "shm/log.h"
 #include "workers/dxc/about.h"
 #include "workers/dxc/command.h"
@@ -105,8 +106,9 @@ static void act_upon(struct client *client, const struct telnet_piece *piece)
 {
 	struct session *session = session_of(client);
 
+	session->due = 0; /* this line brings a prompt of its own */
 	if (!rate_take(&session->bucket[RATE_LINES], client->dxc->now, LINE_EACH, LINE_BURST)) {
-		page_count(client->dxc->worker->page, COUNT_DXC_DELAYED);
+		page_count(client->dxc->worker->page, COUNT_DXC_LINES_DELAYED);
 		command_later(client);
 		return;
 	}
@@ -170,8 +172,14 @@ static void judge(struct tcp_conn *conn, void *arg)
 
 static void look_after(struct tcp_conn *conn, void *arg)
 {
+	struct client *client = client_of(conn);
+
 	(void)arg;
-	login_tick(client_of(conn));
+	/* either may end the connection, so that there is no second thing to do */
+	if (session_of(client)->due != 0)
+		command_tick(client);
+	else
+		login_tick(client);
 }
 
 /* Did somebody log in or out anywhere? Then our sessions' calls may be others' by now. */
