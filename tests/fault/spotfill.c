@@ -7,7 +7,7 @@
  * CONTRACT  spotfill put PID: reads lines "FEED DE DX HZ MODE REPORT FLAGS AGE COMMENT" (REPORT "-":
  *           none; AGE: seconds by which its time lies back), puts each into the ring of feed.FEED of
  *           the master PID as of now, waits while it is full, and answers with the moment of arrival
- *           in nanoseconds. "sync" waits until the pipeline has taken all of them, and answers
+ *           in nanoseconds and the spot's time. "sync" waits until the pipeline has taken all of them, and answers
  *           "done". spotfill log DIR: prints "NUMBER ARRIVED DE DX HZ MODE FLAGS COMMENT" of each spot
  *           in the store DIR.
  * LIMITS    no other process may write into these rings: their feeds must be dialling in vain
@@ -109,7 +109,7 @@ static void put_line(const char *pid, const char *line)
 	spot.arrived_real = clock_real();
 	spot.time = (int64_t)(spot.arrived_real / NS_PER_SEC) - age;
 	spotring_put(ring, 1, ring->block->head, &spot);
-	printf("%llu\n", (unsigned long long)spot.arrived);
+	printf("%llu %lld\n", (unsigned long long)spot.arrived, (long long)spot.time);
 }
 
 static void sync_all(void)

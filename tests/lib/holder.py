@@ -22,8 +22,9 @@ STATE_AT, LMDB_HOLD = 64, 5  # of struct page (shm/page.h): the word that the wa
 LOOKS = 500  # between two pokes: about as long as what a poke asks for
 
 
-def slots_of(daemon):
-    """{slot: pid} of the ysf workers alive, read from /proc: asking the daemon would be too slow."""
+def slots_of(daemon, kind="ysf."):
+    """{slot: pid} of the workers alive whose slot begins so, read from /proc: asking the daemon would
+    be too slow."""
     found = {}
     children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
     for pid in children:
@@ -31,12 +32,12 @@ def slots_of(daemon):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if len(words) > 2 and words[2].startswith(b"ysf.") and process_state(pid) not in "ZX":
+        if len(words) > 2 and words[2].startswith(kind.encode()) and process_state(pid) not in "ZX":
             found[words[2].decode()] = int(pid)
     return found
 
 
-def state_words(daemon):
+def state_words(daemon, kind="ysf."):
     """{slot: its page}, mapped through the master's descriptors: asking would be far too slow."""
     pages = {}
     folder = Path(f"/proc/{daemon.pid}/fd")
@@ -49,7 +50,7 @@ def state_words(daemon):
         except OSError:
             continue
         pages[page[16:32].split(b"\0")[0].decode()] = page
-    return {slot: page for slot, page in pages.items() if slot.startswith("ysf.")}
+    return {slot: page for slot, page in pages.items() if slot.startswith(kind)}
 
 
 def stop_inside_a_transaction(daemon, deadline=30, only=None, poke=None):

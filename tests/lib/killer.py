@@ -4,7 +4,7 @@
 # PURPOSE   Never the same process twice, spread evenly at random; what dies is known by its slot.
 # OWNER     flow, fault and soak tests
 # CONTRACT  killer = Killer(daemon, rate): killer.tick() often; it kills when the time has come. Kills
-#           nothing but ysf workers of the daemon that it is given.
+#           nothing but workers of the daemon that it is given, ysf workers unless KIND says otherwise.
 #           With AT_WORK the victim dies while its page says that it is not idle.
 # LIMITS    a kill is due only while some worker lives that was not killed yet; a victim at work is
 #           waited for a few milliseconds, then any moment will do
@@ -21,9 +21,9 @@ LOOKS = 200000
 
 
 class Killer:
-    def __init__(self, daemon, rate, seed=20261121, only=None, at_work=False):
-        self.daemon, self.rate, self.only = daemon, rate, only
-        self.pages = state_words(daemon) if at_work else {}
+    def __init__(self, daemon, rate, seed=20261121, only=None, at_work=False, kind="ysf."):
+        self.daemon, self.rate, self.only, self.kind = daemon, rate, only, kind
+        self.pages = state_words(daemon, kind) if at_work else {}
         self.at_work = 0
         self.rng = random.Random(seed)
         self.last, self.killed, self.of = {}, 0, {}
@@ -34,7 +34,7 @@ class Killer:
         now = time.monotonic()
         if now < self.due:
             return None
-        slots = slots_of(self.daemon)
+        slots = slots_of(self.daemon, self.kind)
         fresh = sorted(slot for slot, pid in slots.items()
                        if self.last.get(slot) != pid and self.only in (None, slot))
         if not fresh:

@@ -12,10 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/clock.h"
 #include "shm/log.h"
 #include "shm/store/inbox.h"
 #include "shm/store/spots.h"
 #include "shm/text.h"
+
+/* Spots may come while others are taken; none comes of so far ahead. */
+#define AHEAD NS_PER_SEC
 
 bool funnel_init(struct funnel *funnel, struct pipeline *pipeline, struct page *page)
 {
@@ -151,8 +155,8 @@ static void judge(struct funnel *funnel)
 	struct spot *own = &funnel->kept[funnel->keeps];
 	const struct stage *stage;
 
-	if (own->arrived > funnel->now)
-		own->arrived = funnel->now; /* of the future: it would be a duplicate for ever */
+	if (own->arrived > funnel->now + AHEAD)
+		own->arrived = funnel->now; /* it would be a duplicate for ever */
 	stage = pipeline_run(funnel->pipeline, own);
 	if (stage != NULL) {
 		count(funnel, stage->dropped, 1);
