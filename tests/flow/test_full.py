@@ -9,59 +9,18 @@
 #           it mounts goes with the namespace
 # LIMITS    SKIP without root
 
-import errno
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
-from shackd import IS_ROOT, SLOW, Daemon, Skip, eventually, main
+TESTS = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS), str(TESTS / "lib")]
+from lib.shackd import SLOW, Daemon, eventually, main
+from lib.tmpfs import Tmpfs, namespace, need_namespace
 from ysf import POLL_ANSWER, Lab, counters, expect
 
-INSIDE = "SHACKD_TEST_NAMESPACE"
 CALLS = int(os.environ.get("CALLS", "4500" if SLOW == 1 else "1000"))
-
-
-class Tmpfs:
-    """A small file system for the stores."""
-
-    def __init__(self, size):
-        self.path = Path(tempfile.mkdtemp(prefix="shackd-test-full-"))
-        self.path.chmod(0o755)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "none",
-                        str(self.path)], check=True)
-
-    def fill(self):
-        """Takes every page that is left."""
-        with open(self.path / "filler", "wb", buffering=0) as file:
-            block = b"x" * 65536
-            while block:
-                try:
-                    file.write(block)
-                except OSError as error:
-                    if error.errno != errno.ENOSPC:
-                        raise
-                    block = block[:len(block) // 2]
-
-    def empty(self):
-        (self.path / "filler").unlink()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        subprocess.run(["umount", "-l", str(self.path)], check=True)
-        self.path.rmdir()
-
-
-def need_namespace():
-    if not IS_ROOT:
-        raise Skip("needs root to mount a tmpfs")
-    if INSIDE not in os.environ:
-        raise Skip("no mount namespaces here")
 
 
 def test_limits_that_do_not_fit_are_refused_with_the_numbers():
@@ -156,9 +115,5 @@ def test_linked_gateways_talk_on_while_shm_dir_is_full():
 
 
 if __name__ == "__main__":
-    if IS_ROOT and INSIDE not in os.environ:
-        probe = subprocess.run(["unshare", "-m", "true"], capture_output=True)
-        if probe.returncode == 0:
-            os.environ[INSIDE] = "1"
-            os.execvp("unshare", ["unshare", "-m", sys.executable, *sys.argv])
+    namespace()
     main(globals())
