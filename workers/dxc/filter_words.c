@@ -321,11 +321,9 @@ static bool change_patterns(struct filter *filter, bool de, bool pass, const cha
 			add_pattern(&copy, de, pattern);
 		} else if (!pass && at < copy.patterns) {
 			drop_pattern(&copy, at);
-		} else if (!pass) {
-			filter_say(reply, "No such %s callsign filter: %.*s", side, FILTER_PATTERN,
-				   pattern);
-			return false;
 		}
+		/* to drop what is not there is no mistake: a line that is done twice, for its worker
+		 * died, is answered alike */
 		filter_say(&said, "%s%.*s", count++ > 0 ? ", " : "", FILTER_PATTERN, pattern);
 		text += length;
 	}

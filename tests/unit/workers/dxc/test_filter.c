@@ -276,7 +276,7 @@ static const struct {
 	{"PASS DXCALL ", "Usage: PASS DXCALL pattern (LZ5VV, LZ*, *VV, *5V*, K?1A)"},
 	{"PASS DXCALL LZ5VV;", "Invalid callsign pattern: LZ5VV;"},
 	{"PASS DXCALL AAAAAAAAAAAAAAAAA", "Invalid callsign pattern: AAAAAAAAAAAAAAAAA"},
-	{"REJECT DXCALL K1*", "No such DX callsign filter: K1*"},
+	{"REJECT DXCALL K1*", "DX callsign filters disabled: K1*"},
 };
 
 static void test_replies(void **state)
@@ -317,10 +317,10 @@ static void test_long_replies_begin_as_they_should(void **state)
 static void test_a_wrong_element_changes_nothing(void **state)
 {
 	static const char *const wrong[] = {
-		"PASS BAND 20m,99m",  "PASS BAND 99m,20m",     "PASS MODE CW XX",
-		"PASS DXZONE 14,99",  "REJECT DXCONT EU,XX",   "PASS DXDXCC 291,K",
-		"PASS DXGRID2 FN,SS", "PASS CONFIDENCE P,Q",   "PASS DXCALL LZ*,K1!",
-		"PASS SOURCE HUMAN,", "REJECT DXCALL LZ*,*VV",
+		"PASS BAND 20m,99m",  "PASS BAND 99m,20m",   "PASS MODE CW XX",
+		"PASS DXZONE 14,99",  "REJECT DXCONT EU,XX", "PASS DXDXCC 291,K",
+		"PASS DXGRID2 FN,SS", "PASS CONFIDENCE P,Q", "PASS DXCALL LZ*,K1!",
+		"PASS SOURCE HUMAN,",
 	};
 
 	(void)state;
