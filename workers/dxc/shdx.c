@@ -12,23 +12,17 @@
 #include <string.h>
 
 #include "shm/clock.h"
-#include "workers/dxc/dxc.h"
+#include "workers/dxc/account.h"
 #include "workers/dxc/filter_inside.h"
-#include "workers/dxc/own.h"
 #include "workers/dxc/search.h"
 
 #define ROWS_A_STEP 1408
 #define WIDTH	    80 /* of who never said */
 _Static_assert(ROWS_A_STEP >= RENDER_MAX, "each step gives a row at least");
 
-static struct session *record_of(const struct client *client)
+static void aim(struct client *client, const struct query *query, struct search *search_r)
 {
-	return tcp_own(client->conn);
-}
-
-static void aim(const struct client *client, const struct query *query, struct search *search_r)
-{
-	const struct session *session = record_of(client);
+	const struct session *session = session_of(client);
 
 	*search_r = (struct search){
 		.spots = client->dxc->worker->spots,
@@ -41,7 +35,7 @@ static void aim(const struct client *client, const struct query *query, struct s
 
 void shdx_start(struct client *client, const char *arguments)
 {
-	struct session *session = record_of(client);
+	struct session *session = session_of(client);
 	size_t length = strlen(arguments);
 	struct search search;
 	struct query query;
@@ -86,7 +80,7 @@ static bool may_search(struct dxc *dxc, uint64_t *until_r)
 /* Nothing was found: what, is said as it was asked for. */
 static void say_none(struct client *client, const struct query *query)
 {
-	const struct session *session = record_of(client);
+	const struct session *session = session_of(client);
 	char shown[SESSION_QUERY];
 
 	if (!query->chosen) {
@@ -104,13 +98,13 @@ static void say_none(struct client *client, const struct query *query)
 
 static bool finish(struct client *client)
 {
-	record_of(client)->more = MORE_NONE;
+	session_of(client)->more = MORE_NONE;
 	return false;
 }
 
 bool shdx_more(struct client *client)
 {
-	struct session *session = record_of(client);
+	struct session *session = session_of(client);
 	struct worker *worker = client->dxc->worker;
 	char rows[ROWS_A_STEP], why[QUERY_WHY];
 	struct search_slice slice = {.rows = rows, .room = sizeof(rows)};
@@ -127,7 +121,7 @@ bool shdx_more(struct client *client)
 		return finish(client);
 	aim(client, &query, &search);
 	if (query.filter) {
-		own_filter(worker, session->head.call, &own);
+		account_filter(client->dxc, session->head.call, &own);
 		filter_compile(&own, &program);
 		search.own = &program;
 	}
