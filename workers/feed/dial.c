@@ -6,7 +6,7 @@
  * OWNER     feed
  * CONTRACT  nothing is read or written here: a connection is first served when it has come back from the
  *           vault, so that no death in between loses a byte
- * LIMITS    FEED_PATIENCE for each step
+ * LIMITS    FEED_PATIENCE for a connection, HANDED_PATIENCE for the master
  */
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -16,6 +16,8 @@
 
 #include "shm/log.h"
 #include "workers/feed/feed.h"
+
+#define HANDED_PATIENCE NS_PER_SEC /* the master keeps only what is alive */
 
 static void save(struct feed *feed)
 {
@@ -147,7 +149,10 @@ void dial_tick(struct feed *feed)
 	const struct dial *self = &feed->dial;
 	uint64_t now = clock_mono();
 
-	if (self->fd >= 0 || self->handed) {
+	if (self->handed) {
+		if (clock_age(now, self->since) > HANDED_PATIENCE)
+			dial_failed(feed, "the connection ended at once", false);
+	} else if (self->fd >= 0) {
 		if (clock_age(now, self->since) > FEED_PATIENCE)
 			dial_failed(feed, "no connection", false);
 	} else if (now >= feed->backoff.retry) {

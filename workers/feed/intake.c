@@ -8,9 +8,12 @@
  *           upon it) is passed over. Full: the newest is dropped and counted.
  * LIMITS    feed.slot_buffer
  */
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shm/band.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "workers/feed/feed.h"
 #include "workers/feed/locate.h"
@@ -69,6 +72,8 @@ static void put(struct feed *feed, const struct spot *spot, uint64_t session, ui
 		say_full(feed);
 		return;
 	}
+	if (fault_is("die-after-put") && feed->ring.block->head % 200 == 0)
+		kill(getpid(), SIGKILL);
 	intake->full = 0;
 	intake->fresh = true;
 	page_count(feed->page, COUNT_FEED_ACCEPTED);
