@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "master/config_inside.h"
+#include "shm/fault.h"
 
 struct slot *config_slot(struct config *config, struct member *member, enum conf_key key)
 {
@@ -70,7 +71,7 @@ const char *config_where(const struct config *config, enum conf_key key, char *b
 
 bool config_wants_cluster(const struct config *config)
 {
-	return config_bool(config, CONF_DXC_ENABLED) &&
+	return !fault_is("before-cluster") && config_bool(config, CONF_DXC_ENABLED) &&
 	       config_text(config, CONF_DXC_NODE_CALL)[0] != '\0';
 }
 

@@ -13,6 +13,7 @@
 
 #include "master/options.h"
 #include "master/value.h"
+#include "shm/fault.h"
 
 /* Columns of the sample file's comments. */
 #define COLUMNS 78
@@ -75,12 +76,21 @@ static void print_members(FILE *out, const struct config *config, enum conf_grou
 	}
 }
 
+/* Of a build made to be one of before the cluster. */
+static bool is_unknown(const struct option_def *option)
+{
+	return fault_is("before-cluster") && (strcmp(option->section, "dxc") == 0 ||
+					      conf_key_group(option->key) == CONF_GROUP_FEED);
+}
+
 void dump_config(FILE *out, const struct config *config)
 {
 	for (int key = 0; key < CONF_KEYS; key++) {
 		const struct option_def *option = &option_table[key];
 		enum conf_group group = conf_key_group(option->key);
 
+		if (is_unknown(option))
+			continue;
 		if (group != CONF_GROUPS) {
 			if (is_first_of_section(option))
 				print_members(out, config, group);
