@@ -71,6 +71,18 @@ static uint64_t where_to_go_on(const struct spotring *ring, struct store *store)
 	return head;
 }
 
+/* While an earlier ring of the same feed is still read the later one has to wait: its spots came later,
+ * and the store notes one ring of a feed at a time. */
+static void put_in_order(struct funnel *funnel)
+{
+	for (unsigned i = 0; i < funnel->rings; i++) {
+		funnel->ring[i].waits = false;
+		for (unsigned before = 0; before < i; before++)
+			if (funnel->ring[before].feed == funnel->ring[i].feed)
+				funnel->ring[i].waits = true;
+	}
+}
+
 bool funnel_add(struct funnel *funnel, struct store *store, unsigned feed, int fd)
 {
 	struct funnel_ring *ring = &funnel->ring[funnel->rings];
@@ -89,25 +101,34 @@ bool funnel_add(struct funnel *funnel, struct store *store, unsigned feed, int f
 	ring->next = ring->since = where_to_go_on(&map, store);
 	spotring_done(&ring->ring, ring->next);
 	funnel->rings++;
+	put_in_order(funnel);
 	return true;
 }
 
-/* The ring that takes over from INDEX, or NULL. */
-static const struct funnel_ring *successor_of(const struct funnel *funnel, unsigned index)
+/* How many rings of its feed came after INDEX; NEXT_R: the first of them. */
+static unsigned successors_of(const struct funnel *funnel, unsigned index,
+			      const struct funnel_ring **next_r)
 {
-	for (unsigned i = index + 1; i < funnel->rings; i++)
-		if (funnel->ring[i].feed == funnel->ring[index].feed)
-			return &funnel->ring[i];
-	return NULL;
+	unsigned count = 0;
+
+	*next_r = NULL;
+	for (unsigned i = funnel->rings; i-- > index + 1;) {
+		if (funnel->ring[i].feed != funnel->ring[index].feed)
+			continue;
+		*next_r = &funnel->ring[i];
+		count++;
+	}
+	return count;
 }
 
-/* A feed that has begun with its new ring writes no more into the one before. */
+/* A feed that has begun with its new ring writes no more into the one before; nor does it when there is
+ * one more. */
 static bool is_over(const struct funnel *funnel, unsigned index)
 {
-	const struct funnel_ring *ring = &funnel->ring[index];
-	const struct funnel_ring *next = successor_of(funnel, index);
+	const struct funnel_ring *ring = &funnel->ring[index], *next;
+	unsigned successors = successors_of(funnel, index, &next);
 
-	return next != NULL && head_of(&next->ring) > 0 && !ring->moved &&
+	return (successors > 1 || (successors == 1 && head_of(&next->ring) > 0)) && !ring->moved &&
 	       spotring_get(&ring->ring, ring->next) == NULL;
 }
 
@@ -120,18 +141,9 @@ static void let_go(struct funnel *funnel)
 		funnel->rings--;
 		memmove(&funnel->ring[i], &funnel->ring[i + 1],
 			(funnel->rings - i) * sizeof(funnel->ring[0]));
+		put_in_order(funnel);
 		i--;
 	}
-}
-
-/* Is an earlier ring of the same feed still read? Its spots come first, and the store notes one
- * ring of a feed at a time. */
-static bool has_to_wait(const struct funnel *funnel, unsigned index)
-{
-	for (unsigned i = 0; i < index; i++)
-		if (funnel->ring[i].feed == funnel->ring[index].feed)
-			return true;
-	return false;
 }
 
 uint64_t funnel_backlog(const struct funnel *funnel)
@@ -193,7 +205,7 @@ static struct funnel_ring *first_of(struct funnel *funnel, const struct spotring
 		const struct spotring_entry *entry = spotring_get(&ring->ring, ring->next);
 		uint64_t arrived;
 
-		if (entry == NULL || has_to_wait(funnel, i))
+		if (entry == NULL || ring->waits)
 			continue;
 		arrived = entry->spot.arrived;
 		if (first != NULL && arrived >= earliest)

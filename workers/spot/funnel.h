@@ -20,14 +20,15 @@
 #include "workers/spot/pipeline.h"
 
 #define FUNNEL_FEEDS CONF_GROUP_MAX
-#define FUNNEL_RINGS (2 * FUNNEL_FEEDS) /* a feed has two while a new one takes over */
-#define FUNNEL_KEPT  1000
+#define FUNNEL_RINGS (3 * FUNNEL_FEEDS) /* a feed has two while a new one takes over, or one more */
+#define FUNNEL_KEPT  500
 #define FUNNEL_TAKEN 4000
 
 struct funnel_ring {
 	struct spotring ring;
 	char slot[16];
 	unsigned feed;
+	bool waits;	/* for the end of the feed's ring before it */
 	bool moved;	/* since the last commit */
 	uint64_t next;	/* entry that is looked at next */
 	uint64_t since; /* the first one that is not in the store yet */

@@ -345,6 +345,25 @@ static void test_new_ring_for_an_old_one(void **state)
 	assert_int_equal(turn(), 0);
 }
 
+/* A feed that never says anything, and an operator who changes its buffer all day. */
+static void test_rings_of_a_silent_feed(void **state)
+{
+	static const unsigned numbers[] = {1};
+
+	(void)state;
+	for (unsigned i = 0; i < 500; i++) {
+		spotring_unmap(&ring[0]);
+		close(ring_fd[0]);
+		make_ring(0, 20 + i % 2);
+		assert_true(funnel_add(&funnel, lab.store, 0, ring_fd[0]));
+		assert_int_equal(turn(), 0);
+		assert_true(funnel.rings <= FEEDS + 1);
+	}
+	send_number(0, 1);
+	assert_int_equal(turn() + turn(), 1);
+	expect(1, numbers);
+}
+
 static void test_the_same_ring_twice(void **state)
 {
 	(void)state;
@@ -518,6 +537,7 @@ int main(void)
 		TEST(test_busy_store),
 		TEST(test_more_than_a_batch),
 		TEST(test_new_ring_for_an_old_one),
+		TEST(test_rings_of_a_silent_feed),
 		TEST(test_the_same_ring_twice),
 		TEST(test_hostile_entries),
 		TEST(test_a_moment_ahead_is_no_lie),
