@@ -135,7 +135,9 @@ void upstream_end(struct feed *feed, const char *why, bool is_long);
 
 /* ---- forward.c: spots of our users to a cluster ---- */
 
-/* Inside a step of UPSTREAM's connection: up to a few lines. Returns whether anything was put out. */
+/* May there be something to pass on? */
+bool forward_due(struct feed *feed);
+/* Inside a step of CONN: up to a few lines. */
 void forward_tick(struct feed *feed, struct tcp_conn *conn);
 void forward_begin(struct feed *feed, struct upstream *upstream);
 
@@ -172,6 +174,9 @@ struct feed {
 	uint64_t heard;	       /* clock_mono of the last byte of it, as far as we know */
 	const char *why;       /* we end it, because of this; NULL: it ended */
 	bool is_long;
+	uint64_t forward_seen; /* of store_moved */
+	bool forward_more;     /* there was more than a turn's worth */
+	uint64_t ending;       /* clock_mono since when we end it */
 
 	struct mqtt *mqtt;
 };

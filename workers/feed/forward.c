@@ -44,6 +44,12 @@ void forward_begin(struct feed *feed, struct upstream *upstream)
 		spare[PAGE_FEED_STORE] = id;
 	}
 	upstream->forwarded = spare[PAGE_FEED_FORWARD];
+	feed->forward_more = true;
+}
+
+bool forward_due(struct feed *feed)
+{
+	return store_moved(feed->worker->spots, &feed->forward_seen) || feed->forward_more;
 }
 
 /* Bytes that every cluster takes; a blank for what is not. */
@@ -91,11 +97,13 @@ void forward_tick(struct feed *feed, struct tcp_conn *conn)
 	struct upstream *self = tcp_own(conn);
 	struct walk walk = {.feed = feed, .conn = conn, .done = self->forwarded};
 	struct store_txn txn;
+	unsigned seen = 0;
 
 	/* one line leaves room for the next within a step: TCP_STEP bytes hold more than ten */
 	if (store_read(feed->worker->spots, &txn) == STORE_OK)
-		spots_each(&txn, self->forwarded + 1, FORWARD_LOOK, on_spot, &walk);
-	store_end(&txn);
+		seen = spots_each(&txn, self->forwarded + 1, FORWARD_LOOK, on_spot, &walk);
+	if (store_end(&txn) == STORE_OK)
+		feed->forward_more = seen == FORWARD_LOOK || walk.lines == FORWARD_TURN;
 	self->forwarded = walk.done;
 	if (walk.lines > 0)
 		self->spoke = clock_mono();

@@ -22,6 +22,7 @@
 #define LOGINS_MOST    2
 #define KEEPALIVE      (120 * NS_PER_SEC)
 #define MALFORMED_MOST 1000
+#define LAST_WORDS     (5 * NS_PER_SEC) /* of a connection that we end */
 #define QUOTED	       128
 
 /* A process has one feed, and tcp's callbacks get a connection alone. */
@@ -66,6 +67,7 @@ static bool on_resume(struct tcp_conn *conn)
 		return false;
 	feed->conn = conn;
 	feed->heard = self->heard;
+	feed->forward_more = true;
 	feed->state = self->up ? FEED_UP : FEED_LOGIN; /* it was told when it came to be so */
 	page_gauge(feed->page, GAUGE_FEED_STATE, feed->state);
 	return true;
@@ -88,15 +90,23 @@ static void give_up(struct tcp_conn *conn, const char *why, bool is_long)
 {
 	the_feed->why = why;
 	the_feed->is_long = is_long;
+	the_feed->ending = clock_mono();
 	tcp_close(conn);
 }
 
 void upstream_end(struct feed *feed, const char *why, bool is_long)
 {
-	if (feed->conn == NULL || !tcp_begin(feed->conn))
+	if (feed->conn == NULL || feed->why != NULL)
 		return;
-	give_up(feed->conn, why, is_long);
-	tcp_end(feed->conn);
+	if (tcp_begin(feed->conn)) {
+		give_up(feed->conn, why, is_long);
+		tcp_end(feed->conn);
+	} else { /* it takes nothing of what we have to say */
+		feed->why = why;
+		feed->is_long = is_long;
+		feed->ending = clock_mono();
+		tcp_drop(feed->conn);
+	}
 }
 
 /* ---- the login ---- */
@@ -267,7 +277,9 @@ static void speak(struct feed *feed, struct tcp_conn *conn, uint64_t now)
 	bool logs_in = self->logins == 0 && clock_age(now, self->opened) >= LOGIN_AFTER;
 	bool is_due = self->logins > 0 && clock_age(now, self->spoke) >= keepalive();
 
-	if ((!logs_in && !is_due && !feed->want.forward_dx) || !tcp_begin(conn))
+	bool forwards = self->up && feed->want.forward_dx && forward_due(feed);
+
+	if ((!logs_in && !is_due && !forwards) || !tcp_begin(conn))
 		return;
 	if (logs_in) {
 		send_login(conn, now);
@@ -275,7 +287,7 @@ static void speak(struct feed *feed, struct tcp_conn *conn, uint64_t now)
 		own(conn)->spoke = now;
 		tcp_put(conn, "\r\n", 2);
 	}
-	if (feed->want.forward_dx && self->up)
+	if (forwards)
 		forward_tick(feed, conn);
 	tcp_end(conn);
 }
@@ -287,6 +299,11 @@ void upstream_tick(struct feed *feed)
 
 	if (feed->conn == NULL)
 		return;
+	if (feed->why != NULL) {
+		if (clock_age(now, feed->ending) > LAST_WORDS)
+			tcp_drop(feed->conn);
+		return;
+	}
 	self = own(feed->conn);
 	if (self->spots > 0 && feed->heard > self->opened + BACKOFF_STEADY)
 		dial_steady(feed);
