@@ -6,7 +6,7 @@
 #           answer neither loses nor repeats a row, and that a long search holds nobody else up.
 # OWNER     make check
 # CONTRACT  prints ok or not ok for each test
-# LIMITS    needs hamradio-files
+# LIMITS    needs hamradio-files, and root for the rings of feeds
 # RUNS      beside others
 
 import os
@@ -21,8 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from lib.cluster import Cluster
 from lib.shackd import eventually, main
-from lib.upstream import Upstream
+from lib.spots import Feeds, Spot
+from lib.upstream import Upstream, feed
 
+MANY = 60000  # spots that a long search looks at
 ROWS = 600  # of skimmers; each tenth frequency is another band
 ROW = re.compile(r"^ *(\d+\.\d) (\S+) +[ 123]\d-[A-Z][a-z]{2}-20\d\d \d{4}Z .*<(\S+)>$")
 
@@ -181,6 +183,27 @@ def test_a_death_in_the_middle_of_an_answer():
                 kill_worker(cluster)
             got += user.prompt()
             assert got == wanted, [line for line in got if line not in wanted]
+
+
+def test_a_long_search():
+    """It is done in slices, whoever dies meanwhile; each spot is looked at once."""
+    with Cluster(*feed("f0", 1, slot_buffer=4000)) as cluster, Feeds(cluster) as feeds, \
+            cluster.user("K1ABC") as user, cluster.user("K2ABC") as other:
+        for first in range(0, MANY, 500):
+            feeds.put([Spot(first + i, 0, "W3LPL-#", f"LZ{i % 10}A{chr(65 + i // 26)}{chr(65 + i % 26)}",
+                            14000000 + first * 4 + i) for i in range(500)])
+        feeds.sync()
+        kept = count(cluster)
+        assert kept > MANY * 0.9, kept
+        assert user.ask("sh/dx zz9zz") == ["sh/dx: 'zz9zz' not found"]
+        looked, slices = (cluster.count(f"dxc_search{name}_total") for name in ("ed_spots", "_slices"))
+        assert slices >= 2 and kept <= looked < kept + slices, (kept, looked, slices)
+        for _ in range(5):
+            user.type("sh/dx info zz9")
+            other.type("sh/dx 1 lz9")
+            kill_worker(cluster)
+            assert user.prompt() == ["sh/dx: 'info zz9' not found"]
+            assert len(parsed(other.prompt())) == 1
 
 
 def test_what_people_typed_outlives_the_log():
