@@ -301,7 +301,7 @@ void command_show_dx(struct client *client, const char *args)
 
 void command_show_mydx(struct client *client, const char *args)
 {
-	show_dx_with(client, "filter", args);
+	show_dx_with(client, "filter 50", args); /* unless args say how many */
 }
 
 void command_show_fdx(struct client *client, const char *args)
