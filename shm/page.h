@@ -60,6 +60,8 @@ enum page_gauge {
 	GAUGE_FEED_CAPACITY = 32, /* feed: room of its ring */
 	GAUGE_SESSIONS = 24,	  /* vaulted kinds: connections it serves */
 	GAUGE_USERS_MOST = 25,	  /* dxc: most users at a time that it knows of */
+	GAUGE_FAN_GROUPS = 27,	  /* dxc: sessions of one group want the same */
+	GAUGE_FAN_LAG = 28,	  /* dxc: spots that its slowest session is behind */
 	GAUGE_SPOTS_PAGES = 40,	  /* keeper: pages in use in the spots store */
 	GAUGE_SPOTS_BYTES = 41,	  /* keeper: size of the spots store's file */
 	GAUGE_SPOTS = 42,	  /* keeper: spots in the log */

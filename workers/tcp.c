@@ -147,6 +147,24 @@ void tcp_end(struct tcp_conn *conn)
 	tcp_pump(conn);
 }
 
+bool tcp_note(struct tcp_conn *conn)
+{
+	if (conn->stage != NULL || conn->fd < 0 || !conn->tcp->going)
+		return false;
+	tcp_step(conn);
+	return true;
+}
+
+void tcp_noted(struct tcp_conn *conn)
+{
+	tcp_commit(conn, 0);
+}
+
+bool tcp_acts(const struct tcp_conn *conn)
+{
+	return conn->stage != NULL;
+}
+
 /* ---- the end of a connection ---- */
 
 /* Tells the master, who then frees the place. False: later. */

@@ -135,8 +135,19 @@ enum tcp_told {
  * goes first. */
 enum tcp_told tcp_bulk(struct tcp_conn *conn, unsigned index, unsigned first);
 
-/* The kind stops though it has more: `ready` is called in the loop's next turn. */
+/* Would tcp_bulk send now? */
+bool tcp_bulk_can(struct tcp_conn *conn);
+
+/* The kind has more for it, now or when it is clear: `ready` is called in a later turn. */
 void tcp_bulk_later(struct tcp_conn *conn);
+
+/* A step that changes tcp_own() and puts nothing out: it needs no room, and may be made whatever
+ * waits. False when it can't be now. */
+bool tcp_note(struct tcp_conn *conn);
+void tcp_noted(struct tcp_conn *conn);
+
+/* Is a step under way? */
+bool tcp_acts(const struct tcp_conn *conn);
 
 /* Ends the connection in the loop's next turn, whatever waits for it. */
 void tcp_drop(struct tcp_conn *conn);

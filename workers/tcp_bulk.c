@@ -133,9 +133,15 @@ enum tcp_told tcp_bulk(struct tcp_conn *conn, unsigned index, unsigned first)
 	return conn->blocked ? put_off(conn) : TCP_TOLD;
 }
 
+bool tcp_bulk_can(struct tcp_conn *conn)
+{
+	return conn->fd >= 0 && !conn->failed && conn->tcp->going && !conn->blocked &&
+	       is_clear(conn);
+}
+
 void tcp_bulk_later(struct tcp_conn *conn)
 {
-	if (conn->fd >= 0 && !conn->failed)
+	if (conn->fd >= 0 && !conn->failed && !conn->bulk)
 		put_off(conn);
 }
 

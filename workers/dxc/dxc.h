@@ -65,6 +65,8 @@ struct session {
 	uint64_t due;	      /* clock_mono: the prompt comes then, or with the next spot; 0: none */
 	uint32_t remaining;
 	uint32_t reserved_too;
+	uint64_t skip_told; /* of the spots dropped: those that the user was told of ... */
+	uint64_t skip_when; /* ... and when, clock_mono */
 	struct shdx_place shdx; /* of SHOW/DX in progress */
 	uint32_t recent[SESSION_RECENT]; /* fingerprints of spots that the user typed, newest first */
 	char query[SESSION_QUERY];
@@ -120,6 +122,7 @@ struct client {
 	uint8_t ends;		     /* enum event_reason: it has to be told and closed */
 	bool told;		     /* the master knows that it has logged in */
 	bool waits;		     /* the line that is acted upon has to come again */
+	bool fell;		     /* is ended because it was too slow */
 };
 
 static inline struct session *session_of(struct client *client)

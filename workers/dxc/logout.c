@@ -92,10 +92,14 @@ void login_tick(struct client *client)
 
 /* ---- over ---- */
 
-static enum event_reason reason_of(const struct session *session)
+static enum event_reason reason_of(struct client *client)
 {
+	const struct session *session = session_of(client);
+
 	if (session->head.flags & SESSION_ABUSED)
 		return REASON_ABUSE;
+	if (client->fell)
+		return REASON_SLOW;
 	return session->head.flags & SESSION_SAID_BYE ? REASON_BYE : REASON_ENDED;
 }
 
@@ -112,7 +116,7 @@ void login_gone(struct client *client)
 	leaver = &dxc->leaver[dxc->leavers++];
 	memcpy(leaver->call, session->head.call, sizeof(leaver->call));
 	leaver->session = tcp_session(client->conn);
-	leaver->reason = (uint8_t)reason_of(session);
+	leaver->reason = (uint8_t)reason_of(client);
 }
 
 void login_flush(struct dxc *dxc)

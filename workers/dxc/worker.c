@@ -160,6 +160,8 @@ static const struct tcp_kind service = {
 	.line = on_line,
 	.find = on_find,
 	.more = on_more,
+	.told = fan_told,
+	.ready = fan_ready,
 	.gone = on_gone,
 };
 
@@ -287,6 +289,7 @@ static void dxc_stop(struct worker *worker)
 	struct dxc *dxc = worker->own;
 
 	login_flush(dxc);
+	fan_save(dxc->fan);
 	worker_finish(worker, 0); /* the sessions are in the table and in the vault */
 }
 

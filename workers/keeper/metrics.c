@@ -47,6 +47,8 @@ static const struct gauge gauges[] = {
 	{"ysf", "receive_buffer_bytes", "smallest receive buffer granted", GAUGE_RECEIVE_BUFFER},
 	{"line dxc feed", "sessions", "connections that the worker serves", GAUGE_SESSIONS},
 	{"dxc", "users_most", "most users at a time that the worker knows of", GAUGE_USERS_MOST},
+	{"dxc", "groups", "groups of sessions that want the same spots", GAUGE_FAN_GROUPS},
+	{"dxc", "lag", "spots that the slowest session is behind", GAUGE_FAN_LAG},
 	{"spot", "waiting", "spots in the rings of feeds", GAUGE_SPOT_WAITING},
 	{"spot", "marks", "spots of skimmers that later ones are compared with", GAUGE_SPOT_MARKS},
 	{"spot", "typed", "spots of people that later ones are compared with", GAUGE_SPOT_TYPED},
