@@ -236,12 +236,17 @@ static bool take_csv(struct cty *cty, struct country_entity *entity)
 	return true;
 }
 
-/* Behind the next semicolon. */
-static void skip_record(struct cty *cty)
+/* Behind the next semicolon; without one the file ends here, but too early. */
+static enum cty_news skip_record(struct cty *cty)
 {
 	const char *end = memchr(cty->at, ';', (size_t)(cty->end - cty->at));
+	enum cty_news news;
 
-	cty->at = end != NULL ? end + 1 : cty->end;
+	if (end == NULL)
+		return cty_refuse(cty, CUT_OFF);
+	news = cty_bad(cty, "no record of an entity begins here");
+	cty->at = end + 1;
+	return news;
 }
 
 static enum cty_news next_record(struct cty *cty)
@@ -254,12 +259,8 @@ static enum cty_news next_record(struct cty *cty)
 	if (cty->at == cty->end)
 		return CTY_END;
 	good = cty->format == CTY_DAT ? take_dat(cty, &entity) : take_csv(cty, &entity);
-	if (!good) {
-		enum cty_news news = cty_bad(cty, "no record of an entity begins here");
-
-		skip_record(cty);
-		return news;
-	}
+	if (!good)
+		return skip_record(cty);
 	cty->entity = entity;
 	cty->inside = true;
 	return CTY_ENTITY;

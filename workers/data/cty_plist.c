@@ -125,21 +125,17 @@ static struct tag next_tag(struct cty *cty)
 
 	for (;;) {
 		at = memchr(cty->at, '<', (size_t)(cty->end - cty->at));
-		if (at == NULL) {
-			cty->at = cty->end;
-			tag.token = TOKEN_END;
+		if (at == NULL || at + 1 == cty->end || (at[1] != '!' && at[1] != '?'))
+			break;
+		if (!skip_aside(cty, at))
 			return tag;
-		}
-		if (at + 1 < cty->end && (at[1] == '!' || at[1] == '?')) {
-			if (!skip_aside(cty, at))
-				return tag;
-			continue;
-		}
-		break;
 	}
-	end = memchr(at, '>', (size_t)(cty->end - at));
-	if (end == NULL)
+	end = at != NULL ? memchr(at, '>', (size_t)(cty->end - at)) : NULL;
+	if (end == NULL) {
+		cty->at = cty->end;
+		tag.token = TOKEN_END;
 		return tag;
+	}
 	take_value(&tag, cty->at, at);
 	tag.token = at[1] == '/' ? TOKEN_CLOSE : end[-1] == '/' ? TOKEN_EMPTY : TOKEN_OPEN;
 	take_name(&tag, at + 1 + (tag.token == TOKEN_CLOSE), end);

@@ -259,9 +259,10 @@ void reference_configure(struct reference *reference, const struct conf *conf, u
 
 	stop_reading(reference);
 	if (strcmp(new, path(reference)) != 0) {
+		if (path(reference)[0] != '\0') /* a shorter one elsewhere is not this one, cut off */
+			reference->source.size = 0;
 		file_free(&reference->file);
 		file_init(&reference->file, new);
-		reference->source.size = 0; /* a shorter one elsewhere is not this one, cut off */
 	}
 	reference->file.most =
 		reference->kind == LIST_COUNTRIES ? CTY_SIZE_MAX : REFERENCE_KNOWN_SIZE_MAX;
