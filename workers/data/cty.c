@@ -81,8 +81,10 @@ bool cty_number(const char *text, size_t length, unsigned most, unsigned *number
 			return false;
 		number = number * 10 + (unsigned)(text[i] - '0');
 	}
+	if (number > most)
+		return false;
 	*number_r = number;
-	return number <= most;
+	return true;
 }
 
 bool cty_degrees(const char *text, size_t length, int32_t most, int32_t *degrees_r)
@@ -99,8 +101,10 @@ bool cty_degrees(const char *text, size_t length, int32_t most, int32_t *degrees
 			scale /= 10;
 			value += (text[i] - '0') * scale;
 		}
+	if (i != length || digits == 0 || value > (int64_t)most * MILLION)
+		return false;
 	*degrees_r = (int32_t)(minus ? -value : value);
-	return i == length && digits > 0 && value <= (int64_t)most * MILLION;
+	return true;
 }
 
 static bool copy_text(char *to, size_t size, const char *text, size_t length)

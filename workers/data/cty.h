@@ -60,7 +60,7 @@ enum cty_news cty_next(struct cty *cty);
 
 /* ---- between cty.c and cty_plist.c ---- */
 
-/* Each returns false when the text is no such thing. */
+/* Each returns false when the text is no such thing; a number stays what it was then. */
 bool cty_entity_name(struct country_entity *entity, const char *text, size_t length);
 bool cty_entity_prefix(struct country_entity *entity, const char *text, size_t length);
 /* A whole number up to MOST. */
