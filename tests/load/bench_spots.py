@@ -34,6 +34,7 @@ def measure(book, rounds):
         book.add(f"spot.{name}", "shackd", got["rate"], "spots/s", start, detail=got)
         for step in STEPS:
             book.add(f"spot.{name}.{step}", "shackd", got[step], "ns", start)
+        book.add(f"spot.{name}.replay", "shackd", got["replay_ms"], "ms", start)
 
 
 def flatness(book, kind):
@@ -56,3 +57,5 @@ def rows(book):
             book.row(f"  {step}", None, f"{cost:.0f} ns", None, "", None)
         book.row("  1,000 to 300,000 spots of history", None, f"{flat:.2f}", None,
                  f"dearest <= {FLAT} x", flat <= FLAT)
+        replay = book.median(f"{longest}.replay", "shackd")
+        book.row("  300,000 spots read by a successor", None, f"{replay:.0f} ms", None, "", None)
