@@ -83,6 +83,12 @@ def test_users_and_human_spots_outlive_a_boot():
         changes = [event["note"] for event in daemon.ctl_lines("events", "100")
                    if event["type"] == "feed.state"]
         expect(changes and changes[-1].startswith("people up"), f"{changes}")
+        both = daemon.ctl_lines("events", "100")
+        expect({event["id"].split("-")[0] for event in both} == {"voice", "spots"}, f"{both}")
+        for log in ("voice", "spots"):
+            numbers = [event["number"] for event in both if event["id"].startswith(log)]
+            expect(numbers == sorted(set(numbers)), f"{log}: {numbers}")
+        expect(daemon.ctl_lines("events", "3") == both[-3:], "the last three of both")
         daemon.stop()
         shutil.rmtree(daemon.shm_dir / "spots")
         daemon.start()

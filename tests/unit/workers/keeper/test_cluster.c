@@ -278,7 +278,7 @@ static void test_users_damaged(void **state)
 	struct store_txn txn;
 	struct lab lab;
 	MDB_val name, value;
-	char key[CALL_TEXT_SIZE] = "DL1ABC";
+	char key[CALL_TEXT_SIZE] = "DL1ABC", junk[] = "damaged";
 	MDB_env *env;
 	MDB_txn *raw;
 	MDB_dbi dbi;
@@ -294,7 +294,7 @@ static void test_users_damaged(void **state)
 	assert_int_equal(mdb_txn_begin(env, NULL, 0, &raw), 0);
 	assert_int_equal(mdb_dbi_open(raw, "users", 0, &dbi), 0);
 	name = (MDB_val){sizeof(key), key};
-	value = (MDB_val){7, "damaged"};
+	value = (MDB_val){sizeof(junk), junk};
 	assert_int_equal(mdb_put(raw, dbi, &name, &value, 0), 0);
 	assert_int_equal(mdb_txn_commit(raw), 0);
 	mdb_env_close(env);
