@@ -7,6 +7,8 @@
 # CONTRACT  no fixed sleeps; everything has a deadline
 # LIMITS    IPv4 loopback
 
+import itertools
+import os
 import re
 import socket
 import struct
@@ -23,8 +25,18 @@ PARITY = ("dxc.login_prompt=Enter your callsign:\\n", "dxc.default_format=wide78
           "dxc.welcome=Experimental DX Cluster\\n\\n")
 
 IAC, DONT, DO, WONT, WILL, SB, SE = 255, 254, 253, 252, 251, 250, 240
+OPTION = re.compile(rb"\xff[\xfb-\xfe].", re.S)  # IAC WILL and so on
 PROMPT = re.compile(rb"^\(?[A-Z0-9/-]+\)? de \S+ [ 1-3][0-9]-[A-Z][a-z][a-z]-20[0-9][0-9] "
                     rb"[0-2][0-9][0-5][0-9]Z dxspider >$")
+
+
+# Everybody comes from an address and a network of his own, as in life: the rates are for each.
+numbers = itertools.count(os.getpid())
+
+
+def somewhere():
+    number = next(numbers)
+    return f"127.{10 + number % 200}.{number // 200 % 250}.{1 + number % 250}"
 
 
 class Cluster(Daemon):
@@ -49,15 +61,16 @@ class Cluster(Daemon):
 
 
 class Telnet:
-    """One connection: bytes in, lines out. `source`: the address that it comes from."""
+    """One connection: bytes in, lines out. `source`: the address that it comes from, else one that
+    nobody else has."""
 
     def __init__(self, cluster, source=None, buffer=None):
         self.sock = socket.socket()
         self.sock.settimeout(10 * SLOW)
         if buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        if source:
-            self.sock.bind((source, 0))
+        self.source = source or somewhere()
+        self.sock.bind((self.source, 0))
         self.sock.connect(("127.0.0.1", cluster.dxc_port))
         self.buffer = b""
         self.ended = False
@@ -110,8 +123,8 @@ class Telnet:
     # ---- lines ----
 
     def line(self):
-        """The next line, as text; it must end in CR LF."""
-        line = self.until(b"\n")
+        """The next line, as text without telnet's options; it must end in CR LF."""
+        line = OPTION.sub(b"", self.until(b"\n"))
         assert line.endswith(b"\r\n") and b"\r" not in line[:-2], line
         return line[:-2].decode("utf-8", "surrogateescape")
 
@@ -131,7 +144,7 @@ class Telnet:
         lines = []
         while True:
             line = self.line()
-            if PROMPT.match(line.encode()):
+            if PROMPT.match(line.encode("utf-8", "surrogateescape")):
                 return lines
             lines.append(line)
 
