@@ -103,6 +103,8 @@ $(B)/shackctl: $(call obj,$(SHACKCTL))
 	$(LINK) $(LIBS_SHACKCTL)
 $(B)/mkdoc: $(call obj,$(MAKERS) $(CONF) $(SHM))
 	$(LINK) $(LIBS_SHACKCTL)
+$(B)/mkcommands: $(call obj,man/mkcommands.c)
+	$(LINK)
 
 # Builds to test with, of the same flags: the test build; one that knows the edition before ours of
 # the stores alone; and one that differs in its version, to upgrade to.
@@ -238,10 +240,11 @@ format:
 	clang-format -i $(SOURCES) $(TESTSRC)
 
 # The sample file and the manual pages are made of the option and flag tables.
-docs: $(B)/mkdoc
+docs: $(B)/mkdoc $(B)/mkcommands
 	$(B)/mkdoc sample >etc/shackd.ini
 	$(B)/mkdoc man <man/shackd.ini.5.in >man/shackd.ini.5
 	$(B)/mkdoc flags <man/shackd.8.in >man/shackd.8
+	$(B)/mkcommands <man/shackd-dxcluster.7.in >man/shackd-dxcluster.7
 
 # ---- installing ------------------------------------------------------------------------------
 
