@@ -268,7 +268,7 @@ def test_6_6_a_hostile_comment_is_a_comment():
         line = other.line()
         assert line.startswith("DX de W1HOS:      7025.0  LZ5VV"), line
         assert all(" " <= sign <= "~" for sign in line), line
-        assert "%0d%0a DX de FAKE" in line and "\x1b" not in line, line
+        assert "%0d%0a" in line and line.count("DX de") == 1, line
         assert other.silent()
 
 

@@ -84,7 +84,7 @@ def test_minimal_session_of_gocluster():
         assert user.line() == "Filter set: Band 20m"
         user.type("dx 14014.0 KE0UI")
         live = user.line()
-        assert re.fullmatch(r"DX de N0CALL:     14014\.0  KE0UI       CW .{24}\d{4}Z", live), live
+        assert re.fullmatch(r"DX de N0CALL:     14014\.0  KE0UI       CW {32}\d{4}Z", live), live
         assert len(live) == 78
         user.type("show dx 1")
         assert user.line() == live
