@@ -96,6 +96,7 @@ struct dxc {
 	uint64_t now;	   /* clock_mono of the line or tick that is handled */
 	uint64_t line_end; /* offset of the end of the line that is acted upon */
 	uint64_t born;	   /* clock_mono at which the service started */
+	uint64_t looked;   /* clock_mono when all sessions were looked after */
 	uint64_t store_seen, clients_seen;
 	struct leaver *leaver; /* LEAVERS_MAX of them */
 	unsigned leavers;

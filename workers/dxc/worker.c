@@ -24,6 +24,7 @@
 
 #define LINE_EACH  (NS_PER_SEC / 10)
 #define LINE_BURST 30
+#define LOOK_EACH  (40 * NS_PER_MS) /* all sessions are looked after so often */
 
 static struct client *client_of(struct tcp_conn *conn)
 {
@@ -193,8 +194,9 @@ static void follow(struct dxc *dxc)
 	if (!store_moved(dxc->worker->spots, &dxc->store_seen))
 		return;
 	store_read(dxc->worker->spots, &txn);
-	if (store_generations(&txn, &generations) == STORE_OK &&
-	    generations.clients != dxc->clients_seen) {
+	if (store_generations(&txn, &generations) != STORE_OK) {
+		dxc->store_seen = 0; /* looked at again */
+	} else if (generations.clients != dxc->clients_seen) {
 		dxc->clients_seen = generations.clients;
 		tcp_each(dxc->tcp, judge, &txn);
 	}
@@ -254,6 +256,9 @@ static void dxc_tick(struct worker *worker)
 	dxc->now = clock_mono();
 	follow(dxc);
 	fan_tick(dxc->fan);
+	if (clock_age(dxc->now, dxc->looked) < LOOK_EACH)
+		return; /* the doorbell may ring a thousand times a second */
+	dxc->looked = dxc->now;
 	tcp_each(dxc->tcp, look_after, NULL);
 	tcp_tick(dxc->tcp);
 	login_flush(dxc);
