@@ -159,7 +159,7 @@ uint64_t tcp_stalled(const struct tcp_conn *conn, uint64_t now);
 uint64_t tcp_took(const struct tcp_conn *conn);
 
 /* Has the kernel look after a peer that is gone without a word: keep-alive, and at most TIMEOUT
- * nanoseconds for what it acknowledges nothing of. */
+ * nanoseconds, and some seconds, for what it acknowledges nothing of. */
 void tcp_guard(struct tcp_conn *conn, uint64_t timeout);
 
 /* ---- tcp_check.c ---- */

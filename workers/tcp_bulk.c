@@ -21,6 +21,7 @@
 #define IDLE_S	  60 /* keep-alive: first question, further ones, how many */
 #define BETWEEN_S 10
 #define QUESTIONS 6
+#define LATER_MS  10000
 
 struct table_chunk *tcp_chunk(struct tcp *tcp, unsigned index)
 {
@@ -173,7 +174,8 @@ uint64_t tcp_took(const struct tcp_conn *conn)
 void tcp_guard(struct tcp_conn *conn, uint64_t timeout)
 {
 	static const int on = 1, idle = IDLE_S, between = BETWEEN_S, questions = QUESTIONS;
-	unsigned ms = (unsigned)(timeout / NS_PER_MS);
+	/* a little later than we would end it ourselves, and know why */
+	unsigned ms = (unsigned)(timeout / NS_PER_MS) + LATER_MS;
 
 	/* without them a peer that is gone only stays longer */
 	setsockopt(conn->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
