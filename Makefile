@@ -63,6 +63,7 @@ LOAD     := $(patsubst %,$(B)/tests/load/%,ysfsim linesim doctored bare dxsim dx
 PERFRAME := $(B)/tests/load/perframe
 PERSPOT  := $(B)/tests/load/perspot
 PERFILTER := $(B)/tests/load/perfilter
+PERCALL  := $(B)/tests/load/percall
 FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill spotfill failing.so clockstep.so)
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -145,7 +146,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
 $(PERFRAME) $(PERFILTER): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(PARTS)) $(B)/stamp.o
 	$(LINK) $(LIBS)
 $(B)/tests/load/dxsim: $(call obj,$(wildcard tests/load/dxsim_*.c))
-$(PERSPOT): $(B)/tests/load/perspot.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
+$(PERSPOT) $(PERCALL): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
 	$(LINK) $(LIBS) $(LIBS_NET)
 $(LOAD): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(LOADLIB))
 	$(LINK) -lm
@@ -211,7 +212,7 @@ testing: $(TESTING)
 check: all units loads faults testing $(patsubst %,$(B)/tests/fuzz/%,$(FUZZ)) $(B)/mkdoc
 	@B=$(B) SAN=$(SAN) tests/run $(TESTS)
 
-bench: all loads $(PERFRAME) $(PERSPOT) $(PERFILTER)
+bench: all loads $(PERFRAME) $(PERSPOT) $(PERFILTER) $(PERCALL)
 	@tests/load/bench.py $(BENCH)
 
 soak: all loads faults testing

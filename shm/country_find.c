@@ -318,6 +318,8 @@ bool country_of(const struct countries *countries, const char *call, struct coun
 		return false;
 	if (answer(countries, exact(countries, normal, length), COUNTRY_EXACT, country_r))
 		return true;
+	if (memchr(normal, '/', length) == NULL) /* nearly all of them */
+		return by_itself(countries, normal, length, false, country_r);
 	cut(normal, length, &pieces);
 	if (pieces.count == 0)
 		return false;

@@ -503,12 +503,30 @@ class Bench:
         if not self.args.bare_only:
             bench_filter.measure(self.book)
 
+    # ---- calls ----------------------------------------------------------------------------------
+
+    def calls(self):
+        start = time.time()
+        done = subprocess.run(pinned(REFLECTOR_CPU, [os.path.join(BUILD, "percall")]),
+                              stdout=subprocess.PIPE, text=True, check=True)
+        for figure, value in json.loads(done.stdout).items():
+            self.book.add(f"calls.{figure}", "shackd", value, "ns", start)
+
+    def calls_rows(self):
+        for figure, what, most in (("plain", "country of a plain call", 200),
+                                   ("portable", "country of a portable call", 200),
+                                   ("known", "  is a call known", None)):
+            cost = self.book.median(f"calls.{figure}", "shackd")
+            if cost is not None:
+                self.book.row(what, None, f"{cost:.0f} ns", None, f"< {most} ns" if most else "",
+                              cost < most if most else None)
+
     def filters_rows(self):
         bench_filter.rows(self.book)
 
 
 FIGURES = ("ceiling", "realtime", "workers", "lookup", "frame", "burst", "memory", "lists",
-           "spots", "filters")
+           "spots", "calls", "filters")
 
 
 def arguments():
