@@ -111,20 +111,20 @@ void numlog_trim(struct store_txn *txn, const struct numlog *log, struct numlog_
 }
 
 /* Puts the cursor at FROM, or at the next one in the direction of the walk. */
-static bool seek(struct store_txn *txn, MDB_cursor *cursor, uint64_t from, bool back, MDB_val *name,
-		 MDB_val *value)
+static bool seek(struct store_txn *txn, MDB_cursor *cursor, uint64_t from, bool back,
+		 MDB_val *name_r, MDB_val *value_r)
 {
 	struct number_key key = number_key_make(from);
+	MDB_val name = {sizeof(key), &key};
 
 	if (back && from == UINT64_MAX)
-		return store_step(txn, cursor, name, value, MDB_LAST);
-	name->mv_size = sizeof(key);
-	name->mv_data = &key;
-	if (!store_step(txn, cursor, name, value, MDB_SET_RANGE))
-		return back && !txn->error && store_step(txn, cursor, name, value, MDB_LAST);
-	if (!back || number_of(name) == from)
+		return store_step(txn, cursor, name_r, value_r, MDB_LAST);
+	if (!store_step(txn, cursor, &name, value_r, MDB_SET_RANGE))
+		return back && store_step(txn, cursor, name_r, value_r, MDB_LAST);
+	*name_r = name; /* where it lies in the store */
+	if (!back || number_of(name_r) == from)
 		return true;
-	return store_step(txn, cursor, name, value, MDB_PREV);
+	return store_step(txn, cursor, name_r, value_r, MDB_PREV);
 }
 
 unsigned numlog_each(struct store_txn *txn, const struct numlog *log, uint64_t from, unsigned most,
