@@ -275,7 +275,7 @@ def test_calls_of_no_country():
 
 
 def test_reload():
-    """A changed host is dialled; what did not change stays connected; a feed goes."""
+    """A changed host is dialled; what did not change stays connected; a feed comes, and goes."""
     with Upstream() as one, Upstream() as two, Upstream() as calm:
         def config(feeds):
             path.write_text("".join(f"[feed {name}]\ntype=rbn\nhost=127.0.0.1\nport={up.port}\n{more}\n"
@@ -297,6 +297,9 @@ def test_reload():
             config((("calm", calm, "keep_ssid=yes"),))
             server.ctl("reload")
             session.ended()
+            config((("calm", calm, "keep_ssid=yes"), ("new", one, "")))
+            server.ctl("reload")
+            one.accept().login()
             quiet.send(rbn("K3LR"))
             assert len(Ring(server, "feed.0").wait(2)) == 2
 
