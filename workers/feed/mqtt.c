@@ -329,22 +329,33 @@ void mqtt_end(struct mqtt *mqtt, const char *why)
 
 /* ---- the beginning and the end ---- */
 
+/* Bytes of memory of our own that this process has; 0: unknown. */
+static rlim_t data_size(void)
+{
+	char text[128] = "", *at = text;
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fgets(text, sizeof(text), file) == NULL)
+		text[0] = '\0';
+	fclose(file);
+	for (unsigned field = 0; field < 6; field++)
+		pages = strtoul(at, &at, 10);
+	return pages * (unsigned long)sysconf(_SC_PAGESIZE);
+}
+
 /* From here on this process may have little more memory than it has. */
 static void bound_memory(void)
 {
-	struct rlimit limit;
-	unsigned long data = 0;
-	FILE *file = fopen("/proc/self/statm", "re");
+	rlim_t most = data_size() + SPARE_MEMORY;
+	const struct rlimit limit = {.rlim_cur = most, .rlim_max = most};
 
-	if (file == NULL)
+	if (SANDBOX_SANITIZED || most == SPARE_MEMORY)
 		return;
-	if (fscanf(file, "%*u %*u %*u %*u %*u %lu", &data) == 1 && !SANDBOX_SANITIZED) {
-		limit.rlim_cur = data * (unsigned long)sysconf(_SC_PAGESIZE) + SPARE_MEMORY;
-		limit.rlim_max = limit.rlim_cur;
-		if (setrlimit(RLIMIT_DATA, &limit) != 0)
-			log_warning("memory can't be bounded: %s", strerror(errno));
-	}
-	fclose(file);
+	if (setrlimit(RLIMIT_DATA, &limit) != 0)
+		log_warning("memory can't be bounded: %s", strerror(errno));
 }
 
 struct mqtt *mqtt_new(struct feed *feed)

@@ -85,7 +85,7 @@ static void note_target(const struct conf *conf, size_t index, struct feed_want 
 {
 	char port[16];
 
-	snprintf(port, sizeof(port), "%u %u", want->port, want->type);
+	snprintf(port, sizeof(port), "%u %u", want->port, (unsigned)want->type);
 	want->target = mix(mix(0xcbf29ce484222325, want->host), port);
 	want->target = mix(mix(want->target, want->login), want->password);
 	want->target = mix(want->target, want->topic);
