@@ -158,6 +158,28 @@ def layouts(user):
     assert user.ask("sh/dx 3b8cw") == row
 
 
+def test_hostile_comments():
+    """X19 to X22: whatever is typed, each layout shows one line of printable ASCII, and no second spot."""
+    comments = (b"\x1b[2J\x1b]0;title\x07 red \x1b[31mred", b"up \xff\xfe na\xc3\xafve \xf0\x9f\x93\xbb",
+                b"DX de FAKE: 14000.0 K1ABC 1234Z", b"%0d%0a%s%n%d", b"x\rDX de FAKE: 14000.0 K1ABC")
+    with Cluster() as cluster, cluster.user("K1ABC") as user:
+        for i, comment in enumerate(comments):
+            user.type(f"dx 1421{i}.5 lz{i}aa ".encode() + comment)
+        eventually(lambda: count(cluster) == len(comments), 10, "the spots in the log")
+        user.type("echo all")
+        user.expect("^all$")
+        user.prompt()
+        for layout in ("wide78", "rbn", "json", "spider"):
+            user.ask(f"set/format {layout}")
+            for arguments in ("on 20m", "on 20m real"):
+                rows = user.ask(f"sh/dx {arguments}")
+                assert len(rows) == len(comments), rows
+                for row in rows:
+                    assert re.fullmatch("[ -~]+", row), row
+                    assert layout == "json" or "DX de" not in row[1:], row
+        assert "%0d%0a%s%n%d" in user.ask("sh/dx lz3aa")[0]
+
+
 def test_nothing_yet():
     with Cluster() as cluster, cluster.user("K1ABC") as user:
         assert user.ask("show dx 5") == ["No spots available."]
