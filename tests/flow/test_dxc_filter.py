@@ -22,6 +22,8 @@ from lib.cluster import Cluster
 from lib.shackd import eventually, main
 from lib.upstream import Upstream
 
+MARK = "DL0MARK"  # the last spot of each, of his own
+
 # name: feed, kHz, station, spotter, the rest of the line
 SPOTS = {
     "cw20": ("rbn", 14025.3, "LZ5VV", "W3LPL-#", "CW    24 dB  22 WPM  CQ"),
@@ -84,15 +86,30 @@ def send_all(sessions):
 
 
 def name_of(line):
-    """Which spot a line is of."""
+    """Which spot a line is of; None: the mark of somebody."""
     for name, (_, khz, dx, _, _) in SPOTS.items():
         if re.search(rf"\b{khz:.1f}\s+{re.escape(dx)}\b", line):
             return name
-    raise AssertionError(line)
+    assert MARK in line, line
+    return None
+
+
+def until_own_mark(user, call, khz):
+    """The spots that came before his own mark, which he gets whatever his filter says."""
+    user.type(f"dx {khz:.1f} {MARK} x")
+    got = []
+    while True:
+        line = user.line()
+        if not line.startswith("DX de "):
+            continue
+        if line.startswith(f"DX de {call}:"):
+            return got
+        if name_of(line):
+            got.append(name_of(line))
 
 
 def test_rules():
-    """What SHOW/MYDX shows is what a filter lets through."""
+    """What each user gets live, and what SHOW/MYDX then shows him, is what his filter lets through."""
     with Upstream() as rbn, Upstream() as human, daemon(rbn, human) as cluster:
         sessions = {"rbn": rbn.accept().login(call="N0NODE-2"), "human": human.accept().login(call="N0NODE-2")}
         users = {}
@@ -105,9 +122,13 @@ def test_rules():
             assert user.silent(0.01), call
         send_all(sessions)
         eventually(lambda: len(cluster.ctl("spots", "100")) >= len(SPOTS), 10, "all spots in the log")
-        for rule, (_, _, wanted) in RULES.items():
-            user = users[rule][1]
-            past = {name_of(line) for line in user.ask("sh/mydx 100") if "<" in line}
+        for i, (rule, (_, _, wanted)) in enumerate(RULES.items()):
+            call, user = users[rule]
+            got = until_own_mark(user, call, 21300 + i / 10)
+            assert len(got) == len(set(got)) and set(got) == wanted, (rule, got, wanted)
+            user.prompt()
+            rows = [name_of(line) for line in user.ask("sh/mydx 100") if "<" in line]
+            past = {name for name in rows if name}
             assert past == wanted, (rule, past, wanted)
 
 
