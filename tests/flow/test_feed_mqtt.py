@@ -77,7 +77,8 @@ def test_bad_payloads():
         want = {cause: len(payloads) for cause, payloads in bad.items()}
         # the last is so long that the connection is given up
         eventually(lambda: malformed(counters(server)) == want, 10, f"{want}, not {malformed(counters(server))}")
-        eventually(lambda: state(server) == UP, 10, "the feed again")
+        eventually(lambda: counters(server)["feed_connects_total"] == 2 and state(server) == UP, 10,
+                   "the feed again")
         for locator in ("ZZ99", "%n", "A" * 64):
             broker.publish(TOPIC.format("FT8"), report(sl=locator))
         for spot in Ring(server).wait(3):
