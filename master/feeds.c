@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "master/slot.h"
-#include "master/value.h"
 #include "master/tcp/vault.h"
+#include "master/value.h"
 #include "shm/spotring.h"
 #include "shm/text.h"
 

@@ -17,9 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "master/tcp/door.h"
 #include "master/options.h"
 #include "master/slot.h"
+#include "master/tcp/door.h"
 #include "master/tcp/vault.h"
 #include "shm/log.h"
 
@@ -247,10 +247,9 @@ static bool has_room(struct acceptor *acceptor, int fd, const struct addr *addr)
 	const struct refusal full = {"too many",
 				     "Sorry, this server is full. Please try again later.\r\n",
 				     &master->sessions_refused, COUNT_DXC_REFUSED_FULL};
-	const struct refusal many = {
-		"too many from there",
-		"Sorry, there are too many connections from your address.\r\n",
-		&master->sessions_refused_per_ip, COUNT_DXC_REFUSED_ADDRESS};
+	const struct refusal many = {"too many from there",
+				     "Sorry, there are too many connections from your address.\r\n",
+				     &master->sessions_refused_per_ip, COUNT_DXC_REFUSED_ADDRESS};
 	const struct refusal waiting = {
 		"too many from there have not logged in",
 		"Sorry, other connections from your address have not logged in yet.\r\n",
@@ -263,8 +262,7 @@ static bool has_room(struct acceptor *acceptor, int fd, const struct addr *addr)
 	if (vault_count(master, acceptor->kind) >=
 	    config_number(master->config, (enum conf_key)kind->sessions))
 		return refuse_entry(acceptor, fd, addr, &full);
-	if (census.address >=
-	    config_number(master->config, (enum conf_key)kind->sessions_per_ip))
+	if (census.address >= config_number(master->config, (enum conf_key)kind->sessions_per_ip))
 		return refuse_entry(acceptor, fd, addr, &many);
 	if (kind->guarded && census.waiting >= DOOR_ADDRESS_LOGINS)
 		return refuse_entry(acceptor, fd, addr, &waiting);
@@ -373,8 +371,7 @@ static bool descriptors_run_out(const struct acceptor *acceptor)
 	if (next < 0)
 		return true;
 	close(next);
-	return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-	       (rlim_t)next + SPARE_FDS >= limit.rlim_cur;
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)next + SPARE_FDS >= limit.rlim_cur;
 }
 
 static int accept_one(const struct acceptor *acceptor, union addr_sock *sock_r, socklen_t *length_r)
