@@ -64,7 +64,7 @@ static size_t stand_in(const char *text, const struct about *about, char value[T
 	size_t length;
 
 	if (text[0] == '\\' && text[1] == 'n') {
-		strcpy(value, "\n");
+		memcpy(value, "\n", 2);
 		return 2;
 	}
 	if (text[0] != '<')
@@ -113,7 +113,6 @@ void about_uptime(uint64_t seconds, char text_r[32])
  * 0: it can't be read. */
 static uint64_t start_ticks(int32_t pid)
 {
-	unsigned long long ticks = 0;
 	char path[32], text[1024], *at;
 	ssize_t got;
 	int fd;
@@ -126,12 +125,9 @@ static uint64_t start_ticks(int32_t pid)
 	close(fd);
 	text[got > 0 ? got : 0] = '\0';
 	at = strrchr(text, ')');
-	if (at == NULL || sscanf(at + 1,
-				 " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d"
-				 " %*d %*d %*d %llu",
-				 &ticks) != 1)
-		return 0;
-	return ticks;
+	for (unsigned field = 2; field < 22 && at != NULL; field++)
+		at = strchr(at + 1, ' ');
+	return at != NULL ? strtoull(at, NULL, 10) : 0;
 }
 
 uint64_t about_born(int32_t master_pid)

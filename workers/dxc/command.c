@@ -93,7 +93,8 @@ static void unknown(struct client *client, const char *word)
 /* The subs of VERB, eight to a line. */
 static void list_subs(struct client *client, const char *verb)
 {
-	char line[100] = "";
+	char line[160] = "";
+	size_t length = 0;
 	unsigned count = 0;
 
 	say(client, "%s needs one of:", verb);
@@ -102,15 +103,14 @@ static void list_subs(struct client *client, const char *verb)
 
 		if (strcmp(command->verb, verb) != 0)
 			continue;
-		strcat(line, command->sub);
+		length += (size_t)snprintf(line + length, sizeof(line) - length, "%s%s",
+					   length > 0 ? " " : "", command->sub);
 		if (++count % 8 == 0) {
 			say(client, "%s", line);
-			line[0] = '\0';
-		} else {
-			strcat(line, " ");
+			length = 0;
 		}
 	}
-	if (line[0] != '\0')
+	if (length > 0)
 		say(client, "%s", line);
 }
 

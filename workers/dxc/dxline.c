@@ -130,10 +130,9 @@ uint32_t dxline_fingerprint(const struct dxline *line, const char *de, uint64_t 
 
 	call_base(de, base);
 	hash = mix(hash, base, sizeof(base));
-	hash = mix(hash, number_text,
-		   (size_t)snprintf(number_text, sizeof(number_text), "%llu %llu",
-				    (unsigned long long)(line->hz / 1000),
-				    (unsigned long long)minute));
+	snprintf(number_text, sizeof(number_text), "%llu %llu",
+		 (unsigned long long)(line->hz / 1000), (unsigned long long)minute);
+	hash = mix(hash, number_text, strlen(number_text));
 	for (const char *at = line->comment; *at != '\0' && alike < ALIKE; at++) {
 		char sign = (char)toupper((unsigned char)*at);
 

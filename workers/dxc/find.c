@@ -139,7 +139,7 @@ static const struct command *find_pair(const char *verb, const char *sub, bool p
 	if (find_alias(verb, sub, privileged, &found))
 		return found;
 	found = find_sub(verb, sub, privileged);
-	if (found != NULL || strcmp(verb, "SET") != 0 || !begins(sub, "NO") || sub[2] == '\0')
+	if (found != NULL || strcmp(verb, "SET") != 0 || !begins(sub, "NO") || strlen(sub) <= 2)
 		return found;
 	return find_pair("UNSET", sub + 2, privileged);
 }
