@@ -29,10 +29,10 @@
 #   X25  unknown commands at 1,000/s                 x25_...
 #   X26-X29  SHOW/DX, filters                        unit: dxc/test_query, dxc/test_filter; x26_...
 #   X30  100,000 calls log in once                   unit: store/test_users
-#   X31-X33  clients that don't read, reset, vanish  x32_...; dxc_fan
+#   X31-X33  clients that don't read, reset, vanish  x32_...; dxc_fanout
 #   X34  two logins at one instant                   session: two_logins_at_one_instant_...
-#   X53, X54  disk full, damaged record              unit: store/test_users; x54_...
-#   X55  killed during a write                       session: sessions_go_on_...; dx_kill
+#   X53, X54  disk full, damaged record              dxc_store: a_full_disk_..., a_damaged_...
+#   X55  killed during a write                       x55_...; session: sessions_go_on_...; dxc_fanout
 #   X59  PROXY line                                  x59_...
 #   X60  IPv4-mapped addresses                       dxc_accept
 #
@@ -292,7 +292,7 @@ def test_x32_resets_harm_nobody():
     eventually(lambda: "W1RES" not in cluster().ask("sessions")[1], what="the end of the session")
 
 
-def test_x54_nothing_is_lost_with_a_killed_worker_while_users_change_things():
+def test_x55_nothing_is_lost_with_a_killed_worker_while_users_change_things():
     with Cluster() as service, service.user("W1CHA") as user:
         for number in range(20):
             user.send(f"set/name Name {number}\r\nset/qth Place {number}\r\n")
