@@ -20,7 +20,7 @@
 
 #define DX_NONE UINT32_MAX
 
-enum dx_stage { DX_CONNECTING, DX_LOGGING_IN, DX_RUNNING, DX_ENDED };
+enum dx_stage { DX_IDLE, DX_CONNECTING, DX_LOGGING_IN, DX_RUNNING, DX_ENDED };
 
 struct dx_session {
 	int fd;
@@ -67,6 +67,7 @@ struct dx_sim {
 	struct hist latency;
 	uint64_t began, news, login_began, login_ended;
 	uint64_t resets, refused;
+	char damage[3 * 256]; /* the first lines that were wrong, for people */
 	bool playing, ended;
 };
 

@@ -173,6 +173,7 @@ bool dx_report(struct dx_sim *sim)
 	       (unsigned long long)sums.reordered, (unsigned long long)sums.slow_lost,
 	       (unsigned long long)sums.unhanded, (unsigned long long)sums.other,
 	       (unsigned long long)sums.bytes);
+	printf("\"damage\": \"%s\", ", sim->damage);
 	printf("\"least\": %llu, \"most\": %llu, \"resets\": %llu, \"refused\": %llu, "
 	       "\"feed_connections\": %llu, \"feed_resets\": %llu, \"logins_ms\": %.0f, "
 	       "\"p50_ms\": %.2f, \"p99_ms\": %.2f, \"p999_ms\": %.2f, \"max_ms\": %.2f}\n",

@@ -79,20 +79,34 @@ static void log_in(struct dx_sim *sim, struct dx_session *session)
 	session->stage = DX_LOGGING_IN;
 }
 
-static void book(struct dx_sim *sim, struct dx_session *session, const struct dx_heard *heard)
+/* Keeps the first such lines, without what would break the report's text. */
+static void damaged(struct dx_sim *sim, struct dx_session *session, const char *line, size_t length)
+{
+	size_t at = strlen(sim->damage);
+
+	session->damaged++;
+	for (size_t i = 0; i < length && at < sizeof(sim->damage) - 2; i++)
+		sim->damage[at++] =
+			line[i] < ' ' || line[i] == '"' || line[i] == '\\' ? '?' : line[i];
+	if (at < sizeof(sim->damage) - 2)
+		sim->damage[at] = '|';
+}
+
+static void book(struct dx_sim *sim, struct dx_session *session, const struct dx_heard *heard,
+		 const char *line, size_t length)
 {
 	uint8_t bit = (uint8_t)(1u << heard->serial % 8);
 	enum dx_feed feed;
 	struct dx_spot spot;
 
 	if (heard->serial >= sim->serials) {
-		session->damaged++; /* never sent */
+		damaged(sim, session, line, length); /* never sent */
 		return;
 	}
 	feed = (enum dx_feed)sim->kind[heard->serial];
 	dx_spot(feed, heard->serial, &spot);
 	if (heard->hz != spot.hz || strcmp(heard->de, spot.de) != 0)
-		session->damaged++;
+		damaged(sim, session, line, length);
 	if (!dx_filter_passes(session->filter, &spot))
 		session->wrong++;
 	if (session->seen[heard->serial / 8] & bit) {
@@ -120,11 +134,11 @@ static void one_line(struct dx_sim *sim, struct dx_session *session, const char 
 	} else if (sim->play.lines > 0) {
 		dx_play_book(sim, session, line, length);
 	} else if (dx_read(line, length, &heard)) {
-		book(sim, session, &heard);
+		book(sim, session, &heard, line, length);
 	} else {
 		session->other++;
 		if (memmem(line, length, "DX de", 5) != NULL)
-			session->damaged++; /* torn: a spot that is none */
+			damaged(sim, session, line, length); /* torn: a spot that is none */
 	}
 }
 

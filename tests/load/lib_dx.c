@@ -279,7 +279,8 @@ bool dx_filter_passes(unsigned filter, const struct dx_spot *spot)
 
 void dx_user(unsigned session, char call_r[16])
 {
-	write_call("W", session, call_r);
+	/* all end in A: a prompt with a call that ends in "DX" would look like a spot */
+	write_call("W", session * LETTERS, call_r);
 }
 
 void dx_retime(char *line, size_t length, int64_t now)
