@@ -75,13 +75,20 @@ static bool ends_as_skimmer(const char *call, size_t length)
 }
 
 /* Letters and digits in segments, '/' and '-' between them. */
-static bool segments_valid(const char *call, size_t length)
+bool call_valid(const char *call)
 {
-	size_t segment = 0;
+	size_t length = strnlen(call, CALL_TEXT_SIZE), segment = 0;
+	bool letter = false, digit = false;
 	unsigned slashes = 0;
 
+	if (length < VALID_MIN || length > CALL_TEXT_MAX)
+		return false;
+	if (ends_as_skimmer(call, length))
+		length -= SKIMMER_SIZE;
 	for (size_t i = 0; i < length; i++) {
 		if (is_sign(call[i])) {
+			letter = letter || is_letter(call[i]);
+			digit = digit || is_digit(call[i]);
 			if (++segment > SEGMENT_MAX)
 				return false;
 			continue;
@@ -91,23 +98,7 @@ static bool segments_valid(const char *call, size_t length)
 		slashes += call[i] == '/';
 		segment = 0;
 	}
-	return segment > 0 && slashes <= SLASHES_MAX;
-}
-
-bool call_valid(const char *call)
-{
-	size_t length = strnlen(call, CALL_TEXT_SIZE);
-	bool letter = false, digit = false;
-
-	if (length < VALID_MIN || length > CALL_TEXT_MAX)
-		return false;
-	if (ends_as_skimmer(call, length))
-		length -= SKIMMER_SIZE;
-	for (size_t i = 0; i < length; i++) {
-		letter = letter || is_letter(call[i]);
-		digit = digit || is_digit(call[i]);
-	}
-	return letter && digit && segments_valid(call, length);
+	return letter && digit && segment > 0 && slashes <= SLASHES_MAX;
 }
 
 /* ---- the shape of an amateur's call ---- */

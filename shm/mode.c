@@ -16,14 +16,15 @@
 #define BEACON_AROUND 300 /* Hz */
 #define ROWS(a)	      (sizeof(a) / sizeof((a)[0]))
 
-static const char *const names[MODES] = {
+/* Padded with NULs: compared whole. */
+static const char names[MODES][WORD] = {
 	"",    "CW",  "LSB",  "USB", "RTTY",   "FT8",  "FT4", "MSK144", "PSK",	"JS8",	"JT65",
 	"JT9", "Q65", "FST4", "FT2", "OLIVIA", "SSTV", "FM",  "AM",	"DIGI", "WSPR",
 };
 
 /* What else lines say. */
 static const struct {
-	const char *word;
+	char word[WORD];
 	unsigned mode;
 } words[] = {
 	{"CWT", MODE_CW},	  {"FT-8", MODE_FT8},  {"FT-4", MODE_FT4},  {"MSK", MODE_MSK144},
@@ -38,22 +39,23 @@ const char *mode_name(unsigned mode)
 	return mode < MODES ? names[mode] : "";
 }
 
-/* Of nearly all words of a line the first character tells that they are none. */
-static bool is_word(const char *word, const char *name)
+static bool is_word(const char word[WORD], const char name[WORD])
 {
-	return *word == *name && strcmp(word, name) == 0;
+	return memcmp(word, name, WORD) == 0;
 }
 
 unsigned mode_word(const char *text, size_t length)
 {
 	char word[WORD] = "";
 
-	if (length == 0 || length >= WORD)
+	/* most words of a line are numbers, or longer */
+	if (length == 0 || length >= WORD || (text[0] >= '0' && text[0] <= '9'))
 		return MODE_NONE;
-	for (size_t i = 0; i < length; i++)
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '\0')
+			return MODE_NONE;
 		word[i] = text[i] >= 'a' && text[i] <= 'z' ? (char)(text[i] - 'a' + 'A') : text[i];
-	if (strlen(word) != length)
-		return MODE_NONE;
+	}
 	for (unsigned mode = MODE_NONE + 1; mode < MODES; mode++)
 		if (is_word(word, names[mode]))
 			return mode;

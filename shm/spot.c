@@ -26,25 +26,36 @@ size_t spot_size(const struct spot *spot)
 
 /* ---- what is read back ---- */
 
+/* Is a text of LENGTH followed by NULs alone? */
+static bool is_padded(const char *text, size_t length, size_t size)
+{
+	while (length < size && text[length] == '\0')
+		length++;
+	return length == size;
+}
+
 /* Printable ASCII up to the first NUL, NULs from there on. */
 static bool text_ok(const char *text, size_t size)
 {
-	size_t length = strnlen(text, size);
+	size_t length = 0;
 
-	if (length == size)
-		return false;
-	for (size_t i = 0; i < length; i++)
-		if (text[i] < 0x20 || text[i] > 0x7e)
-			return false;
-	for (size_t i = length; i < size; i++)
-		if (text[i] != '\0')
-			return false;
-	return true;
+	while (length < size && text[length] >= 0x20 && text[length] <= 0x7e)
+		length++;
+	return length < size && is_padded(text, length, size);
 }
 
+/* What is valid is printable, and shorter than its field. */
 static bool call_ok(const char call[CALL_TEXT_SIZE])
 {
-	return text_ok(call, CALL_TEXT_SIZE) && call_valid(call);
+	return call_valid(call) && is_padded(call, strlen(call), CALL_TEXT_SIZE);
+}
+
+/* None, or one that mostly is the DX itself, which was checked. */
+static bool raw_ok(const struct spot *spot)
+{
+	return memcmp(spot->dx_raw, spot->dx, CALL_TEXT_SIZE) == 0 ||
+	       (spot->dx_raw[0] == '\0' ? is_padded(spot->dx_raw, 0, CALL_TEXT_SIZE)
+					: call_ok(spot->dx_raw));
 }
 
 static bool side_ok(const struct spot_side *side)
@@ -87,9 +98,7 @@ bool spot_check(const void *data, size_t length, struct spot *spot_r)
 	memset((char *)spot_r + length, 0, sizeof(*spot_r) - length);
 	if (spot_size(spot_r) == length && numbers_ok(spot_r) && side_ok(&spot_r->dx_side) &&
 	    side_ok(&spot_r->de_side) && call_ok(spot_r->dx) && call_ok(spot_r->de) &&
-	    (spot_r->dx_raw[0] == '\0' ? text_ok(spot_r->dx_raw, CALL_TEXT_SIZE)
-				       : call_ok(spot_r->dx_raw)) &&
-	    text_ok(spot_r->feed, SPOT_FEED_SIZE) && comment_ok(spot_r))
+	    raw_ok(spot_r) && text_ok(spot_r->feed, SPOT_FEED_SIZE) && comment_ok(spot_r))
 		return true;
 	memset(spot_r, 0, sizeof(*spot_r));
 	return false;
@@ -159,6 +168,38 @@ void spot_set_comment(struct spot *spot, const char *text, size_t length)
 		n--;
 	memset(comment + n, 0, sizeof(spot->comment) - n);
 	spot->comment_length = (uint8_t)n;
+}
+
+/* ---- what the texts say ---- */
+
+/* Does TEXT begin with WORD (upper case)? */
+static bool begins(const char *text, const char *word)
+{
+	for (; *word != '\0'; text++, word++)
+		if (*text != *word && *text != *word + ('a' - 'A'))
+			return false;
+	return true;
+}
+
+bool spot_says_beacon(const struct spot *spot)
+{
+	size_t length = strlen(spot->dx);
+
+	if (length > 2 && memcmp(spot->dx + length - 2, "/B", 2) == 0)
+		return true;
+	for (const char *at = spot->comment; *at != '\0'; at++)
+		if (begins(at, "NCDXF") || begins(at, "BEACON"))
+			return true;
+	return false;
+}
+
+bool spot_says_self(const struct spot *spot)
+{
+	char dx[CALL_TEXT_SIZE], de[CALL_TEXT_SIZE];
+
+	call_base(spot->dx, dx);
+	call_base(spot->de, de);
+	return memcmp(dx, de, CALL_TEXT_SIZE) == 0;
 }
 
 /* ---- names ---- */

@@ -94,6 +94,11 @@ bool spot_check(const void *data, size_t length, struct spot *spot_r);
  * SPOT_COMMENT_MAX, before a character of UTF-8 that does not fit whole. */
 void spot_set_comment(struct spot *spot, const char *text, size_t length);
 
+/* Does the call or the comment say that it is a beacon? */
+bool spot_says_beacon(const struct spot *spot);
+/* Are spotter and DX one station? */
+bool spot_says_self(const struct spot *spot);
+
 const char *spot_source_name(unsigned source); /* "RBN", "RBN-DIGITAL" ... */
 const char *spot_type_name(unsigned type);
 

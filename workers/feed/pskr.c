@@ -10,7 +10,6 @@
 
 #include <ctype.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -31,7 +30,8 @@
 
 enum field { F_F, F_MD, F_RP, F_T, F_SC, F_SL, F_RC, F_RL, F_SA, F_RA, FIELDS };
 
-static const char *const field_name[FIELDS] = {
+/* A NUL behind names of one letter. */
+static const char field_name[FIELDS][2] = {
 	[F_F] = "f",   [F_MD] = "md", [F_RP] = "rp", [F_T] = "t",   [F_SC] = "sc",
 	[F_SL] = "sl", [F_RC] = "rc", [F_RL] = "rl", [F_SA] = "sa", [F_RA] = "ra",
 };
@@ -130,7 +130,7 @@ static bool is_null(const struct report *report, const jsmntok_t *value)
 
 static void note_field(struct report *report, const jsmntok_t *key, const jsmntok_t *value)
 {
-	char name[3] = "";
+	char name[2] = "";
 	size_t used = 0;
 
 	for (int at = key->start; at < key->end; used++) {
@@ -139,7 +139,7 @@ static void note_field(struct report *report, const jsmntok_t *key, const jsmnto
 		at += (int)unescape(report->text + at, (size_t)(key->end - at), &name[used]);
 	}
 	for (unsigned i = 0; i < FIELDS; i++)
-		if (strcmp(name, field_name[i]) == 0)
+		if (memcmp(name, field_name[i], sizeof(name)) == 0)
 			report->value[i] = is_null(report, value) ? NULL : value;
 }
 
@@ -216,17 +216,14 @@ static enum pskr_error read_calls(const struct report *report, struct spot *spot
 {
 	enum pskr_error dx = read_call(report, F_SC, spot->dx);
 	enum pskr_error de = read_call(report, F_RC, spot->de);
-	char one[CALL_TEXT_SIZE], other[CALL_TEXT_SIZE];
 
 	if (dx != PSKR_OK || de != PSKR_OK)
 		return dx != PSKR_OK ? dx : de;
 	decorate(spot->de);
 	memcpy(spot->dx_raw, spot->dx, sizeof(spot->dx_raw));
-	call_base(spot->dx, one);
-	call_base(spot->de, other);
-	if (strcmp(one, other) == 0)
+	if (spot_says_self(spot))
 		spot->flags |= SPOT_SELF;
-	if (strlen(spot->dx) > 2 && strcmp(spot->dx + strlen(spot->dx) - 2, "/B") == 0)
+	if (spot_says_beacon(spot))
 		spot->flags |= SPOT_BEACON;
 	return PSKR_OK;
 }
@@ -299,6 +296,19 @@ static void set_grid(struct spot_side *side, const char *locator)
 	memcpy(side->grid, locator, length < 8 ? length : 8);
 }
 
+/* "JO62QH>EM33"; nothing when both are unknown. */
+static void set_comment(struct spot *spot, const char *dx, const char *de)
+{
+	size_t dx_length = strlen(dx), de_length = strlen(de);
+
+	if (dx_length + de_length == 0)
+		return;
+	memcpy(spot->comment, dx, dx_length);
+	spot->comment[dx_length] = '>';
+	memcpy(spot->comment + dx_length + 1, de, de_length);
+	spot->comment_length = (uint8_t)(dx_length + 1 + de_length);
+}
+
 static void read_places(const struct report *report, struct spot *spot)
 {
 	char dx[TEXT_MAX + 1], de[TEXT_MAX + 1];
@@ -308,9 +318,7 @@ static void read_places(const struct report *report, struct spot *spot)
 	read_locator(report, F_RL, de);
 	set_grid(&spot->dx_side, dx);
 	set_grid(&spot->de_side, de);
-	if (dx[0] != '\0' || de[0] != '\0')
-		spot->comment_length =
-			(uint8_t)snprintf(spot->comment, sizeof(spot->comment), "%s>%s", dx, de);
+	set_comment(spot, dx, de);
 	if (read_number(report, F_SA, &adif) && adif > 0 && adif < ADIF_END)
 		spot->dx_side.adif = (uint16_t)adif;
 	if (read_number(report, F_RA, &adif) && adif > 0 && adif < ADIF_END)

@@ -9,10 +9,7 @@
  */
 #include "workers/feed/spotline.h"
 
-#include <ctype.h>
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "shm/band.h"
 
@@ -47,6 +44,25 @@ struct line {
 
 /* ---- text ---- */
 
+static bool is_digit(char sign)
+{
+	return sign >= '0' && sign <= '9';
+}
+
+static char upper(char sign)
+{
+	return sign >= 'a' && sign <= 'z' ? (char)(sign - 'a' + 'A') : sign;
+}
+
+/* Does TEXT begin with WORD (upper case), in any case? */
+static bool begins(const char *text, const char *word)
+{
+	for (; *word != '\0'; text++, word++)
+		if (upper(*text) != *word)
+			return false;
+	return true;
+}
+
 static bool is_odd(unsigned char byte)
 {
 	return byte < 0x20 || byte == 0x7f;
@@ -59,7 +75,7 @@ static size_t escape_length(const char *text, size_t length)
 
 	if (length < 2 || text[1] != '[')
 		return 1;
-	for (i = 2; i < length && !isalpha((unsigned char)text[i]); i++)
+	for (i = 2; i < length && (upper(text[i]) < 'A' || upper(text[i]) > 'Z'); i++)
 		if ((unsigned char)text[i] < 0x20 || (unsigned char)text[i] > 0x7e)
 			return i;
 	return i < length ? i + 1 : i;
@@ -68,20 +84,18 @@ static size_t escape_length(const char *text, size_t length)
 /* Copies what can be seen, blanks for tabs. */
 static void copy_visible(struct line *line, const char *text, size_t length)
 {
-	for (size_t i = 0; i < length;) {
-		unsigned char byte = (unsigned char)text[i];
+	size_t n = 0;
 
-		if (byte == 0x1b) {
-			i += escape_length(text + i, length - i);
-			continue;
-		}
-		if (byte == '\t')
-			line->text[line->length++] = ' ';
-		else if (!is_odd(byte))
-			line->text[line->length++] = (char)byte;
-		i++;
+	for (size_t i = 0; i < length; i++) {
+		if (!is_odd((unsigned char)text[i]))
+			line->text[n++] = text[i];
+		else if (text[i] == '\t')
+			line->text[n++] = ' ';
+		else if (text[i] == '\x1b')
+			i += escape_length(text + i, length - i) - 1;
 	}
-	line->text[line->length] = '\0';
+	line->text[n] = '\0';
+	line->length = n;
 }
 
 /* Bytes that no text has, in whatever alphabet. */
@@ -97,15 +111,15 @@ static bool is_garbage(const char *text, size_t length)
 /* Where "DX de" begins that has a blank or nothing behind it; NULL: nowhere. */
 static const char *find_spot(const char *text)
 {
-	for (const char *at = text; (at = strcasestr(at, "DX de")) != NULL; at++)
-		if (at[5] == ' ' || (at[5] == '\0' && at == text))
+	for (const char *at = text; *at != '\0'; at++)
+		if (begins(at, "DX DE") && (at[5] == ' ' || (at[5] == '\0' && at == text)))
 			return at;
 	return NULL;
 }
 
 static bool is_trimmed(char sign)
 {
-	return strchr(",;:!.", sign) != NULL;
+	return sign == ',' || sign == ';' || sign == ':' || sign == '!' || sign == '.';
 }
 
 static struct word clean(const char *text, size_t length)
@@ -117,9 +131,10 @@ static struct word clean(const char *text, size_t length)
 	return (struct word){.text = text, .length = (unsigned short)length, .kept = true};
 }
 
+/* WHAT is in upper case. */
 static bool is_word(const struct word *word, const char *what)
 {
-	return word->length == strlen(what) && strncasecmp(word->text, what, word->length) == 0;
+	return word->length == strlen(what) && begins(word->text, what);
 }
 
 static void add_word(struct line *line, const char *text, size_t length)
@@ -130,14 +145,26 @@ static void add_word(struct line *line, const char *text, size_t length)
 		line->word[line->words++] = word;
 }
 
+/* The next word from AT on; its length is 0 at the end of the text. */
+static const char *next_word(const char *at, size_t *length_r)
+{
+	size_t length = 0;
+
+	while (*at == ' ')
+		at++;
+	while (at[length] != ' ' && at[length] != '\0')
+		length++;
+	*length_r = length;
+	return at;
+}
+
 /* The spotter, and the words behind it. */
 static enum spotline_error split(struct line *line, const char *at)
 {
 	const char *colon;
 	size_t length;
 
-	at += strspn(at, " ");
-	length = strcspn(at, " ");
+	at = next_word(at, &length);
 	colon = memchr(at, ':', length);
 	if (colon != NULL && (size_t)(colon - at) < length)
 		add_word(line, colon, length - (size_t)(colon - at));
@@ -151,9 +178,8 @@ static enum spotline_error split(struct line *line, const char *at)
 	}
 	if (!call_valid(line->spot->de))
 		return SPOTLINE_SPOTTER;
-	for (at += length; *at != '\0'; at += length) {
-		at += strspn(at, " ");
-		length = strcspn(at, " ");
+	while (length > 0) {
+		at = next_word(at + length, &length);
 		add_word(line, at, length);
 	}
 	return SPOTLINE_OK;
@@ -176,9 +202,9 @@ static size_t read_integer(const char *text, size_t length, int *value_r)
 	size_t digits = at;
 	int value = 0;
 
-	while (at < length && at - digits < 3 && isdigit((unsigned char)text[at]))
+	while (at < length && at - digits < 3 && is_digit(text[at]))
 		value = value * 10 + (text[at++] - '0');
-	if (at == digits || (at < length && isdigit((unsigned char)text[at])))
+	if (at == digits || (at < length && is_digit(text[at])))
 		return 0;
 	*value_r = text[0] == '-' ? -value : value;
 	return at;
@@ -192,7 +218,7 @@ static bool take_time(struct line *line, struct word *word)
 	if (word->length < 5 || text[4] != 'Z')
 		return false;
 	for (unsigned i = 0; i < 4; i++)
-		if (!isdigit((unsigned char)text[i]))
+		if (!is_digit(text[i]))
 			return false;
 	if (!line->timed) {
 		unsigned hour = (unsigned)(text[0] - '0') * 10 + (unsigned)(text[1] - '0');
@@ -280,8 +306,7 @@ static bool take_inline_report(struct line *line, struct word *word)
 	int value;
 	size_t digits = read_integer(word->text, word->length, &value);
 
-	if (digits == 0 || digits + 2U != word->length ||
-	    strncasecmp(word->text + digits, "dB", 2) != 0)
+	if (digits == 0 || digits + 2U != word->length || !begins(word->text + digits, "DB"))
 		return false;
 	set_report(line, value);
 	word->kept = false;
@@ -319,7 +344,7 @@ static void note_number(struct line *line, struct word *word, bool after_digital
 
 	if (read_integer(word->text, word->length, &value) != word->length)
 		return;
-	if (after_digital && !isdigit((unsigned char)word->text[0])) {
+	if (after_digital && !is_digit(word->text[0])) {
 		set_report(line, value); /* if "dB" follows, it says the same */
 		word->kept = false;
 	}
@@ -345,14 +370,25 @@ static void look_at(struct line *line, struct word *word)
 
 /* ---- the whole ---- */
 
+/* "22 WPM" */
+static size_t write_speed(const struct spot *spot, char *to)
+{
+	size_t used = 0;
+
+	for (unsigned unit = 10000; unit > 0; unit /= 10)
+		if (spot->speed >= unit || unit == 1)
+			to[used++] = (char)('0' + spot->speed / unit % 10);
+	memcpy(to + used, spot->unit == SPOT_UNIT_WPM ? " WPM" : " BPS", 4);
+	return used + 4;
+}
+
 static void set_comment(struct line *line)
 {
 	struct spot *spot = line->spot;
 	size_t used = 0;
 
 	if (spot->unit != SPOT_UNIT_NONE)
-		used = (size_t)snprintf(spot->comment, sizeof(spot->comment), "%u %s", spot->speed,
-					spot->unit == SPOT_UNIT_WPM ? "WPM" : "BPS");
+		used = write_speed(spot, spot->comment);
 	for (unsigned i = 0; i < line->words; i++) {
 		const struct word *word = &line->word[i];
 		size_t length = word->length, blank = used > 0;
@@ -403,7 +439,7 @@ static bool find_report(struct line *line, const char *text, size_t length)
 		blanks = i + digits;
 		while (blanks < length && text[blanks] == ' ')
 			blanks++;
-		if (length - blanks >= 2 && strncasecmp(text + blanks, "dB", 2) == 0) {
+		if (length - blanks >= 2 && begins(text + blanks, "DB")) {
 			set_report(line, value);
 			return true;
 		}
@@ -431,8 +467,7 @@ static void set_grid(struct line *line)
 
 		if (word->kept && word->length == 4 && call_is_grid(word->text, 4)) {
 			for (unsigned n = 0; n < 4; n++)
-				line->spot->dx_side.grid[n] =
-					(char)toupper((unsigned char)word->text[n]);
+				line->spot->dx_side.grid[n] = upper(word->text[n]);
 			return;
 		}
 	}
@@ -440,16 +475,9 @@ static void set_grid(struct line *line)
 
 static void set_flags(struct spot *spot)
 {
-	size_t length = strlen(spot->dx);
-	char dx[CALL_TEXT_SIZE], de[CALL_TEXT_SIZE];
-
-	if ((length > 2 && strcmp(spot->dx + length - 2, "/B") == 0) ||
-	    strcasestr(spot->comment, "NCDXF") != NULL ||
-	    strcasestr(spot->comment, "BEACON") != NULL)
+	if (spot_says_beacon(spot))
 		spot->flags |= SPOT_BEACON;
-	call_base(spot->dx, dx);
-	call_base(spot->de, de);
-	if (strcmp(dx, de) == 0)
+	if (spot_says_self(spot))
 		spot->flags |= SPOT_SELF;
 }
 

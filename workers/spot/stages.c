@@ -75,47 +75,13 @@ void stage_mode_keep(struct pipeline *pipeline, const struct spot *spot)
 
 /* ---- flags ---- */
 
-/* Does TEXT begin with WORD (upper case)? */
-static bool begins(const char *text, const char *word)
-{
-	for (; *word != '\0'; text++, word++)
-		if (*text != *word && *text != *word + ('a' - 'A'))
-			return false;
-	return true;
-}
-
-static bool says_beacon(const char *comment)
-{
-	for (; *comment != '\0'; comment++)
-		if (begins(comment, "NCDXF") || begins(comment, "BEACON"))
-			return true;
-	return false;
-}
-
-static bool is_beacon(const struct spot *spot)
-{
-	size_t length = strlen(spot->dx);
-
-	return (length > 2 && memcmp(spot->dx + length - 2, "/B", 2) == 0) ||
-	       says_beacon(spot->comment);
-}
-
-static bool is_self(const struct spot *spot)
-{
-	char dx[CALL_TEXT_SIZE], de[CALL_TEXT_SIZE];
-
-	call_base(spot->dx, dx);
-	call_base(spot->de, de);
-	return strcmp(dx, de) == 0;
-}
-
 bool stage_flags(const struct pipeline *pipeline, struct spot *spot)
 {
 	(void)pipeline;
 	spot->flags &= (uint8_t) ~(SPOT_BEACON | SPOT_SELF);
-	if (is_beacon(spot))
+	if (spot_says_beacon(spot))
 		spot->flags |= SPOT_BEACON;
-	if (is_self(spot))
+	if (spot_says_self(spot))
 		spot->flags |= SPOT_SELF;
 	return true;
 }
