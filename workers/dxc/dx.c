@@ -14,6 +14,7 @@
 #include "shm/clock.h"
 #include "shm/store/inbox.h"
 #include "workers/dxc/account.h"
+#include "workers/dxc/again.h"
 #include "workers/dxc/command.h"
 #include "workers/dxc/dxline.h"
 #include "workers/dxc/rate.h"
@@ -130,84 +131,96 @@ static bool is_right(struct client *client, enum dxline_error error, const struc
 	return true;
 }
 
-/* Seen before within the minute? Else it is remembered. */
-static bool is_new(struct session *session, uint32_t fingerprint)
-{
-	for (unsigned i = 0; i < SESSION_RECENT; i++)
-		if (session->recent[i] == fingerprint)
-			return false;
-	memmove(session->recent + 1, session->recent,
-		sizeof(session->recent[0]) * (SESSION_RECENT - 1));
-	session->recent[0] = fingerprint;
-	return true;
-}
-
-static bool may(struct client *client, const struct dxline *line)
-{
-	struct session *session = session_of(client);
-	struct page *page = client->dxc->worker->page;
-	const char *de = line->by[0] != '\0' ? line->by : session->head.call;
-
-	if (!is_new(session, dxline_fingerprint(line, de, clock_real() / MINUTE))) {
-		page_count(page, COUNT_DXC_DX_DUPLICATE);
-		say(client, "Sorry, this is a duplicate");
-		return false;
-	}
-	if (!rate_take(&session->bucket[RATE_DX_MINUTE], client->dxc->now, MINUTE / DX_MINUTE,
-		       DX_MINUTE) ||
-	    !rate_take(&session->bucket[RATE_DX_HOUR], client->dxc->now, 60 * MINUTE / DX_HOUR,
-		       DX_HOUR)) {
-		page_count(page, COUNT_DXC_DX_RATE);
-		session->recent[0] = 0;
-		say(client, "Too many spots from you, please wait a while");
-		return false;
-	}
-	return true;
-}
-
 /* ---- the command ---- */
 
-static enum store_error put_spot(struct client *client, const struct spot *spot)
-{
-	struct worker *worker = client->dxc->worker;
-	uint64_t session = tcp_session(client->conn), line_end = client->dxc->line_end;
-	struct store_txn txn;
-	enum store_error error = store_write(worker->spots, &txn);
+/* What became of a spot: in the inbox, by now or by a predecessor; or why not. */
+enum fate { FATE_TAKEN, FATE_DUPLICATE, FATE_RATE, FATE_FULL, FATE_FAILED };
 
-	if (error)
-		return error;
-	error = sessions_act(&txn, session_of(client)->head.call, session, line_end);
-	if (error == STORE_OK)
-		error = inbox_put(&txn, session, line_end, spot);
-	if (error) {
+static bool is_in_time(struct client *client)
+{
+	uint64_t *bucket = session_of(client)->bucket, now = client->dxc->now;
+
+	return rate_take(&bucket[RATE_DX_MINUTE], now, MINUTE / DX_MINUTE, DX_MINUTE) &&
+	       rate_take(&bucket[RATE_DX_HOUR], now, 60 * MINUTE / DX_HOUR, DX_HOUR);
+}
+
+/* Inside the transaction, and after it is known that the line was not acted upon before: a line that has
+ * to come again, for whatever reason, neither is its own duplicate nor costs anything. */
+static enum fate judge(struct client *client, struct store_txn *txn, const struct spot *spot,
+		       struct again *again, enum store_error *error_r)
+{
+	*error_r = sessions_act(txn, session_of(client)->head.call, spot->session,
+				client->dxc->line_end);
+	if (*error_r)
+		return *error_r == STORE_EXISTS ? FATE_TAKEN : FATE_FAILED;
+	if (again_is(txn, again))
+		return FATE_DUPLICATE;
+	if (!is_in_time(client))
+		return FATE_RATE;
+	*error_r = inbox_put(txn, spot->session, client->dxc->line_end, spot);
+	if (*error_r == STORE_LIMIT)
+		return FATE_FULL;
+	return *error_r ? FATE_FAILED : FATE_TAKEN;
+}
+
+static enum fate put_spot(struct client *client, const struct spot *spot, enum store_error *error_r)
+{
+	struct store_txn txn;
+	struct again again;
+	enum fate fate;
+
+	again_look(client->dxc, spot, &again);
+	*error_r = store_write(client->dxc->worker->spots, &txn);
+	if (*error_r)
+		return FATE_FAILED;
+	fate = judge(client, &txn, spot, &again, error_r);
+	if (*error_r || fate != FATE_TAKEN) {
 		store_abort(&txn);
-		return error == STORE_EXISTS ? STORE_OK : error;
+		return fate;
 	}
-	return store_end(&txn);
+	*error_r = store_end(&txn);
+	return *error_r ? FATE_FAILED : FATE_TAKEN;
+}
+
+static void answer(struct client *client, enum fate fate, enum store_error error)
+{
+	struct page *page = client->dxc->worker->page;
+
+	switch (fate) {
+	case FATE_DUPLICATE:
+		page_count(page, COUNT_DXC_DX_DUPLICATE);
+		say(client, "Sorry, this is a duplicate");
+		break;
+	case FATE_RATE:
+		page_count(page, COUNT_DXC_DX_RATE);
+		say(client, "Too many spots from you, please wait a while");
+		break;
+	case FATE_FULL:
+		page_count(page, COUNT_DXC_DX_FULL);
+		say(client, "Too many spots wait, please try again");
+		break;
+	case FATE_FAILED:
+		account_failed(client, error);
+		break;
+	default:
+		page_count(page, COUNT_DXC_DX);
+		worker_ring_spots(client->dxc->worker, "spot");
+		command_prompt_later(client);
+	}
 }
 
 void command_dx(struct client *client, const char *args)
 {
+	enum store_error error;
 	struct dxline line;
 	struct spot spot;
-	enum store_error error;
+	enum fate fate;
 
 	if (!is_right(client, dxline_parse(args, &line), &line)) {
 		page_count(client->dxc->worker->page, COUNT_DXC_DX_BAD);
 		return;
 	}
-	if (!may(client, &line))
-		return;
 	make_spot(client, &line, &spot);
-	error = put_spot(client, &spot);
-	if (error)
-		session_of(client)->recent[0] = 0;
-	if (error == STORE_LIMIT) {
-		page_count(client->dxc->worker->page, COUNT_DXC_DX_FULL);
-		say(client, "Too many spots wait, please try again");
-	} else if (!account_failed(client, error)) {
-		page_count(client->dxc->worker->page, COUNT_DXC_DX);
-		worker_ring_spots(client->dxc->worker, "spot");
-		command_prompt_later(client);
-	}
+	fate = put_spot(client, &spot, &error);
+	answer(client, fate, error);
 }

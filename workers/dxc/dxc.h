@@ -48,8 +48,6 @@ enum session_more {
 	MORES
 };
 
-#define SESSION_RECENT 10 /* spots of his own that a user's next one is compared with */
-
 /* In the session table; changed inside steps only. */
 struct session {
 	struct session_head head;
@@ -68,7 +66,7 @@ struct session {
 	uint64_t skip_told; /* of the spots dropped: those that the user was told of ... */
 	uint64_t skip_when; /* ... and when, clock_mono */
 	struct shdx_place shdx; /* of SHOW/DX in progress */
-	uint32_t recent[SESSION_RECENT]; /* fingerprints of spots that the user typed, newest first */
+	uint32_t reserved_three[10];
 	char query[SESSION_QUERY];
 };
 _Static_assert(sizeof(struct session) <= TABLE_OWN, "a session fits its place in the table");

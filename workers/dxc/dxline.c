@@ -17,7 +17,6 @@
 
 #define DIGITS_MAX   9
 #define DECIMALS_MAX 6
-#define ALIKE	     20
 
 struct word {
 	const char *text;
@@ -112,34 +111,4 @@ enum dxline_error dxline_parse(const char *args, struct dxline *line_r)
 	if (!fits(&one, &other, line_r, &error))
 		fits(&other, &one, line_r, &error);
 	return error;
-}
-
-/* FNV-1a */
-static uint32_t mix(uint32_t hash, const char *text, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (uint8_t)text[i]) * 16777619U;
-	return hash;
-}
-
-uint32_t dxline_fingerprint(const struct dxline *line, const char *de, uint64_t minute)
-{
-	char base[CALL_TEXT_SIZE], number_text[48];
-	uint32_t hash = mix(2166136261U, line->call, 12);
-	unsigned alike = 0;
-
-	call_base(de, base);
-	hash = mix(hash, base, sizeof(base));
-	snprintf(number_text, sizeof(number_text), "%llu %llu",
-		 (unsigned long long)(line->hz / 1000), (unsigned long long)minute);
-	hash = mix(hash, number_text, strlen(number_text));
-	for (const char *at = line->comment; *at != '\0' && alike < ALIKE; at++) {
-		char sign = (char)toupper((unsigned char)*at);
-
-		if (!isalnum((unsigned char)*at))
-			continue;
-		hash = mix(hash, &sign, 1);
-		alike++;
-	}
-	return hash != 0 ? hash : 1;
 }

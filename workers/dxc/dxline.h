@@ -36,8 +36,4 @@ enum dxline_error dxline_parse(const char *args, struct dxline *line_r);
  * IS_NUMBER_R: it is one. */
 bool dxline_frequency(const char *text, size_t length, uint64_t *hz_r, bool *is_number_r);
 
-/* Fingerprint of a spot by which the same one is known again: DX, base of the spotter, kHz, minute,
- * first 20 letters and digits of the comment. Never 0. */
-uint32_t dxline_fingerprint(const struct dxline *line, const char *de, uint64_t minute);
-
 #endif

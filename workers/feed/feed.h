@@ -125,7 +125,8 @@ struct upstream {
 	uint64_t heard;	   /* ... of the last line */
 	uint64_t spoke;	   /* ... of the last line of ours */
 	uint64_t spots;
-	uint64_t forwarded; /* number of the last spot of ours that was looked at */
+	uint64_t forwarded; /* number of the last spot of ours that was looked at ... */
+	uint64_t store;	    /* ... in this store_id */
 };
 
 struct tcp *upstream_new(struct feed *feed);

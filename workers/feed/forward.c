@@ -37,14 +37,25 @@ static bool newest(struct feed *feed, uint64_t *number_r)
 void forward_begin(struct feed *feed, struct upstream *upstream)
 {
 	uint64_t *spare = feed->page->spare;
-	uint64_t id = store_id(feed->worker->spots), now = 0;
+	uint64_t now = 0;
 
-	if (spare[PAGE_FEED_STORE] != id && newest(feed, &now)) {
+	if (spare[PAGE_FEED_STORE] == 0 && newest(feed, &now)) {
 		spare[PAGE_FEED_FORWARD] = now;
-		spare[PAGE_FEED_STORE] = id;
+		spare[PAGE_FEED_STORE] = store_id(feed->worker->spots);
 	}
 	upstream->forwarded = spare[PAGE_FEED_FORWARD];
+	upstream->store = spare[PAGE_FEED_STORE];
 	feed->forward_more = true;
+}
+
+/* The log was made anew: its numbers are others, and what is in it was typed since. */
+static void follow_store(const struct feed *feed, struct upstream *upstream)
+{
+	uint64_t id = store_id(feed->worker->spots);
+
+	if (upstream->store != id && upstream->store != 0)
+		upstream->forwarded = 0;
+	upstream->store = id;
 }
 
 bool forward_due(struct feed *feed)
@@ -95,10 +106,12 @@ static bool on_spot(uint64_t number, const struct spot *spot, void *arg)
 void forward_tick(struct feed *feed, struct tcp_conn *conn)
 {
 	struct upstream *self = tcp_own(conn);
-	struct walk walk = {.feed = feed, .conn = conn, .done = self->forwarded};
+	struct walk walk = {.feed = feed, .conn = conn};
 	struct store_txn txn;
 	unsigned seen = 0;
 
+	follow_store(feed, self);
+	walk.done = self->forwarded;
 	/* one line leaves room for the next within a step: TCP_STEP bytes hold more than ten */
 	if (store_read(feed->worker->spots, &txn) == STORE_OK)
 		seen = spots_each(&txn, self->forwarded + 1, FORWARD_LOOK, on_spot, &walk);
@@ -108,4 +121,5 @@ void forward_tick(struct feed *feed, struct tcp_conn *conn)
 	if (walk.lines > 0)
 		self->spoke = clock_mono();
 	feed->page->spare[PAGE_FEED_FORWARD] = walk.done;
+	feed->page->spare[PAGE_FEED_STORE] = self->store;
 }

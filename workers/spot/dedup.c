@@ -14,12 +14,11 @@
 #include "shm/band.h"
 #include "shm/clock.h"
 #include "workers/spot/pipeline.h"
+#include "workers/typed.h"
 
 /* Flags of a mark; its value is the report. */
 #define MARK_REPORT 1
 #define MARK_RAISED 2 /* its stronger duplicate was let through */
-
-#define TYPED_LETTERS 20 /* of the comment: clusters cut it at different places */
 
 /* ---- machines ---- */
 
@@ -121,41 +120,12 @@ void stage_machine_keep(struct pipeline *pipeline, const struct spot *spot)
 
 /* ---- people ---- */
 
-/* What makes two spots of people the same; hashed, for it is longer than a key. */
-struct typed {
-	char dx[CALL_TEXT_SIZE];
-	char de[CALL_TEXT_SIZE]; /* without SSID */
-	uint64_t khz;
-	int64_t minute;
-	char letters[TYPED_LETTERS];
-	char zero[4];
-};
-
-static void letters_of(const struct spot *spot, char letters_r[TYPED_LETTERS])
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < spot->comment_length && n < TYPED_LETTERS; i++) {
-		char c = spot->comment[i];
-
-		if (c >= 'a' && c <= 'z')
-			c = (char)(c - 'a' + 'A');
-		if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-			letters_r[n++] = c;
-	}
-}
-
 void stage_typed_key(const struct pipeline *pipeline, const struct spot *spot,
 		     struct window_key *key_r)
 {
 	struct typed typed;
 
-	memset(&typed, 0, sizeof(typed));
-	memcpy(typed.dx, spot_heard_dx(spot), CALL_TEXT_SIZE);
-	call_base(spot->de, typed.de);
-	typed.khz = spot_heard_hz(spot) / 1000;
-	typed.minute = spot->time / 60;
-	letters_of(spot, typed.letters);
+	typed_of(spot, &typed); /* hashed, for it is longer than a key */
 	crypto_generichash(key_r->bytes, sizeof(key_r->bytes), (const uint8_t *)&typed,
 			   sizeof(typed), NULL, 0);
 	window_hash(&pipeline->typed, key_r);

@@ -212,27 +212,6 @@ static void dx_frequencies_that_are_none(void **state)
 	}
 }
 
-static uint32_t print_of(const char *args, const char *de, uint64_t minute)
-{
-	struct dxline line;
-
-	assert_int_equal(dxline_parse(args, &line), DXLINE_OK);
-	return dxline_fingerprint(&line, de, minute);
-}
-
-static void fingerprints(void **state)
-{
-	uint32_t one = print_of("14025.3 lz5vv up 2", "W1AW", 100);
-
-	(void)state;
-	assert_int_equal(one, print_of("lz5vv 14025.9 UP-2", "W1AW-2", 100));
-	assert_int_not_equal(one, print_of("14025.3 lz5vv up 3", "W1AW", 100));
-	assert_int_not_equal(one, print_of("14026.3 lz5vv up 2", "W1AW", 100));
-	assert_int_not_equal(one, print_of("14025.3 lz5vx up 2", "W1AW", 100));
-	assert_int_not_equal(one, print_of("14025.3 lz5vv up 2", "K1ABC", 100));
-	assert_int_not_equal(one, print_of("14025.3 lz5vv up 2", "W1AW", 101));
-}
-
 /* ---- texts ---- */
 
 #define NOV22 (1763787240ULL * NS_PER_SEC) /* 22-Nov-2025 04:54:00 UTC */
@@ -332,7 +311,6 @@ int main(void)
 		cmocka_unit_test(dx_command),
 		cmocka_unit_test(dx_command_by),
 		cmocka_unit_test(dx_frequencies_that_are_none),
-		cmocka_unit_test(fingerprints),
 		cmocka_unit_test(prompts),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(uptimes),
