@@ -33,6 +33,7 @@ struct tcp_conn {
 	bool waits;	/* the kind will have the next line again, later */
 	bool bulk;	/* the kind has more for it, once it takes more */
 	bool failed;	/* to be ended at its next turn */
+	bool pumped;	/* tcp_pump is at it, and looks at it again */
 	size_t partial; /* bytes without a line end that were last seen waiting */
 	int low_water;	/* SO_RCVLOWAT, 0: unknown */
 	bool widened;	/* its buffer in the kernel was made larger */

@@ -359,10 +359,22 @@ void tcp_watch(struct tcp_conn *conn)
 		ev_io_start(loop, &conn->watch);
 }
 
+/* What is said within it finds the connection being pumped: it must not be over below our feet. */
+static bool bulk_on(struct tcp_conn *conn)
+{
+	conn->pumped = true;
+	tcp_bulk_on(conn);
+	conn->pumped = false;
+	return conn->blocked || tcp_flush(conn);
+}
+
 void tcp_pump(struct tcp_conn *conn)
 {
-	bool alive = !conn->failed && tcp_flush(conn) && write_more(conn);
+	bool alive;
 
+	if (conn->pumped)
+		return;
+	alive = !conn->failed && tcp_flush(conn) && write_more(conn);
 	/* a line of another's that has a step made here is still in tcp->peek */
 	if (!conn->tcp->reading) {
 		if (alive && !conn->ended && takes_lines(conn) && tcp_room(conn) >= TCP_STEP)
@@ -372,7 +384,7 @@ void tcp_pump(struct tcp_conn *conn)
 	}
 	alive = alive && write_more(conn) && tcp_flush(conn);
 	if (alive)
-		tcp_bulk_on(conn);
+		alive = bulk_on(conn);
 	if (!alive || conn->failed || is_finished(conn))
 		tcp_over(conn);
 	else

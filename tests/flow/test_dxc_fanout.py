@@ -14,6 +14,7 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -254,6 +255,29 @@ def test_who_never_reads_is_ended_and_the_others_are_served():
         except ConnectionResetError:
             pass
         assert fast.said("sh/version")
+
+
+def test_who_has_ended_and_is_told_what_he_missed_is_over_once():
+    """The notice, and little behind it, is the last for a client that has sent its end."""
+    with cluster("dxc.queue_client=1000", "limits.spots=50000") as daemon, \
+            Feeds(daemon) as feeds, slow_user(daemon, "DL1SLW") as slow, \
+            daemon.user("DL2FST") as fast:
+        pid = slots_of(daemon, "dxc.")["dxc.0"]
+        slow.ask("pass band 20m")
+        first = 0
+        while not sessions(daemon)["DL1SLW"]["dropped"]:
+            assert first < 50000, "it was not slow enough to lose anything"
+            feeds.put(spots(first, 500))
+            first += 500
+        feeds.put([Spot(n, 0, "K1ABC", "LZ1AB", 7001000, flags=HUMAN)
+                   for n in range(first, first + 1100)])
+        feeds.put(spots(first + 1101, 1))
+        Readers(fast).finish({fast: first + 1101})
+        slow.sock.shutdown(socket.SHUT_WR)
+        assert fast.said("echo a moment") == "a moment"
+        text = slow.rest()
+        assert b" spots skipped (slow connection)\r\n" in text, text[-400:]
+        assert slots_of(daemon, "dxc.")["dxc.0"] == pid, "its worker died"
 
 
 # ---- what else a session is sent ----
