@@ -190,6 +190,17 @@ def test_users_and_who():
         assert rows["K1ABC/P"].endswith(" -"), rows  # another's address is nobody's business
 
 
+def test_a_name_does_nothing_to_others_screens():
+    with cluster().user("W1WHO") as user, cluster().user("W2EVL") as other:
+        for name, shown in ((b"\xc2\x9b2JJoe\xc2\x9b31m", "2JJoe31m"), ("J\u00fcrgen von\u00fc", "J\u00fcrgen vo"),
+                            (b"Ann\x1b[2J", "Ann[2J"), (b"123456789\xc3\xbc", "123456789")):
+            other.type(b"set/name " + (name if isinstance(name, bytes) else name.encode()))
+            other.prompt()
+            rows = {line.split()[0]: line for line in user.ask("who")[1:]}
+            assert f" {shown} " in rows["W2EVL"], (shown, rows)
+            assert not re.search("[\x00-\x1f\x7f-\x9f\udc80-\udcff]", rows["W2EVL"]), rows
+
+
 def test_many_users_are_listed_whole():
     with Cluster("dxc.prompt=off") as service:
         users = [service.user() for _ in range(130)]

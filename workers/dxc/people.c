@@ -17,6 +17,7 @@
 #define PEOPLE_A_STEP 60
 #define PEOPLE_A_LINE 5
 #define WHO_A_STEP    12
+#define WHO_NAME      10 /* bytes */
 
 struct person {
 	char call[CALL_TEXT_SIZE];
@@ -124,6 +125,7 @@ static void say_person(struct client *client, const struct person *person)
 	bool shows = (session_of(client)->head.flags & SESSION_SYSOP) ||
 		     person->record.session == tcp_session(client->conn);
 	char date[SAY_DATE_SIZE], minute[SAY_DATE_SIZE], ip[ADDR_TEXT_MAX] = "-";
+	char name[WHO_NAME + 1];
 	struct addr addr = {0};
 
 	memcpy(addr.ip, person->record.ip, sizeof(addr.ip));
@@ -131,8 +133,9 @@ static void say_person(struct client *client, const struct person *person)
 		addr_ip_text(&addr, ip);
 	say_date(person->record.since_real, date);
 	say_minute(person->record.since_real, minute);
-	say(client, "%10s USER TELN %s %s %-10.10s   - %s", person->call, date, minute,
-	    person->name, ip);
+	say_clean(name, sizeof(name), person->name);
+	say(client, "%10s USER TELN %s %s %-*s   - %s", person->call, date, minute, WHO_NAME, name,
+	    ip);
 }
 
 bool people_more_who(struct client *client)

@@ -65,6 +65,12 @@ static size_t whole_signs(const char *text, size_t length)
 	return length;
 }
 
+/* The control characters beyond ASCII: U+009B begins what ESC [ begins. */
+static bool is_control(const char *text)
+{
+	return (uint8_t)text[0] == 0xc2 && (uint8_t)text[1] >= 0x80 && (uint8_t)text[1] < 0xa0;
+}
+
 size_t say_clean(char *dst, size_t size, const char *text)
 {
 	size_t length = 0;
@@ -76,7 +82,9 @@ size_t say_clean(char *dst, size_t size, const char *text)
 
 		if (byte == ' ' && (length == 0 || dst[length - 1] == ' '))
 			continue;
-		if (byte >= ' ' && byte != 0x7f)
+		if (is_control(text))
+			text++;
+		else if (byte >= ' ' && byte != 0x7f)
 			dst[length++] = (char)byte;
 	}
 	length = whole_signs(dst, length);

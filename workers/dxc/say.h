@@ -20,8 +20,8 @@ void say(struct client *client, const char *format, ...) __attribute__((format(p
 /* TEXT as it is but for its LFs, and no end is added. */
 void say_open(struct client *client, const char *text);
 
-/* Keeps at most SIZE - 1 bytes of what a user typed: trimmed, runs of blanks made one, whole signs of
- * UTF-8; what is none becomes '?'. Returns the length. */
+/* Keeps at most SIZE - 1 bytes of what a user typed: trimmed, runs of blanks made one, no control
+ * characters, whole signs of UTF-8; what is none becomes '?'. Returns the length. */
 size_t say_clean(char *dst, size_t size, const char *text);
 
 #define SAY_DATE_SIZE 16

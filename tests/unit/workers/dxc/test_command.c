@@ -282,6 +282,7 @@ static void texts_of_users(void **state)
 	(void)state;
 	cleaned("  Joe   Smith ", 61, "Joe Smith");
 	cleaned("a\001b\033[2J", 61, "ab[2J");
+	cleaned("a\xc2\x9b" "2Jb\xc2\xa0\xc2\x80", 61, "a2Jb\xc2\xa0"); /* ESC [ in one sign */
 	cleaned("J\xc3\xbcrg", 61, "J\xc3\xbcrg");
 	cleaned("J\xc3\xbcrg", 3, "J"); /* no half sign */
 	cleaned("J\xffrg\xc3", 61, "J?rg?");
