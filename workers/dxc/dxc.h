@@ -66,7 +66,8 @@ struct session {
 	uint64_t skip_told; /* of the spots dropped: those that the user was told of ... */
 	uint64_t skip_when; /* ... and when, clock_mono */
 	struct shdx_place shdx; /* of SHOW/DX in progress */
-	uint32_t reserved_three[10];
+	uint64_t store; /* store_id of the one in which its login is */
+	uint64_t reserved_three[4];
 	char query[SESSION_QUERY];
 };
 _Static_assert(sizeof(struct session) <= TABLE_OWN, "a session fits its place in the table");

@@ -184,6 +184,7 @@ static void enter(struct client *client, const char *call, bool proven)
 	}
 	memcpy(session->head.call, call, sizeof(session->head.call));
 	session->head.stage = SESSION_IN;
+	session->store = store_id(worker->spots);
 	session->attempts = 0;
 	session->head.cursor = fan_newest(client->dxc->fan);
 	prove(client, call, proven);
@@ -191,6 +192,31 @@ static void enter(struct client *client, const char *call, bool proven)
 	account_want(client);
 	page_count(worker->page, COUNT_DXC_LOGINS);
 	greeting_say(client, &entry.account.record, entry.users);
+}
+
+bool login_renew(struct client *client)
+{
+	struct session *session = session_of(client);
+	struct store *store = client->dxc->worker->spots;
+	struct session_record record;
+	enum store_error error;
+	struct store_txn txn;
+
+	if (session->head.stage != SESSION_IN || session->store == store_id(store))
+		return true;
+	error = store_write(store, &txn);
+	if (error)
+		return false;
+	fill_record(client, &record);
+	record.since = session->head.connected;
+	record.since_real = session->head.connected_real;
+	/* of two sessions of a call the later one may have been quicker: the store decides */
+	if (sessions_get(&txn, session->head.call, &(struct session_record){0}) == STORE_NOT_FOUND)
+		sessions_put(&txn, session->head.call, &record, NULL);
+	if (store_end(&txn) != STORE_OK)
+		return false;
+	session->store = store_id(store);
+	return true;
 }
 
 /* ---- lines before the login ---- */

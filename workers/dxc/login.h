@@ -34,6 +34,9 @@ void login_show_motd(struct client *client, bool figures);
 /* A predecessor's session: takes up what this process keeps beside the record. */
 bool login_resume(struct client *client);
 
+/* A session whose spots store was made anew is written into the new one. In a step; false: not now. */
+bool login_renew(struct client *client);
+
 /* Too slow to log in? To be ended? Outside of steps. */
 void login_tick(struct client *client);
 

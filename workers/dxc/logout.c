@@ -47,7 +47,8 @@ void login_judge(struct client *client, struct store_txn *txn)
 	struct session_record record;
 	enum store_error error;
 
-	if (session->head.stage != SESSION_IN || client->ends)
+	if (session->head.stage != SESSION_IN || client->ends ||
+	    session->store != store_id(client->dxc->worker->spots))
 		return;
 	error = sessions_get(txn, session->head.call, &record);
 	if (error == STORE_OK && record.session != tcp_session(client->conn))
@@ -65,6 +66,17 @@ static void tell_master(struct client *client)
 
 	client->told = msg_send(worker->control, MSG_KNOWN, worker->generation, &known,
 				sizeof(known), -1) == 0;
+}
+
+static void renew(struct client *client)
+{
+	const struct session *session = session_of(client);
+
+	if (session->head.stage != SESSION_IN ||
+	    session->store == store_id(client->dxc->worker->spots) || !tcp_begin(client->conn))
+		return;
+	login_renew(client);
+	tcp_end(client->conn);
 }
 
 void login_tick(struct client *client)
@@ -85,8 +97,10 @@ void login_tick(struct client *client)
 			return;
 		page_count(client->dxc->worker->page, COUNT_DXC_LOGIN_TIMEOUT);
 		end_now(client, "*** Too slow, login timed out");
-	} else if (!client->told) {
-		tell_master(client);
+	} else {
+		renew(client);
+		if (!client->told)
+			tell_master(client);
 	}
 }
 

@@ -107,6 +107,10 @@ static void act_upon(struct client *client, const struct telnet_piece *piece)
 {
 	struct session *session = session_of(client);
 
+	if (!login_renew(client)) {
+		command_later(client);
+		return;
+	}
 	session->due = 0; /* this line brings a prompt of its own */
 	if (!rate_take(&session->bucket[RATE_LINES], client->dxc->now, LINE_EACH, LINE_BURST)) {
 		page_count(client->dxc->worker->page, COUNT_DXC_LINES_DELAYED);
