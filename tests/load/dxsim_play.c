@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "tests/load/dxsim.h"
@@ -137,7 +138,7 @@ static bool same_spotter(const char *shown, const char *whole)
 {
 	size_t n = strcspn(shown, "-");
 
-	return strncmp(shown, whole, n) == 0 &&
+	return strncasecmp(shown, whole, n) == 0 &&
 	       (whole[n] == '\0' || whole[n] == '-' || whole[n] == '/');
 }
 
@@ -155,7 +156,7 @@ void dx_play_book(struct dx_sim *sim, struct dx_session *session, const char *li
 	for (unsigned i = 0; i < sim->play.lines; i++) {
 		const struct dx_line *one = &sim->play.line[i];
 
-		if (session->played[i] == 0 && strncmp(one->dx, dx, strlen(dx)) == 0 &&
+		if (session->played[i] == 0 && strncasecmp(one->dx, dx, strlen(dx)) == 0 &&
 		    same_spotter(de, one->de)) {
 			session->played[i]++;
 			return;
