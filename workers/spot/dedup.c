@@ -47,6 +47,14 @@ static void machine_key(const struct pipeline *pipeline, const struct spot *spot
 	window_hash(&pipeline->machine, key_r);
 }
 
+uint32_t stage_machine_hash(const struct pipeline *pipeline, const struct spot *spot)
+{
+	struct window_key key;
+
+	machine_key(pipeline, spot, &key);
+	return key.hash;
+}
+
 static bool is_near(const struct window_mark *mark, const struct spot *spot)
 {
 	uint64_t hz = spot_heard_hz(spot);

@@ -178,19 +178,17 @@ static void judge(struct funnel *funnel)
 	funnel->keeps++;
 }
 
-/* The feed may write there at any time: what is judged is a copy. */
-static void take_entry(struct funnel *funnel, const struct spotring_entry *entry)
+/* The feed may write there at any time: what is judged is a copy. False: it is no spot. */
+static bool copy_entry(struct funnel *funnel, const struct spotring_entry *entry, struct spot *spot)
 {
-	struct spot *spot = &funnel->kept[funnel->keeps];
-
 	if (!spot_check(&entry->spot, spot_size(&entry->spot), spot) ||
 	    spot->source == SPOT_LOCAL) {
 		count(funnel, COUNT_SPOT_DROP_BAD, 1);
-		return;
+		return false;
 	}
 	spot->session = 0;
 	memset(spot->ip, 0, sizeof(spot->ip));
-	judge(funnel);
+	return true;
 }
 
 /* The ring whose next spot arrived first; NULL: none has any. */
@@ -217,18 +215,39 @@ static struct funnel_ring *first_of(struct funnel *funnel, const struct spotring
 	return first;
 }
 
-static void take_rings(struct funnel *funnel)
+/* Copies a few that came next to behind the kept ones, LEFT at most. Returns how many; 0: no more. */
+static unsigned gather(struct funnel *funnel, unsigned *left)
 {
 	const struct spotring_entry *entry;
 	struct funnel_ring *ring;
+	unsigned copies = 0;
 
-	for (unsigned i = 0; i < FUNNEL_TAKEN && funnel->keeps < FUNNEL_KEPT; i++) {
+	while (*left > 0 && copies < PIPELINE_FORESEEN && funnel->keeps + copies < FUNNEL_KEPT) {
 		ring = first_of(funnel, &entry);
 		if (ring == NULL)
-			return;
-		take_entry(funnel, entry);
+			break;
+		copies += copy_entry(funnel, entry, &funnel->kept[funnel->keeps + copies]);
 		ring->next++;
 		ring->moved = true;
+		--*left;
+	}
+	return copies;
+}
+
+static void take_rings(struct funnel *funnel)
+{
+	unsigned left = FUNNEL_TAKEN, copies;
+
+	while ((copies = gather(funnel, &left)) > 0) {
+		const struct spot *spot = &funnel->kept[funnel->keeps];
+
+		pipeline_foresee(funnel->pipeline, spot, copies);
+		for (const struct spot *end = spot + copies; spot < end; spot++) {
+			/* one before it may have been dropped */
+			if (spot != &funnel->kept[funnel->keeps])
+				funnel->kept[funnel->keeps] = *spot;
+			judge(funnel);
+		}
 	}
 }
 

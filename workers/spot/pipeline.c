@@ -58,6 +58,22 @@ void pipeline_replay(struct pipeline *pipeline, const struct spot *spot)
 			row[i].keep(pipeline, spot);
 }
 
+void pipeline_foresee(const struct pipeline *pipeline, const struct spot *spot, unsigned count)
+{
+	uint32_t mode[PIPELINE_FORESEEN], machine[PIPELINE_FORESEEN];
+
+	for (unsigned i = 0; i < count; i++) {
+		mode[i] = stage_mode_hash(pipeline, &spot[i]);
+		machine[i] = stage_machine_hash(pipeline, &spot[i]);
+		window_foresee_place(&pipeline->modes, mode[i]);
+		window_foresee_place(&pipeline->machine, machine[i]);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		window_foresee_mark(&pipeline->modes, mode[i]);
+		window_foresee_mark(&pipeline->machine, machine[i]);
+	}
+}
+
 const struct stage *pipeline_run(struct pipeline *pipeline, struct spot *spot)
 {
 	for (unsigned i = 0; i < STAGES; i++)

@@ -17,11 +17,12 @@
 #include "shm/spot.h"
 #include "workers/spot/window.h"
 
-#define PIPELINE_MODES	 50000	 /* marks of modes */
-#define PIPELINE_TYPED	 100000	 /* marks of spots that people typed */
-#define PIPELINE_MARKS	 1000000 /* bound of the marks of machines, whatever limits.spots says */
-#define PIPELINE_RAISE	 6	 /* dB that make a duplicate worth a second line */
-#define PIPELINE_MODE_NS (300 * UINT64_C(1000000000))
+#define PIPELINE_MODES	  50000	  /* marks of modes */
+#define PIPELINE_TYPED	  100000  /* marks of spots that people typed */
+#define PIPELINE_MARKS	  1000000 /* bound of the marks of machines, whatever limits.spots says */
+#define PIPELINE_FORESEEN 16
+#define PIPELINE_RAISE	  6 /* dB that make a duplicate worth a second line */
+#define PIPELINE_MODE_NS  (300 * UINT64_C(1000000000))
 
 /* Nanoseconds, but for the switch. */
 struct pipeline_rules {
@@ -57,6 +58,9 @@ void pipeline_rules(const struct conf *conf, struct pipeline_rules *rules_r);
 /* Runs the row. NULL: the spot is kept. Else the stage that stopped it. */
 const struct stage *pipeline_run(struct pipeline *pipeline, struct spot *spot);
 
+/* Asks the memory for what the stages will need of spots that come next, PIPELINE_FORESEEN at most. */
+void pipeline_foresee(const struct pipeline *pipeline, const struct spot *spot, unsigned count);
+
 /* A spot that was kept before our time; oldest first. */
 void pipeline_replay(struct pipeline *pipeline, const struct spot *spot);
 
@@ -69,11 +73,13 @@ uint64_t pipeline_horizon_typed(const struct pipeline *pipeline);
 
 /* ---- the stages, in their order ---- */
 
+uint32_t stage_mode_hash(const struct pipeline *pipeline, const struct spot *spot);
 bool stage_mode(const struct pipeline *pipeline, struct spot *spot);
 void stage_mode_keep(struct pipeline *pipeline, const struct spot *spot);
 bool stage_flags(const struct pipeline *pipeline, struct spot *spot);
 bool stage_age(const struct pipeline *pipeline, struct spot *spot);
 void stage_age_keep(struct pipeline *pipeline, const struct spot *spot);
+uint32_t stage_machine_hash(const struct pipeline *pipeline, const struct spot *spot);
 bool stage_machine(const struct pipeline *pipeline, struct spot *spot);
 void stage_machine_keep(struct pipeline *pipeline, const struct spot *spot);
 bool stage_typed(const struct pipeline *pipeline, struct spot *spot);

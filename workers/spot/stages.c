@@ -25,6 +25,14 @@ static void mode_key(const struct pipeline *pipeline, const struct spot *spot,
 	window_hash(&pipeline->modes, key_r);
 }
 
+uint32_t stage_mode_hash(const struct pipeline *pipeline, const struct spot *spot)
+{
+	struct window_key key;
+
+	mode_key(pipeline, spot, &key);
+	return key.hash;
+}
+
 static uint64_t apart(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : b - a;

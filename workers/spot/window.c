@@ -77,6 +77,19 @@ static struct window_mark *same_key(const struct window *window, uint32_t number
 	return NULL;
 }
 
+void window_foresee_place(const struct window *window, uint32_t hash)
+{
+	__builtin_prefetch(bucket_of(window, hash));
+}
+
+void window_foresee_mark(const struct window *window, uint32_t hash)
+{
+	const struct window_mark *mark = mark_of(window, *bucket_of(window, hash));
+
+	if (mark != NULL)
+		__builtin_prefetch(mark);
+}
+
 struct window_mark *window_find(const struct window *window, const struct window_key *key)
 {
 	return same_key(window, *bucket_of(window, key->hash), key->hash, key->bytes);
@@ -235,5 +248,7 @@ void window_expire(struct window *window, uint64_t now, uint64_t age)
 			return;
 		window_remove(window, mark);
 		mark = mark_of(window, window->oldest);
+		if (mark != NULL)
+			window_foresee_place(window, mark->hash);
 	}
 }

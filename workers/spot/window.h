@@ -65,6 +65,11 @@ static inline uint64_t window_when(const struct window_mark *mark)
 	return (uint64_t)mark->tick << 10;
 }
 
+/* Asks for what a look-up of a hash will read, so that it is in the cache by then: first the place,
+ * some work later the mark that is there. */
+void window_foresee_place(const struct window *window, uint32_t hash);
+void window_foresee_mark(const struct window *window, uint32_t hash);
+
 /* The marks of a key, newest first; NULL: no more. What window_find gave may be removed or touched
  * when the next one is known. */
 struct window_mark *window_find(const struct window *window, const struct window_key *key);
