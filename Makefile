@@ -64,6 +64,7 @@ PERFRAME := $(B)/tests/load/perframe
 PERSPOT  := $(B)/tests/load/perspot
 PERFILTER := $(B)/tests/load/perfilter
 PERCALL  := $(B)/tests/load/percall
+PERFAN   := $(B)/tests/load/perfan
 FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill spotfill failing.so clockstep.so)
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -143,7 +144,7 @@ $(B)/tests/unit/load/%: $(B)/tests/unit/load/%.o $(call obj,$(LOADLIB))
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
 	$(LINK) $(LIBS) $(NETLIBS) -lcmocka
 # These time the product's own parts.
-$(PERFRAME) $(PERFILTER): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(PARTS)) $(B)/stamp.o
+$(PERFRAME) $(PERFILTER) $(PERFAN): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(PARTS)) $(B)/stamp.o
 	$(LINK) $(LIBS)
 $(B)/tests/load/dxsim: $(call obj,$(wildcard tests/load/dxsim_*.c))
 $(PERSPOT) $(PERCALL): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(PARTS) $(NET)) $(B)/stamp.o
@@ -212,7 +213,7 @@ testing: $(TESTING)
 check: all units loads faults testing $(patsubst %,$(B)/tests/fuzz/%,$(FUZZ)) $(B)/mkdoc
 	@B=$(B) SAN=$(SAN) tests/run $(TESTS)
 
-bench: all loads $(PERFRAME) $(PERSPOT) $(PERFILTER) $(PERCALL)
+bench: all loads $(PERFRAME) $(PERSPOT) $(PERFILTER) $(PERCALL) $(PERFAN)
 	@tests/load/bench.py $(BENCH)
 
 soak: all loads faults testing

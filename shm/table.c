@@ -193,27 +193,26 @@ void table_free(struct table_entry *entry)
 	atomic_store_explicit(&entry->session, 0, memory_order_release);
 }
 
-static unsigned selected(const struct table_entry *entry)
-{
-	return atomic_load_explicit(&entry->selector, memory_order_acquire) & 1;
-}
-
-const struct table_state *table_now(const struct table_entry *entry)
-{
-	return &entry->state[selected(entry)];
-}
-
 struct table_state *table_stage(struct table_entry *entry)
 {
-	unsigned now = selected(entry);
+	unsigned now = table_selected(entry);
 
 	entry->state[!now] = entry->state[now];
 	return &entry->state[!now];
 }
 
+struct table_state *table_stage_told(struct table_entry *entry)
+{
+	unsigned now = table_selected(entry);
+
+	memcpy(&entry->state[!now], &entry->state[now],
+	       offsetof(struct table_state, own) + TABLE_TOLD);
+	return &entry->state[!now];
+}
+
 void table_commit(struct table_entry *entry)
 {
-	atomic_store_explicit(&entry->selector, !selected(entry), memory_order_release);
+	atomic_store_explicit(&entry->selector, !table_selected(entry), memory_order_release);
 }
 
 void table_journal_write(struct table_entry *entry, uint64_t out, const void *data, size_t length)

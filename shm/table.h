@@ -31,6 +31,7 @@
 #define TABLE_ENTRIES_MAX 10000
 #define TABLE_JOURNAL	  4096
 #define TABLE_OWN	  512
+#define TABLE_TOLD	  96 /* of `own`: what changes when lines of a chunk are out */
 #define TABLE_CHUNKS	  64
 #define TABLE_CHUNK_BYTES 65536
 #define TABLE_CHUNK_LINES 1024
@@ -138,10 +139,20 @@ void table_fill(struct table_entry *entry, uint64_t session, const struct addr *
 void table_free(struct table_entry *entry);
 
 /* The state that holds. */
-const struct table_state *table_now(const struct table_entry *entry);
+static inline unsigned table_selected(const struct table_entry *entry)
+{
+	return atomic_load_explicit(&entry->selector, memory_order_acquire) & 1;
+}
+
+static inline const struct table_state *table_now(const struct table_entry *entry)
+{
+	return &entry->state[table_selected(entry)];
+}
 
 /* The other copy, made equal to it; to change, and then to put in force. */
 struct table_state *table_stage(struct table_entry *entry);
+/* The same where the two are known to differ in nothing behind own[TABLE_TOLD]. */
+struct table_state *table_stage_told(struct table_entry *entry);
 void table_commit(struct table_entry *entry);
 
 /* Copies LENGTH bytes to their place in the journal, from stream offset OUT on. */

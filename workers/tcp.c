@@ -57,6 +57,7 @@ void tcp_step(struct tcp_conn *conn)
 {
 	atomic_store_explicit(&conn->tcp->block->acting, conn->index + 1, memory_order_release);
 	conn->stage = table_stage(conn->entry);
+	conn->alike = false;
 }
 
 void tcp_commit(struct tcp_conn *conn, uint64_t acted)
@@ -207,9 +208,12 @@ void tcp_over(struct tcp_conn *conn)
 
 static void on_event(struct ev_loop *loop, ev_io *io, int events)
 {
+	struct tcp_conn *conn = io->data;
+
 	(void)loop;
 	(void)events;
-	tcp_pump(io->data);
+	conn->tcp->now = clock_mono();
+	tcp_pump(conn);
 }
 
 /* Where the kernel stands by COUNTS. False when it can't be. */
@@ -247,7 +251,8 @@ static void take_up(struct tcp_conn *conn)
 
 	ev_io_init(&conn->watch, on_event, conn->fd, EV_READ);
 	conn->watch.data = conn;
-	conn->took = clock_mono();
+	conn->tcp->now = clock_mono();
+	conn->took = conn->tcp->now;
 	if (table_measure(conn->fd, &counts) != 0 || counts.dead) {
 		tcp_over(conn);
 	} else if (!find_offsets(conn, &counts)) {
@@ -363,6 +368,7 @@ void tcp_tick(struct tcp *tcp)
 {
 	uint64_t now = clock_mono();
 
+	tcp->now = now;
 	for (unsigned i = 0; i < tcp->entries; i++) {
 		struct tcp_conn *conn = tcp->conn[i];
 

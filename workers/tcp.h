@@ -50,7 +50,8 @@ struct tcp_kind {
 	 * handed out before it is finished. Returns true while there is more. May be NULL. */
 	bool (*more)(struct tcp_conn *conn);
 	/* Step: LINES lines of a chunk are out, or as good as out; all that is numbered up to NUMBER
-	 * is done with. At a successor's start it comes before `resume`. Of kinds that use tcp_bulk. */
+	 * is done with. It changes the first TABLE_TOLD bytes of tcp_own() alone, and puts nothing
+	 * out. At a successor's start it comes before `resume`. Of kinds that use tcp_bulk. */
 	void (*told)(struct tcp_conn *conn, uint64_t number, unsigned lines);
 	/* It takes more by now: go on with tcp_bulk. The same kinds. */
 	void (*ready)(struct tcp_conn *conn);
@@ -155,7 +156,7 @@ void tcp_drop(struct tcp_conn *conn);
 /* Nanoseconds for which the kernel has taken nothing although something waits; 0: nothing does. */
 uint64_t tcp_stalled(const struct tcp_conn *conn, uint64_t now);
 
-/* clock_mono when the kernel last took something. */
+/* clock_mono when the kernel last took something, to a tick. */
 uint64_t tcp_took(const struct tcp_conn *conn);
 
 /* Has the kernel look after a peer that is gone without a word: keep-alive, and at most TIMEOUT

@@ -40,11 +40,12 @@ static void record(struct tcp_conn *conn, const struct table_chunk *chunk, unsig
 
 	if (last + 1 == atomic_load(&chunk->lines))
 		number = chunk->to;
-	tcp_step(conn);
+	conn->stage = conn->alike ? table_stage_told(conn->entry) : table_stage(conn->entry);
 	table_journal_write(conn->entry, out + length, chunk->bytes + taken, end - taken);
 	conn->stage->out = out + (end - start);
 	conn->tcp->kind->told(conn, number, last - first + 1);
 	tcp_commit(conn, 0);
+	conn->alike = true;
 }
 
 bool tcp_bulk_recover(struct tcp_conn *conn)

@@ -34,6 +34,7 @@ struct tcp_conn {
 	bool bulk;	/* the kind has more for it, once it takes more */
 	bool failed;	/* to be ended at its next turn */
 	bool pumped;	/* tcp_pump is at it, and looks at it again */
+	bool alike;	/* the two copies of its state differ in what `told` changes alone */
 	size_t partial; /* bytes without a line end that were last seen waiting */
 	int low_water;	/* SO_RCVLOWAT, 0: unknown */
 	bool widened;	/* its buffer in the kernel was made larger */
@@ -51,6 +52,7 @@ struct tcp {
 	unsigned entries, count;
 	bool going, exact;
 	bool reading; /* `peek` is in use */
+	uint64_t now; /* clock_mono of this turn, about */
 	uint8_t peek[TCP_PEEK];
 };
 

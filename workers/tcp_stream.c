@@ -31,7 +31,7 @@ static uint64_t line_end(const struct table_entry *entry, uint64_t from, uint64_
 
 void tcp_taken(struct tcp_conn *conn, size_t sent, bool blocked)
 {
-	uint64_t now = clock_mono();
+	uint64_t now = conn->tcp->now;
 
 	if (sent > 0) {
 		conn->sent += sent;

@@ -140,10 +140,12 @@ def test_deaths_in_a_burst_lose_and_double_nothing():
         killer = Killer(daemon, 4, kind="dxc.", at_work=True)
         count = 0
         while count < 3000 or (killer.killed < KILLS and count < 100000):
-            feeds.put(spots(count, 100))
-            count += 100
+            more = 100 if count < 3000 else 20
+            feeds.put(spots(count, more))
+            count += more
             if killer.killed < KILLS:
                 killer.tick()
+            time.sleep(0.02 if count >= 3000 else 0)  # so that the readers keep up
         expected = {client: [n for n in range(count) if wants(n)]
                     for client, wants in zip(clients, wanted)}
         got = readers.finish({client: len(want) for client, want in expected.items()})

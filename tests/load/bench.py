@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import bench_fan
 import bench_filter
 import bench_lists
 import bench_spots
@@ -524,9 +525,18 @@ class Bench:
     def filters_rows(self):
         bench_filter.rows(self.book)
 
+    # ---- spots to sessions ----------------------------------------------------------------------
+
+    def fan(self):
+        if not self.args.bare_only:
+            bench_fan.measure(self.book, 50 if self.args.quick else 200)
+
+    def fan_rows(self):
+        bench_fan.rows(self.book)
+
 
 FIGURES = ("ceiling", "realtime", "workers", "lookup", "frame", "burst", "memory", "lists",
-           "spots", "calls", "filters")
+           "spots", "calls", "filters", "fan")
 
 
 def arguments():

@@ -84,6 +84,16 @@ def memory_kb(pid):
     return out
 
 
+def share_kb(pids):
+    """Memory of processes together, what they share counted once; not their programs' files."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+            total += sum(int(line.split()[1]) for line in f
+                         if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
+    return total
+
+
 def memory_after(seconds, pid):
     """One reading of a row of them, which are that far apart."""
     time.sleep(seconds)
@@ -171,6 +181,8 @@ class Product:
             raise LabError(f"shackd did not start: {self.err.read()[-500:]}") from e
         self.address = [w[4:] for w in line.split() if w.startswith("ysf=")][0].split(",")[0]
         self.port = int(self.address.rsplit(":", 1)[1])
+        self.dxc_port = next((int(w.rsplit(":", 1)[1]) for w in line.split()
+                              if w.startswith("dxc=")), None)
         self.table = self.control("workers")
         self.workers = [w["pid"] for w in self.table if w["kind"] == "ysf"]
 

@@ -71,6 +71,7 @@ struct session {
 	char query[SESSION_QUERY];
 };
 _Static_assert(sizeof(struct session) <= TABLE_OWN, "a session fits its place in the table");
+_Static_assert(sizeof(struct session_head) <= TABLE_TOLD, "fan_told changes no more");
 
 #define MOTD_MAX 4096
 

@@ -5,7 +5,7 @@
  *           each group. See workers/dxc/fan.h.
  * OWNER     dxc workers
  * CONTRACT  see workers/dxc/fan.h
- * LIMITS    TURN_NS of a turn of the loop; then others have theirs
+ * LIMITS    TURN_NS of a turn of the loop; then others have theirs. GROUPS_AT_ONCE groups
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +15,11 @@
 #include "shm/store/spots.h"
 #include "workers/dxc/fan_inside.h"
 
-#define TURN_NS	 (20 * NS_PER_MS)
-#define CARE_NS	 NS_PER_SEC
-#define FNV_SEED 0xcbf29ce484222325ULL
+#define TURN_NS (20 * NS_PER_MS)
+#define CARE_NS NS_PER_SEC
+/* A piece makes one chunk for each, two if its lines are long. */
+#define GROUPS_AT_ONCE (TABLE_CHUNKS / 2)
+#define FNV_SEED       0xcbf29ce484222325ULL
 
 static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -163,6 +165,7 @@ static void prune(struct fan *fan)
 		else
 			groups++;
 	}
+	fan->group_count = groups;
 	page_gauge(fan->dxc->worker->page, GAUGE_FAN_GROUPS, groups);
 }
 
@@ -343,43 +346,78 @@ static void look_for_selves(struct fan *fan)
 	}
 }
 
-static void serve_group(struct fan *fan, struct fan_group *group)
+/* May what is new come into the chunk of before? Not when it would have to be cut in two. */
+static bool goes_on(struct fan *fan, const struct fan_group *group)
+{
+	const struct table_chunk *chunk;
+
+	if (!batch_has(&fan->batch, group, group->slot))
+		return false;
+	chunk = batch_chunk(&fan->batch, group->slot);
+	fan->batch.slot[group->slot].used = ++fan->batch.clock;
+	return chunk->to == fan->now->from && table_chunk_length(chunk) <= TABLE_CHUNK_BYTES / 2;
+}
+
+static void fill_group(struct fan *fan, struct fan_group *group)
 {
 	struct fan_filling filling = {
 		.piece = fan->now, .group = group, .owner = group, .last = fan->now->to};
-	struct fan_member *next;
 
-	if (!batch_has(&fan->batch, group, group->slot) ||
-	    batch_chunk(&fan->batch, group->slot)->to != fan->now->from)
+	if (fan->now->lost > 0)
+		group->quiet = fan->now->from; /* who was not there yet misses something */
+	if (!goes_on(fan, group))
 		group->slot = BATCH_NONE;
-	else
-		fan->batch.slot[group->slot].used = ++fan->batch.clock;
 	group->slot = fan_fill(fan, &filling, group->slot, &group->quiet);
 	group->to = fan->now->to;
-	for (struct fan_member *member = group->members; member != NULL; member = next) {
-		next = member->next;
-		fan_serve(fan, member);
+}
+
+static void serve_conn(struct tcp_conn *conn, void *arg)
+{
+	struct client *client = *tcp_user(conn);
+
+	if (client != NULL && client->member != NULL)
+		fan_serve(arg, client->member);
+}
+
+/* In the order of the table, which is that of memory: the caches notice. */
+static void serve_all(struct fan *fan)
+{
+	for (struct fan_group *group = fan->groups; group != NULL; group = group->next)
+		fill_group(fan, group);
+	tcp_each(fan->dxc->tcp, serve_conn, fan);
+}
+
+/* Group by group: their chunks would not all be there at once. */
+static void serve_each(struct fan *fan)
+{
+	struct fan_group *next_group;
+	struct fan_member *next;
+
+	for (struct fan_group *group = fan->groups; group != NULL; group = next_group) {
+		next_group = group->next;
+		fill_group(fan, group);
+		for (struct fan_member *member = group->members; member != NULL; member = next) {
+			next = member->next;
+			fan_serve(fan, member);
+		}
 	}
 }
 
 /* True: there was something, there may be more. */
 static bool read_on(struct fan *fan)
 {
-	struct fan_group *next;
-
 	if (fan_failed(fan, piece_load(fan->now, fan->dxc->worker->spots, fan->at, UINT64_MAX,
 				       &fan->newest)) ||
 	    fan->now->to == fan->at)
 		return false;
 	fan->at = fan->now->to; /* groups that come into being now begin behind it */
 	fan->now->from += fan->now->lost;
+	fan_bound(fan);
 	look_for_selves(fan);
-	for (struct fan_group *group = fan->groups; group != NULL; group = next) {
-		next = group->next;
-		if (fan->now->lost > 0)
-			group->quiet = fan->now->from; /* who was not there yet misses something */
-		serve_group(fan, group);
-	}
+	if (fan->group_count <= GROUPS_AT_ONCE)
+		serve_all(fan);
+	else
+		serve_each(fan);
 	return true;
 }
 

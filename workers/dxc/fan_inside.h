@@ -53,9 +53,10 @@ struct fan {
 	struct fan_group *groups;
 	struct fan_member *selves[FAN_SELVES];
 	struct filter_program *scratch;
-	unsigned self_members;
+	unsigned self_members, group_count;
 	uint64_t at;	      /* the log was looked at up to here */
 	uint64_t newest;      /* of the log, when it was last read */
+	uint64_t floor;	      /* who is further back misses what is before */
 	uint64_t sent, cared; /* clock_mono of the last turn that read the log; of the last care */
 	uint64_t made, judged, alone; /* not counted in the page yet */
 	ev_timer again;
@@ -95,6 +96,9 @@ bool fan_wants(struct fan *fan, const struct fan_group *group, const struct fan_
 
 /* Sends MEMBER what is there for it and it takes. It may be gone when this returns. */
 void fan_serve(struct fan *fan, struct fan_member *member);
+
+/* The log has moved on: how far back may they be? */
+void fan_bound(struct fan *fan);
 
 /* Passes over what is too far back. */
 void fan_lap(struct fan *fan, struct fan_member *member);

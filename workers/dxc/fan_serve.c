@@ -63,7 +63,7 @@ static void drop(struct fan *fan, struct fan_member *member, uint64_t spots)
 	page_count_by(fan->dxc->worker->page, COUNT_FAN_LAPPED, spots);
 }
 
-/* Spots that it may be behind. Less than the log holds: what it misses can be judged then. */
+/* Spots that a session may be behind. Less than the log holds: what it misses can be judged then. */
 static uint64_t bound(const struct fan *fan)
 {
 	const struct conf *conf = fan->dxc->worker->conf;
@@ -72,6 +72,13 @@ static uint64_t bound(const struct fan *fan)
 
 	most -= most / 16;
 	return queue > 0 && queue < most ? queue : most;
+}
+
+void fan_bound(struct fan *fan)
+{
+	uint64_t most = bound(fan);
+
+	fan->floor = fan->newest > most ? fan->newest - most : 0;
 }
 
 static enum store_error load_late(struct fan *fan, uint64_t after, uint64_t last)
@@ -87,8 +94,7 @@ static enum store_error load_late(struct fan *fan, uint64_t after, uint64_t last
 
 void fan_lap(struct fan *fan, struct fan_member *member)
 {
-	uint64_t most = bound(fan), floor = fan->newest > most ? fan->newest - most : 0;
-	uint64_t missed = 0;
+	uint64_t floor = fan->floor, missed = 0;
 
 	if (member->cursor >= floor || tcp_acts(member->client->conn))
 		return;
@@ -185,6 +191,11 @@ static bool serve_one(struct fan *fan, struct fan_member *member)
 	unsigned line;
 
 	if (slot == BATCH_NONE) {
+		/* in vain, if it can't be sent */
+		if (!tcp_bulk_can(member->client->conn)) {
+			tcp_bulk_later(member->client->conn);
+			return false;
+		}
 		if (!make(fan, member, alone, &slot))
 			return false;
 		if (slot == BATCH_NONE)
@@ -213,11 +224,12 @@ void fan_serve(struct fan *fan, struct fan_member *member)
 			member->cursor = group->to;
 			return;
 		}
-		if (i >= CHUNKS_A_TURN || !tcp_bulk_can(conn)) {
+		if (i >= CHUNKS_A_TURN) {
 			tcp_bulk_later(conn);
 			return;
 		}
-		if ((member->untold && fan_tell(fan, member)) || !serve_one(fan, member))
+		if ((member->untold && tcp_bulk_can(conn) && fan_tell(fan, member)) ||
+		    !serve_one(fan, member))
 			return;
 	}
 }
