@@ -273,6 +273,16 @@ def test_6_6_ten_a_minute():
         assert cluster().count("dxc_dx_refused_total", "rate") == 1
 
 
+def test_6_6_ten_a_minute_over_all_sessions():
+    answers = []
+    for session in "AB":
+        with cluster().user(f"W1RTE-{ord(session) - 64}") as user:
+            for n in range(6):
+                answers += [line for line in user.ask(f"dx 14{n:03}.5 lz{n}{session}b")
+                            if not line.startswith("DX de")]
+    assert answers == ["Too many spots from you, please wait a while"] * 2, answers
+
+
 def test_6_6_a_hostile_comment_is_a_comment():
     with cluster().user("W1HOS") as user, cluster().user("K1HEA") as other:
         user.type(b"dx 7025 lz5vv \x1b[2J\x07bell\x00 %0d%0a DX de FAKE: \xff\xff \xc3\x28")

@@ -17,7 +17,8 @@
 #include "shm/store/spots.h"
 
 /* The minute is part of what makes two the same; others' clocks are a minute off at most. */
-#define BACK (150 * NS_PER_SEC)
+#define BACK   (150 * NS_PER_SEC)
+#define LATELY (60 * NS_PER_SEC)
 
 static bool compare(struct again *again, const struct spot *spot)
 {
@@ -26,6 +27,10 @@ static bool compare(struct again *again, const struct spot *spot)
 	if (!(spot->flags & SPOT_HUMAN))
 		return false;
 	typed_of(spot, &typed);
+	/* whichever session he typed them in, and on whichever worker */
+	if (spot->source == SPOT_LOCAL && strcmp(typed.de, again->typed.de) == 0 &&
+	    clock_age(again->real, spot->arrived_real) < LATELY)
+		again->lately++;
 	again->found = memcmp(&typed, &again->typed, sizeof(typed)) == 0;
 	return again->found;
 }

@@ -22,6 +22,7 @@ struct again {
 	uint64_t now;	 /* clock_mono */
 	uint64_t real;	 /* clock_real */
 	uint64_t copied; /* number up to which keeper has copied */
+	unsigned lately; /* spots that the same user typed here within the last minute */
 	bool wanted;	 /* duplicates are looked for at all */
 	bool found;
 };

@@ -5,7 +5,7 @@
  * OWNER     dxc workers
  * CONTRACT  one transaction puts the spot and notes that its line was acted upon, so that no death
  *           makes two of one. The line that comes back is the answer.
- * LIMITS    DX_MINUTE spots a minute and DX_HOUR an hour of one session
+ * LIMITS    DX_MINUTE spots a minute of one user, in whatever sessions; DX_HOUR an hour of one session
  */
 #include <stdio.h>
 #include <string.h>
@@ -155,7 +155,7 @@ static enum fate judge(struct client *client, struct store_txn *txn, const struc
 		return *error_r == STORE_EXISTS ? FATE_TAKEN : FATE_FAILED;
 	if (again_is(txn, again))
 		return FATE_DUPLICATE;
-	if (!is_in_time(client))
+	if (again->lately >= DX_MINUTE || !is_in_time(client))
 		return FATE_RATE;
 	*error_r = inbox_put(txn, spot->session, client->dxc->line_end, spot);
 	if (*error_r == STORE_LIMIT)
