@@ -8,7 +8,7 @@
 # OWNER     tests
 # CONTRACT  SESSIONS, FILTERS, BURST, EVERY (ms), SECONDS, KILLS, UPGRADES in the environment for the long
 #           run: SESSIONS=500 FILTERS=50 BURST=5000 EVERY=15000 SECONDS=300 KILLS=300 UPGRADES=20
-# LIMITS    what a broker had not handed over when a feed died is counted apart
+# LIMITS    what a broker had not handed over when a feed died is counted apart (`unhanded`)
 
 import os
 import random
@@ -23,7 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from lib.builds import NEXT, copy_of  # noqa: E402
 from lib.dxsim import DxSim  # noqa: E402
 from lib.figures import figures  # noqa: E402
-from lib.shackd import Daemon, SHACKD, SLOW, main, process_state  # noqa: E402
+from lib.holder import slots_of  # noqa: E402
+from lib.shackd import Daemon, SHACKD, SLOW, main  # noqa: E402
+from lib.upstream import Broker  # noqa: E402
 
 
 def setting(name, usual, slow=None):
@@ -33,6 +35,7 @@ def setting(name, usual, slow=None):
 SESSIONS, FILTERS = setting("SESSIONS", 60, 20), setting("FILTERS", 12)
 BURST, EVERY = setting("BURST", 500, 100), setting("EVERY", 1500)
 SECONDS, KILLS, UPGRADES = setting("SECONDS", 12), setting("KILLS", 40, 15), setting("UPGRADES", 2, 1)
+REPORTS = 50  # of PSKReporter, a second
 VICTIMS = ("dxc.", "spot", "feed.")
 OPTIONS = ("ysf.enabled=no", "dxc.node_call=N0NODE-2", "dxc.listen=127.0.0.1:0", "workers.dxc=2",
            f"limits.sessions={SESSIONS + 100}", "server.respawn_tokens=6000/m",
@@ -41,16 +44,7 @@ OPTIONS = ("ysf.enabled=no", "dxc.node_call=N0NODE-2", "dxc.listen=127.0.0.1:0",
 
 def victims(daemon):
     """{slot: pid} of the workers that may die."""
-    found = {}
-    for pid in Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split():
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        slot = words[2].decode() if len(words) > 2 else ""
-        if slot.startswith(VICTIMS) and process_state(pid) not in "ZX":
-            found[slot] = int(pid)
-    return found
+    return {slot: pid for kind in VICTIMS for slot, pid in slots_of(daemon, kind).items()}
 
 
 class Fate:
@@ -105,15 +99,21 @@ def judge(report):
                                           "feed_resets", "reordered") if report[key]}
     assert not wrong, f"{wrong} of {report['expected']}: {report}"
     assert report["expected"] > 0 and report["least"] > 0, report
+    assert report["unhanded"] < report["mqtt"] / 2, report
+
+
+def simulator(broker):
+    return DxSim("--sessions", SESSIONS, "--filters", FILTERS, "--seconds", SECONDS, "--rate", 30, "--human", 5,
+                 "--mqtt", broker.port, "--mqtt-rate", REPORTS, "--burst", BURST, "--every", EVERY,
+                 "--spread", min(1000, EVERY // 2), "--settle", 4 * SLOW)
 
 
 def test_kills_and_upgrades_lose_no_spot_and_no_session():
-    with tempfile.TemporaryDirectory(prefix="shackd-home-") as folder, \
-            DxSim("--sessions", SESSIONS, "--filters", FILTERS, "--seconds", SECONDS, "--rate", 30,
-                  "--human", 5, "--burst", BURST, "--every", EVERY, "--spread", min(1000, EVERY // 2),
-                  "--settle", 10 * SLOW) as sim:
+    with tempfile.TemporaryDirectory(prefix="shackd-home-") as folder, Broker() as broker, \
+            simulator(broker) as sim:
         program = home(folder)
-        with Daemon(*OPTIONS, *sim.feeds(), listen=None, program=str(program)) as daemon:
+        with Daemon(*OPTIONS, *sim.feeds(), *broker.feed("psk"), listen=None,
+                    program=str(program)) as daemon:
             fate = Fate(daemon, program)
             sim.serve(daemon.dxc_port)
             sim.wait("running")

@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
 from lib.figures import figures, of_report  # noqa: E402
-from lib.shackd import Daemon, SLOW, eventually, main, process_state  # noqa: E402
+from lib.holder import slots_of  # noqa: E402
+from lib.shackd import Daemon, SLOW, eventually, main  # noqa: E402
 from lib.sim import Simulator  # noqa: E402
 from rules import Lists, aux_ports, feed_of  # noqa: E402
 
@@ -85,17 +86,7 @@ class Dashboards:
 
 def victims(daemon):
     """{slot: pid} of the workers that may die."""
-    found = {}
-    children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
-    for pid in children:
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        slot = words[2].decode() if len(words) > 2 else ""
-        if slot.startswith(VICTIMS) and process_state(pid) not in "ZX":
-            found[slot] = int(pid)
-    return found
+    return {slot: pid for kind in VICTIMS for slot, pid in slots_of(daemon, kind).items()}
 
 
 def kill(daemon, count, sims, meanwhile, rate=15):

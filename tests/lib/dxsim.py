@@ -8,18 +8,13 @@
 #           sim.serve(port); sim.wait("running"); report = sim.report()
 # LIMITS    one report per simulator
 
-import json
-import os
-import signal
 import subprocess
 
-from lib.shackd import ROOT, SLOW
-
-BUILD = ROOT / os.environ.get("B", "build/release")
+from lib.sim import BUILD, Simulator
 
 
-class DxSim:
-    def __init__(self, *options):
+class DxSim(Simulator):
+    def __init__(self, *options):  # another program than the base's
         self.process = subprocess.Popen(
             [str(BUILD / "tests/load/dxsim"), *map(str, options)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -38,33 +33,6 @@ class DxSim:
         self.process.stdin.write(f"{host}:{port}\n")
         self.process.stdin.flush()
 
-    def wait(self, word):
-        """Reads on until the simulator says WORD (listening, running, draining)."""
-        for line in self.process.stdout:
-            if line.startswith(word):
-                return line
-        raise AssertionError(f"the simulator ended without saying {word}")
-
-    def finish(self):
-        """Asks it to end its play; report() gives the result."""
-        self.process.send_signal(signal.SIGTERM)
-
-    def running(self):
-        return self.process.poll() is None
-
-    def report(self, deadline=180):
-        text, _ = self.process.communicate(timeout=deadline * SLOW)
-        for line in text.splitlines():
-            if line.startswith("{"):
-                return json.loads(line)
-        raise AssertionError(f"the simulator ended with {self.process.returncode}, no report")
-
-    def __enter__(self):
-        return self
-
     def __exit__(self, kind, value, trace):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        super().__exit__(kind, value, trace)
         self.process.stdin.close()
-        self.process.stdout.close()
