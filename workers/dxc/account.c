@@ -24,8 +24,14 @@ static void take_hash(struct account *account)
 	account->hash[sizeof(account->hash) - 1] = '\0';
 }
 
-void account_get(struct store_txn *spots, struct store_txn *state, const char *call,
-		 struct account *account_r)
+/* There is no record, or none that can be used: as of a new user. */
+static bool is_none(enum store_error error)
+{
+	return error == STORE_NOT_FOUND || error == STORE_BAD_RECORD;
+}
+
+enum store_error account_get(struct store_txn *spots, struct store_txn *state, const char *call,
+			     struct account *account_r)
 {
 	char found[CALL_TEXT_SIZE] = "", base[CALL_TEXT_SIZE];
 	struct user_record *record = &account_r->record, of_base;
@@ -36,7 +42,7 @@ void account_get(struct store_txn *spots, struct store_txn *state, const char *c
 		log_warning("what was kept of user %s is damaged: begins anew", call);
 	if (error) {
 		user_record_blank(record);
-		return;
+		return is_none(error) ? STORE_OK : error;
 	}
 	take_hash(account_r);
 	call_base(call, base);
@@ -44,24 +50,29 @@ void account_get(struct store_txn *spots, struct store_txn *state, const char *c
 		memset(record->hash, 0, sizeof(record->hash));
 		record->created = record->last_login = 0;
 		record->logins = 0;
-	} else if (account_r->hash[0] == '\0' && strcmp(base, call) != 0 &&
-		   users_get(spots, state, base, &of_base) == STORE_OK) {
-		memcpy(account_r->hash, of_base.hash, sizeof(account_r->hash));
+	} else if (account_r->hash[0] == '\0' && strcmp(base, call) != 0) {
+		error = users_get(spots, state, base, &of_base);
+		if (error == STORE_OK)
+			memcpy(account_r->hash, of_base.hash, sizeof(account_r->hash));
 	}
+	return is_none(error) ? STORE_OK : error;
 }
 
 /* Begins both; STATE_R->store is NULL when there is none. */
-static void begin_reading(struct dxc *dxc, struct store_txn *spots_r, struct store_txn *state_r)
+static enum store_error begin_reading(struct dxc *dxc, struct store_txn *spots_r,
+				      struct store_txn *state_r)
 {
-	store_read(dxc->worker->spots, spots_r);
+	enum store_error error = store_read(dxc->worker->spots, spots_r);
+
 	memset(state_r, 0, sizeof(*state_r));
-	if (dxc->worker->state != NULL)
-		store_read(dxc->worker->state, state_r);
+	if (error == STORE_OK && dxc->worker->state != NULL)
+		error = store_read(dxc->worker->state, state_r);
+	return error;
 }
 
 static struct store_txn *or_none(struct store_txn *state)
 {
-	return state->store != NULL && state->error == STORE_OK ? state : NULL;
+	return state->store != NULL ? state : NULL;
 }
 
 static void end_reading(struct store_txn *spots, struct store_txn *state)
@@ -71,33 +82,37 @@ static void end_reading(struct store_txn *spots, struct store_txn *state)
 	store_end(spots);
 }
 
-void account_read(struct dxc *dxc, const char *call, struct account *account_r)
+enum store_error account_read(struct dxc *dxc, const char *call, struct account *account_r)
 {
 	struct store_txn spots, state;
+	enum store_error error = begin_reading(dxc, &spots, &state);
 
-	begin_reading(dxc, &spots, &state);
-	account_get(&spots, or_none(&state), call, account_r);
+	memset(account_r, 0, sizeof(*account_r));
+	if (error == STORE_OK)
+		error = account_get(&spots, or_none(&state), call, account_r);
 	end_reading(&spots, &state);
+	return error;
 }
 
-void account_filter(struct dxc *dxc, const char *call, struct filter *filter_r)
+enum store_error account_filter(struct dxc *dxc, const char *call, struct filter *filter_r)
 {
 	const struct conf *conf = dxc->worker->conf;
 	struct store_txn spots, state;
 	char base[CALL_TEXT_SIZE];
 	uint8_t bytes[FILTER_BYTES_MAX];
 	size_t length = 0;
-	enum store_error error;
+	enum store_error error = begin_reading(dxc, &spots, &state);
 
-	begin_reading(dxc, &spots, &state);
-	error = filters_get(&spots, or_none(&state), call, bytes, &length);
+	if (error == STORE_OK)
+		error = filters_get(&spots, or_none(&state), call, bytes, &length);
 	call_base(call, base);
-	if (error && strcmp(base, call) != 0)
+	if (is_none(error) && strcmp(base, call) != 0)
 		error = filters_get(&spots, or_none(&state), base, bytes, &length);
 	end_reading(&spots, &state);
 	if (error || !filter_check(bytes, length, filter_r))
 		filter_default(filter_r, conf_text(conf, CONF_DXC_DEFAULT_SOURCES),
 			       conf_text(conf, CONF_DXC_DEFAULT_MODES));
+	return is_none(error) ? STORE_OK : error;
 }
 
 /* ---- to the session ---- */
@@ -136,7 +151,13 @@ void account_want(struct client *client)
 		.beep = session->head.flags & SESSION_BEEP,
 	};
 
-	account_filter(client->dxc, session->head.call, account_filter_of(&room));
+	client->unread = account_filter(client->dxc, session->head.call,
+					account_filter_of(&room)) != STORE_OK;
+	if (client->unread) {
+		log_limited(LOG_LEVEL_WARNING, "the filter of %s can't be read, later again",
+			    session->head.call);
+		return;
+	}
 	call_base(session->head.call, want.base);
 	if (!fan_want(client, &want))
 		log_limited(LOG_LEVEL_ERROR, "session %llu: no memory for what it wants",
@@ -200,12 +221,16 @@ bool account_change(struct client *client, account_edit *edit, const void *arg)
 
 	if (error == STORE_OK) {
 		if (client->dxc->worker->state != NULL)
-			store_read(client->dxc->worker->state, &state);
-		account_get(&spots, or_none(&state), call, &account);
-		edit(&account.record, arg);
+			error = store_read(client->dxc->worker->state, &state);
+		if (error == STORE_OK)
+			error = account_get(&spots, or_none(&state), call, &account);
 		if (state.store != NULL)
 			store_end(&state);
-		error = end_effect(&spots, users_put(&spots, call, &account.record));
+		if (error == STORE_OK) {
+			edit(&account.record, arg);
+			error = users_put(&spots, call, &account.record);
+		}
+		error = end_effect(&spots, error);
 	} else if (error == STORE_EXISTS) {
 		return true;
 	}

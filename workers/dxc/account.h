@@ -20,20 +20,23 @@ struct account {
 	char hash[USER_HASH_SIZE]; /* of the password that counts; empty: none */
 };
 
-/* Inside transactions; STATE may be NULL. What can't be read is as if it were not there. */
-void account_get(struct store_txn *spots, struct store_txn *state, const char *call,
+/* Inside transactions; STATE may be NULL. A record that is damaged is as if it were not there; STORE_OK
+ * then too. Anything else: nobody knows what there is, least of all that there is no password. */
+enum store_error account_get(struct store_txn *spots, struct store_txn *state, const char *call,
 		 struct account *account_r);
 
 /* The same in transactions of its own. */
-void account_read(struct dxc *dxc, const char *call, struct account *account_r);
+enum store_error account_read(struct dxc *dxc, const char *call, struct account *account_r);
 
 /* Sets what the session has of its user: format, switches, prompt, width. */
 void account_apply(struct client *client, const struct account *account);
 
-/* The stored filter, or what new users have. FILTER_R has room for FILTER_SIZE_MAX bytes. */
-void account_filter(struct dxc *dxc, const char *call, struct filter *filter_r);
+/* The stored filter, or what new users have; that too when the error says that nobody knows. FILTER_R
+ * has room for FILTER_SIZE_MAX bytes. */
+enum store_error account_filter(struct dxc *dxc, const char *call, struct filter *filter_r);
 
-/* Tells fan what the session wants by its filter and its settings of now. */
+/* Tells fan what the session wants by its filter and its settings of now. When the filter can't be
+ * read, what it had goes on, or nothing is sent yet; it is tried again (client->unread). */
 void account_want(struct client *client);
 
 /* Changes the user of the session for the line that is acted upon. True: it is done (or was, before a

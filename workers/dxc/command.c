@@ -229,7 +229,9 @@ static void change_filter(struct client *client, const char *args,
 	struct filter *filter = account_filter_of(&room);
 	char reply[FILTER_REPLY] = "";
 
-	account_filter(client->dxc, session_of(client)->head.call, filter);
+	if (account_failed(client,
+			   account_filter(client->dxc, session_of(client)->head.call, filter)))
+		return;
 	if (change(filter, args, reply)) {
 		if (!account_keep_filter(client, filter))
 			return;
@@ -267,7 +269,9 @@ void command_show_filter(struct client *client, const char *args)
 	union account_filter room;
 	char reply[SAY_MAX] = "";
 
-	account_filter(client->dxc, session_of(client)->head.call, account_filter_of(&room));
+	if (account_failed(client, account_filter(client->dxc, session_of(client)->head.call,
+						  account_filter_of(&room))))
+		return;
 	filter_show(account_filter_of(&room), args, reply, sizeof(reply));
 	say(client, "%s", reply);
 }

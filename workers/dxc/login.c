@@ -133,11 +133,16 @@ static enum store_error enter_store(struct client *client, const char *call, str
 		return error;
 	}
 	if (worker->state != NULL)
-		store_read(worker->state, &state);
-	account_get(&spots, state.store != NULL && !state.error ? &state : NULL, call,
-		    &entry->account);
+		error = store_read(worker->state, &state);
+	if (error == STORE_OK)
+		error = account_get(&spots, state.store != NULL ? &state : NULL, call,
+				    &entry->account);
 	if (state.store != NULL)
 		store_end(&state);
+	if (error) {
+		store_abort(&spots);
+		return error;
+	}
 	if (!again)
 		note_login(client, &spots, call, &entry->account.record);
 	entry->users = sessions_count(&spots);
@@ -221,6 +226,13 @@ bool login_renew(struct client *client)
 
 /* ---- lines before the login ---- */
 
+/* Whether there is a password can't be known now: nobody gets in by that. */
+static void wait_for_users(struct client *client)
+{
+	log_limited(LOG_LEVEL_WARNING, "nobody can log in: what is kept of users can't be read");
+	command_later(client);
+}
+
 static void take_call(struct client *client, const char *text)
 {
 	struct session *session = session_of(client);
@@ -239,7 +251,10 @@ static void take_call(struct client *client, const char *text)
 		refuse(client, COUNT_DXC_LOGIN_CALL, "Invalid callsign. Please try again.");
 		return;
 	}
-	account_read(client->dxc, call, &account);
+	if (account_read(client->dxc, call, &account) != STORE_OK) {
+		wait_for_users(client);
+		return;
+	}
 	if (account.hash[0] == '\0') {
 		enter(client, call, false);
 		return;
@@ -257,7 +272,10 @@ static void take_password(struct client *client, const char *text)
 	struct account account;
 
 	memcpy(call, session->head.call, sizeof(call));
-	account_read(client->dxc, call, &account);
+	if (account_read(client->dxc, call, &account) != STORE_OK) {
+		wait_for_users(client);
+		return;
+	}
 	if (account.hash[0] == '\0') { /* it was taken away meanwhile */
 		echo(client, false);
 		enter(client, call, false);

@@ -14,6 +14,7 @@
 #include "shm/clock.h"
 #include "shm/log.h"
 #include "workers/dxc/about.h"
+#include "workers/dxc/account.h"
 #include "workers/dxc/command.h"
 #include "workers/dxc/dxc.h"
 #include "workers/dxc/fan.h"
@@ -182,6 +183,8 @@ static void look_after(struct tcp_conn *conn, void *arg)
 	struct client *client = client_of(conn);
 
 	(void)arg;
+	if (client->unread)
+		account_want(client);
 	/* either may end the connection, so that there is no second thing to do */
 	if (session_of(client)->due != 0)
 		command_tick(client);
