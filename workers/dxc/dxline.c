@@ -70,9 +70,19 @@ bool dxline_frequency(const char *text, size_t length, uint64_t *hz_r, bool *is_
 	return band_of(*hz_r) != BAND_NONE;
 }
 
+/* The shape of an amateur's call, or a longer word that is a call to those who hear it: P5RS7, R150A,
+ * and what else is issued for rare places and great days. */
+static bool is_heard(const char *call)
+{
+	size_t length = strlen(call);
+
+	return call_amateur(call) || (length >= 5 && strchr(call, '-') == NULL &&
+				      call_valid(call) && !call_is_grid(call, length));
+}
+
 static bool call_of(const struct word *word, char call_r[CALL_TEXT_SIZE])
 {
-	return call_normalise(word->text, word->length, call_r) && call_amateur(call_r);
+	return call_normalise(word->text, word->length, call_r) && is_heard(call_r);
 }
 
 /* FREQUENCY and CALL in this order? */

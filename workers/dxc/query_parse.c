@@ -80,7 +80,10 @@ static bool fail(struct parse *parse, const char *format, const struct token *to
 		return false;
 	for (size_t i = 0; token != NULL && i < token->length && i < SHOWN; i++)
 		shown[i] = token->text[i] >= ' ' && token->text[i] <= '~' ? token->text[i] : '?';
-	snprintf(parse->why, QUERY_WHY, format, shown);
+	if (token == NULL)
+		snprintf(parse->why, QUERY_WHY, "%s", format);
+	else
+		snprintf(parse->why, QUERY_WHY, format, shown);
 	parse->failed = true;
 	return false;
 }

@@ -175,6 +175,9 @@ static void dx_command(void **state)
 	dx("144.36 s51at", DXLINE_OK, 144360000, "S51AT", "");
 	dx("1296.2 s51at", DXLINE_OK, 1296200000, "S51AT", "");
 	dx("136.5 s51at", DXLINE_OK, 136500, "S51AT", "");
+	dx("14024 p5rs7 cw", DXLINE_OK, 14024000, "P5RS7", "cw"); /* not of the usual shape */
+	dx("14024 jo31ab12", DXLINE_INVALID, 0, "", "");
+	dx("14024 up2", DXLINE_INVALID, 0, "", "");
 }
 
 static void dx_command_by(void **state)
