@@ -408,10 +408,10 @@ static bool has_follow(const char *const words[], int count)
 
 static int run_passwd(struct ctl *ctl, const char *words[], int count)
 {
-	char password[PASSWD_SIZE];
+	char password[PASSWD_SIZE] = "";
 	int code = EXIT_REFUSED;
 
-	if (passwd_ask(words[1], password)) {
+	if (count > 1 && passwd_ask(words[1], password)) {
 		words[count++] = password;
 		ctl->patience = PASSWD_SECONDS;
 		code = ctl->json ? run_raw(ctl, words, count, false)

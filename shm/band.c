@@ -121,7 +121,7 @@ static void shorten(char word[WRITTEN])
 		if (strcmp(word + number, units[i].unit) != 0)
 			continue;
 		if (number + strlen(units[i].brief) < WRITTEN)
-			strcpy(word + number, units[i].brief);
+			memcpy(word + number, units[i].brief, strlen(units[i].brief) + 1);
 		return;
 	}
 }

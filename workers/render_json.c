@@ -40,7 +40,7 @@ static bool is_plain(char c)
 
 static void line_string(struct line *line, const char *text, size_t length)
 {
-	size_t character, step, plain = 0;
+	size_t character = 0, step = 1, plain = 0;
 
 	line_char(line, '"');
 	/* most texts are nothing else */
@@ -138,7 +138,6 @@ static void key_moment(struct line *line, const char *name, uint64_t ns)
 void render_json(struct line *line, uint64_t number, const struct spot *spot)
 {
 	static const char *const unit[] = {"", "WPM", "BPS"};
-	const char glyph[2] = {spot->glyph, '\0'};
 	char base[CALL_TEXT_SIZE];
 
 	call_base(spot->de, base);
@@ -166,7 +165,8 @@ void render_json(struct line *line, uint64_t number, const struct spot *spot)
 	key_text(line, "source_name", spot->feed);
 	key_bool(line, "human", (spot->flags & SPOT_HUMAN) != 0);
 	key_bool(line, "beacon", (spot->flags & SPOT_BEACON) != 0);
-	key_text(line, "glyph", glyph);
+	key(line, "glyph");
+	line_string(line, &spot->glyph, spot->glyph != '\0');
 	key_side(line, "dx_side", &spot->dx_side);
 	key_side(line, "de_side", &spot->de_side);
 	line_char(line, '}');

@@ -19,11 +19,12 @@ OPTIONS = ("ysf.enabled=no", "dxc.node_call=N0NODE-2", "dxc.listen=127.0.0.1:0",
            "feed played.keep_ssid=yes")
 
 
-def run(path, port, feed_of, speed):
+def run(path, port, feed_of, speed, ready=lambda: None):
     with DxSim("--sessions", 2, "--play", path, "--speed", speed, "--settle", 2,
                *(("--mqtt", port) if port else ())) as sim, \
             Daemon(*OPTIONS, *(f"feed played.{key}={value}" for key, value in feed_of(sim)),
                    listen=None) as daemon:
+        ready()  # what a broker has no subscriber for is gone
         sim.serve(daemon.dxc_port)
         report = sim.report()
         spots = daemon.ctl("spots", "1000")
@@ -36,6 +37,6 @@ def play(path, kind, speed=5):
     if kind == "pskreporter":
         with Broker() as broker:
             return run(path, broker.port, lambda sim: (
-                ("type", kind), ("host", "127.0.0.1"), ("port", broker.port)), speed)
+                ("type", kind), ("host", "127.0.0.1"), ("port", broker.port)), speed, lambda: broker.subscribed("/MSK144/"))
     return run(path, 0, lambda sim: (
         ("type", kind), ("host", "127.0.0.1"), ("port", sim.port[kind])), speed)

@@ -331,7 +331,7 @@ static bool take_overrides(struct country_rule *rule, const char *at, const char
 static enum cty_news take_alias(struct cty *cty, const char *at, const char *end)
 {
 	const struct country_entity *entity = &cty->entity;
-	const char *key_end = at + 1;
+	const char *key_end;
 
 	cty->alias = (struct cty_alias){.exact = *at == '=',
 					.rule = {.cq = entity->cq,

@@ -33,7 +33,7 @@ static unsigned in_order(unsigned dimension, uint16_t token_r[FILTER_TOKENS])
 
 static void say_set(struct filter_text *text, const uint64_t *sets, unsigned dimension)
 {
-	uint16_t token[FILTER_TOKENS];
+	uint16_t token[FILTER_TOKENS] = {0};
 	unsigned count = in_order(dimension, token), said = 0;
 	char name[12];
 
@@ -106,7 +106,7 @@ static void show_all(const struct filter *filter, struct filter_text *text)
 static void show_choice(const struct filter *filter, unsigned dimension, struct filter_text *text)
 {
 	struct filter_program program;
-	uint16_t token[FILTER_TOKENS];
+	uint16_t token[FILTER_TOKENS] = {0};
 	unsigned count = in_order(dimension, token);
 	char name[12];
 

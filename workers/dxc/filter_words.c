@@ -116,7 +116,7 @@ void filter_token_name(unsigned dimension, unsigned token, char name_r[12])
 		snprintf(name_r, 12, "%s", token < FILTER_SOURCES ? sources[token] : "");
 		break;
 	case FILTER_CONFIDENCE:
-		snprintf(name_r, 12, "%.1s", FILTER_SYMBOL_TEXT + token - FILTER_UNKNOWN);
+		snprintf(name_r, 12, "%.1s", &FILTER_SYMBOL_TEXT[token - FILTER_UNKNOWN]);
 		break;
 	case FILTER_DXCONT:
 	case FILTER_DECONT:

@@ -340,7 +340,7 @@ static bool take_call(struct line *line, struct word *word)
 /* A number that may belong to the next word, or be the report of the mode before it (FT8 -16). */
 static void note_number(struct line *line, struct word *word, bool after_digital)
 {
-	int value;
+	int value = 0;
 
 	if (read_integer(word->text, word->length, &value) != word->length)
 		return;
