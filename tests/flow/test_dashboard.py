@@ -484,7 +484,7 @@ def test_a_store_made_anew_is_followed():
         fresh.write_bytes(b"no store" * 4096)
         os.chown(fresh, owner.st_uid, owner.st_gid)
         fresh.rename(store)
-        os.kill(daemon.worker_pids()["keeper"], signal.SIGKILL)
+        daemon.kill_worker("keeper")
         for slot in ("ysf.0", "data", "link"):
             eventually(lambda slot=slot: (now := daemon.workers()[slot])["state"] == "ready" and
                        now["generation"] > before[slot], 10, f"{slot} on the new store")

@@ -41,7 +41,6 @@
 # RUNS      beside others
 # LIMITS    none known
 
-import os
 import random
 import sys
 import time
@@ -296,7 +295,7 @@ def test_x55_nothing_is_lost_with_a_killed_worker_while_users_change_things():
     with Cluster() as service, service.user("W1CHA") as user:
         for number in range(20):
             user.send(f"set/name Name {number}\r\nset/qth Place {number}\r\n")
-            os.kill(service.worker_pids()["dxc.0"], 9)
+            service.kill_worker("dxc.0")
             assert user.prompt() == [f"Your name is now 'Name {number}'"]
             assert user.prompt() == [f"Your QTH is now 'Place {number}'"]
         with service.user() as again:

@@ -9,9 +9,7 @@
 # LIMITS    needs hamradio-files
 # RUNS      beside others
 
-import os
 import re
-import signal
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
@@ -168,7 +166,7 @@ def test_filters_outlive():
             user.ask("pass band 20m")
             user.ask("pass dxcall lz*")
             before = user.ask("show filter")
-            os.kill(cluster.worker_pids()["dxc.0"], signal.SIGKILL)
+            cluster.kill_worker("dxc.0")
             assert user.ask("show filter") == before
         with cluster.user("K1ABC") as user:
             assert user.ask("show filter") == before

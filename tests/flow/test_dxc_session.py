@@ -357,7 +357,7 @@ def test_a_password_being_checked_outlives_the_worker():
                 user.type("w1pas")
                 user.until(b"password: ")
                 user.type("sesame")
-                os.kill(service.worker_pids()["dxc.0"], signal.SIGKILL)
+                service.kill_worker("dxc.0")
                 assert user.prompt()[-1].startswith("Cluster: ")
 
 

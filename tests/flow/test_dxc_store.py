@@ -9,9 +9,7 @@
 # RUNS      beside others
 # LIMITS    a full disk: SKIP without root
 
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -162,7 +160,7 @@ def test_deaths_of_keeper_lose_nothing():
             cluster.spot(40)
             passwd(daemon, f"DL{turn}ABC", "secret")
             generation = daemon.workers()["keeper"]["generation"]
-            os.kill(daemon.worker_pids()["keeper"], signal.SIGKILL)
+            daemon.kill_worker("keeper")
             eventually(lambda before=generation: daemon.workers()["keeper"]["generation"] > before,
                        10 * SLOW, "a new keeper")
         reaches(daemon, "human_spots", 240, 15)

@@ -11,7 +11,6 @@
 
 import json
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -105,7 +104,7 @@ def test_broker_that_comes_back():
         with Broker(port) as broker:
             broker.subscribed("FT8")
             eventually(lambda: state(server) == UP, 20, "the broker again")
-            os.kill(server.worker_pids()["feed.0"], signal.SIGKILL)
+            server.kill_worker("feed.0")
             eventually(lambda: broker.said().count("FT8/#") >= 2 and state(server) == UP, 10, "a successor")
             broker.publish(TOPIC.format("FT8"), report())
             Ring(server).wait(1)

@@ -11,76 +11,17 @@
 #           /etc/resolv.conf are the test's
 
 import os
-import shutil
 import signal
-import socket
-import struct
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+import nameserver  # noqa: E402
 from lists import Lists, hosts  # noqa: E402
-from shackd import IS_ROOT, SLOW, Skip, eventually, main  # noqa: E402
+from nameserver import server  # noqa: E402
+from shackd import SLOW, eventually, main  # noqa: E402
 from ysf import Lab, expect  # noqa: E402
-
-A, AAAA = 1, 28
-REFUSED, NO_SUCH_NAME = 5, 3
-
-
-class NameServer:
-    """Answers on 127.0.0.1:53 what `records` says; `mood` is answer, silent, refuse."""
-
-    def __init__(self):
-        self.records, self.mood, self.asked = {}, "answer", []
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 53))
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            query, peer = self.sock.recvfrom(4096)
-            answer = self.answer(query)
-            if answer:
-                self.sock.sendto(answer, peer)
-
-    def answer(self, query):
-        labels, at = [], 12
-        while query[at]:
-            labels.append(query[at + 1:at + 1 + query[at]].decode().lower())
-            at += 1 + query[at]
-        name, kind = ".".join(labels), struct.unpack_from(">H", query, at + 1)[0]
-        question = query[12:at + 5]
-        self.asked.append(name)
-        if self.mood == "silent":
-            return None
-        code = REFUSED if self.mood == "refuse" else 0 if name in self.records else NO_SUCH_NAME
-        data = [] if code else [self.pack(kind, address) for address in self.records[name]]
-        data = [record for record in data if record]
-        head = query[:2] + struct.pack(">HHHHH", 0x8180 | code, 1, len(data), 0, 0)
-        return head + question + b"".join(data)
-
-    @staticmethod
-    def pack(kind, address):
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        if kind != (AAAA if family == socket.AF_INET6 else A):
-            return None
-        raw = socket.inet_pton(family, address)
-        return struct.pack(">HHHIH", 0xC00C, kind, 1, 60, len(raw)) + raw
-
-
-SERVER = None
-
-
-def server(**records):
-    """RECORDS: name (with _ for .) = addresses."""
-    SERVER.mood = "answer"
-    SERVER.records = {name.replace("_", "."): addresses for name, addresses in records.items()}
-    return SERVER
-
 
 def kill_data(daemon):
     pid = daemon.worker_pids()["data"]
@@ -162,12 +103,12 @@ def test_everything_gone_and_the_worker_killed_loses_nothing():
 
 
 def test_name_that_never_resolves_is_said_once_and_stops_nothing():
-    server()
+    names = server()
     with Lists(deny=b"IP:never.example\nCS:BANNED\n") as lists:
         expect(lists.lists["CS"] == ["BANNED"], "in force at the ready line")
         lists.said("host never.example can't be resolved: .*; it has no address until it can")
-        asked = len(SERVER.asked)
-        eventually(lambda: len(SERVER.asked) > asked, 20, "another try")
+        asked = len(names.asked)
+        eventually(lambda: len(names.asked) > asked, 20, "another try")
         kept = lists.daemon.ctl("metrics")["data"]
         expect(kept["names_unresolved"] == 1 and kept["names"] == 1, kept)
         server(never_example=["192.0.2.3"])
@@ -209,33 +150,5 @@ def test_other_servers_are_found():
         Path("/etc/resolv.conf").write_text(good)
 
 
-def inside():
-    global SERVER
-    base = Path(tempfile.mkdtemp(prefix="shackd-test-names-"))
-    base.chmod(0o755)
-    try:
-        for name, text in (("resolv.conf", "nameserver 127.0.0.1\noptions timeout:1\n"),
-                           ("hosts", "127.0.0.1 localhost\n192.0.2.77 here.test\n")):
-            (base / name).write_text(text)
-            subprocess.run(["mount", "--bind", str(base / name), f"/etc/{name}"], check=True)
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        SERVER = NameServer()
-        main(globals())
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
-
-
-def outside():
-    if not IS_ROOT or subprocess.run(["unshare", "-m", "-n", "true"],
-                                     capture_output=True).returncode != 0:
-        print("SKIP test_lists_names: needs root for namespaces of its own")
-        return
-    os.environ["INSIDE_NAMESPACE"] = "1"
-    os.execvp("unshare", ["unshare", "-m", "-n", sys.executable, *sys.argv])
-
-
 if __name__ == "__main__":
-    if os.environ.get("INSIDE_NAMESPACE"):
-        inside()
-    else:
-        outside()
+    nameserver.run(main, globals())

@@ -291,7 +291,7 @@ def test_stores_step_up_and_down():
 def test_a_keeper_that_dies_while_the_stores_step_down():
     with Home(("workers.ysf=1",), listen="127.0.0.1:0") as home:
         home.put(SCHEMA1)
-        os.kill(home.daemon.worker_pids()["keeper"], signal.SIGSTOP)  # the watchdog ends it
+        home.daemon.kill_worker("keeper", signal.SIGSTOP)  # the watchdog ends it
         expect(home.upgrade()["generation"] == 2, "its successor was not asked")
 
 

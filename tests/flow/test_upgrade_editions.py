@@ -144,7 +144,7 @@ def test_a_keeper_that_dies_while_the_stores_step():
     with Home(SHACKD) as home, Lab(home.daemon) as lab:
         fixed = lab.gateway("DB0FIX")
         for program in (SCHEMA1, SHACKD):
-            os.kill(home.daemon.worker_pids()["keeper"], signal.SIGSTOP)  # the watchdog ends it
+            home.daemon.kill_worker("keeper", signal.SIGSTOP)  # the watchdog ends it
             home.become(program)
         becomes(lab, fixed, 9, 0, True)
         expect(damaged(home.daemon) == 0, "something was taken for damage")

@@ -8,9 +8,7 @@
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
 # LIMITS    the rules themselves: test_rules_access
 
-import os
 import resource
-import signal
 import sys
 import threading
 import time
@@ -142,7 +140,7 @@ def test_lists_hold_for_the_first_frame_of_a_successor():
         talker, listener = box.gateway("TALKER", "DL0BAD"), box.gateway("LISTENER")
         locked = box.gateway("LOCKED", "DL1ABC")
         for _ in range(5):
-            os.kill(box.daemon.worker_pids()["ysf.0"], signal.SIGKILL)
+            box.daemon.kill_worker("ysf.0")
             talker.call(frames=1)  # lie in the socket until the successor is there
             locked.call(frames=1)
             listener.silent()

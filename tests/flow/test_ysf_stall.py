@@ -10,8 +10,6 @@
 # RUNS      beside others
 # LIMITS    needs root, ip, tc and a kernel with veth and tbf; else it skips
 
-import os
-import signal
 import socket
 import sys
 import time
@@ -168,7 +166,7 @@ def test_a_successor_finishes_what_stalled():
         for _ in range(5):  # as above
             line.before = counters(line.daemon)
             sent = line.fill()
-            os.kill(line.daemon.worker_pids()["ysf.0"], signal.SIGKILL)
+            line.daemon.kill_worker("ysf.0")
             line.wire.release()
             sent.append(line.talker.terminator())
             line.listener_hears(sent)

@@ -239,6 +239,16 @@ class Daemon:
     def worker_pids(self):
         return {slot: worker["pid"] for slot, worker in self.workers().items()}
 
+    def kill_worker(self, slot, number=signal.SIGKILL):
+        """Sends signal NUMBER to the process that holds SLOT, once there is one. Returns its process id."""
+        def hit():
+            pid = self.worker_pids().get(slot)
+            try:
+                return pid and (os.kill(pid, number) or pid)
+            except ProcessLookupError:
+                return None  # it ended between the answer and the signal
+        return eventually(hit, 10, f"a process in {slot}")
+
     # ---- the end ----
 
     def send(self, number):

@@ -18,6 +18,7 @@
 
 #include "shm/clock.h"
 #include "shm/denylist.h"
+#include "shm/feed.h"
 #include "shm/log.h"
 #include "workers/data/data.h"
 #include "workers/roles.h"
@@ -74,27 +75,36 @@ static void compile_hosts_list(struct data_worker *self)
 		log_error("the list of hosts can't be compiled: %s", strerror(errno));
 }
 
-/* What has to be resolved: the names in the access file, and the server of APRS. */
-static void want_names(struct data_worker *self)
+/* An address needs no question. */
+static void want_server(struct data_worker *self, const char *server)
 {
-	const struct conf *conf = self->worker->conf;
-	const char *server = conf_text(conf, CONF_APRS_SERVER);
-	const struct access_rules *rules = self->access.rules;
 	struct access_net net;
 	char lower[LIST_HOST];
 
+	if (denylist_net(server, &net) || !denylist_is_host(server))
+		return;
+	snprintf(lower, sizeof(lower), "%s", server);
+	for (char *c = lower; *c != '\0'; c++)
+		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+	names_want(self->names, lower);
+}
+
+/* What has to be resolved: the servers that others dial, and the names in the access file. */
+static void want_names(struct data_worker *self)
+{
+	const struct conf *conf = self->worker->conf;
+	const struct access_rules *rules = self->access.rules;
+
 	names_begin(self->names);
+	if (conf_bool(conf, CONF_APRS_ENABLED))
+		want_server(self, conf_text(conf, CONF_APRS_SERVER));
+	for (size_t n = 0; n < conf_group_count(conf, CONF_GROUP_FEED); n++)
+		if (feed_wanted(conf, n))
+			want_server(self, feed_host(conf, n));
 	for (uint32_t i = 0; rules != NULL && i < rules->names.count; i++) {
 		const struct access_name *name = rows_at(&rules->names, i);
 
 		names_want(self->names, name->host);
-	}
-	if (conf_bool(conf, CONF_APRS_ENABLED) && !denylist_net(server, &net) &&
-	    denylist_is_host(server)) {
-		snprintf(lower, sizeof(lower), "%s", server);
-		for (char *c = lower; *c != '\0'; c++)
-			*c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
-		names_want(self->names, lower);
 	}
 	names_end(self->names);
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "shm/country.h"
+#include "shm/feed.h"
 #include "shm/hosts.h"
 #include "shm/spot.h"
 #include "shm/spotring.h"
@@ -26,8 +27,6 @@
 
 #define FEED_PATIENCE (30 * NS_PER_SEC) /* for a connection */
 #define FEED_MODES    32		/* that feed.modes may name */
-
-enum feed_type { FEED_RBN, FEED_CLUSTER, FEED_PSKREPORTER };
 
 struct feed;
 

@@ -13,17 +13,6 @@
 #include "shm/band.h"
 #include "workers/feed/feed.h"
 
-static const struct {
-	const char *type, *host;
-	uint16_t port;
-} defaults[] = {
-	[FEED_RBN] = {"rbn", "telnet.reversebeacon.net", 7000},
-	[FEED_CLUSTER] = {"cluster", "", 7300},
-	[FEED_PSKREPORTER] = {"pskreporter", "mqtt.pskreporter.info", 1883},
-};
-
-#define TYPES (sizeof(defaults) / sizeof(defaults[0]))
-
 /* Two texts are one only when their ends are where the other's are. */
 static uint64_t mix(uint64_t hash, const char *text)
 {
@@ -70,10 +59,8 @@ static bool find_member(const struct conf *conf, const char *member, size_t *ind
 	return false;
 }
 
-static bool read_login(const struct conf *conf, const char *text, struct feed_want *want)
+static bool read_login(const char *text, struct feed_want *want)
 {
-	if (text[0] == '\0')
-		text = conf_text(conf, CONF_DXC_NODE_CALL);
 	if (!call_normalise(text, strlen(text), want->login) || !call_valid(want->login))
 		return false;
 	call_base(want->login, want->login_base);
@@ -98,9 +85,7 @@ bool feed_want_read(const struct conf *conf, const char *member, struct feed_wan
 {
 	const enum conf_group group = CONF_GROUP_FEED;
 	struct feed_want want = {0};
-	const char *type, *host;
 	size_t index;
-	int64_t port;
 
 	*want_r = want;
 	snprintf(want.name, sizeof(want.name), "%s", member);
@@ -108,15 +93,10 @@ bool feed_want_read(const struct conf *conf, const char *member, struct feed_wan
 		*want_r = want; /* retired: not enabled */
 		return true;
 	}
-	type = conf_group_text(conf, group, index, CONF_FEED_TYPE);
-	while (want.type < TYPES - 1 && strcmp(defaults[want.type].type, type) != 0)
-		want.type++;
+	want.type = feed_type(conf, index);
 	want.enabled = conf_group_number(conf, group, index, CONF_FEED_ENABLED) != 0;
-	host = conf_group_text(conf, group, index, CONF_FEED_HOST);
-	port = conf_group_number(conf, group, index, CONF_FEED_PORT);
-	snprintf(want.host, sizeof(want.host), "%s",
-		 *host != '\0' ? host : defaults[want.type].host);
-	want.port = port != 0 ? (uint16_t)port : defaults[want.type].port;
+	snprintf(want.host, sizeof(want.host), "%s", feed_host(conf, index));
+	want.port = feed_port(conf, index);
 	snprintf(want.password, sizeof(want.password), "%s",
 		 conf_group_text(conf, group, index, CONF_FEED_PASSWORD));
 	snprintf(want.topic, sizeof(want.topic), "%s",
@@ -126,7 +106,7 @@ bool feed_want_read(const struct conf *conf, const char *member, struct feed_wan
 			  conf_group_number(conf, group, index, CONF_FEED_FORWARD_DX) != 0;
 	want.idle_timeout = (uint64_t)conf_group_number(conf, group, index, CONF_FEED_IDLE_TIMEOUT);
 	read_modes(&want, conf_group_text(conf, group, index, CONF_FEED_MODES));
-	if (!read_login(conf, conf_group_text(conf, group, index, CONF_FEED_LOGIN), &want)) {
+	if (!read_login(feed_login(conf, index), &want)) {
 		snprintf(why_r, 252, "feed %s.login: no call sign", member);
 		return false;
 	}
