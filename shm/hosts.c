@@ -2,7 +2,7 @@
  *
  * NAME      hosts - host names, resolved
  * PURPOSE   See hosts.h.
- * OWNER     made by data, read by link
+ * OWNER     see hosts.h
  * CONTRACT  see hosts.h; names compare without regard to case
  * LIMITS    see list_layout.h
  */
@@ -57,4 +57,20 @@ unsigned hosts_get(const struct hosts *hosts, const char *name, uint8_t ip_r[HOS
 		return 0;
 	memcpy(ip_r, entry->ip, entry->count * sizeof(entry->ip[0]));
 	return entry->count;
+}
+
+bool hosts_address(const struct hosts *hosts, const char *name, uint16_t port, unsigned *turn,
+		   struct addr *addr_r)
+{
+	uint8_t ip[HOSTS_ADDRS][16];
+	unsigned found;
+
+	if (addr_parse(name, port, addr_r) == 0)
+		return true;
+	found = hosts_get(hosts, name, ip);
+	if (found == 0)
+		return false;
+	*addr_r = (struct addr){.port = port};
+	memcpy(addr_r->ip, ip[(*turn)++ % found], 16);
+	return true;
 }

@@ -11,7 +11,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from lib.cluster import Cluster  # noqa: E402
-from lib.shackd import SHACKCTL, SLOW, eventually, main  # noqa: E402
+from lib.shackd import SLOW, eventually, main  # noqa: E402
 
 PASSWORD = "sesame-7"
 
@@ -28,12 +27,6 @@ PASSWORD = "sesame-7"
 def expect(condition, why):
     if not condition:
         raise AssertionError(why)
-
-
-def set_password(cluster, call):
-    done = subprocess.run([SHACKCTL, "-s", str(cluster.run_dir / "control.sock"), "passwd", call],
-                          input=PASSWORD + "\n", capture_output=True, text=True, timeout=40 * SLOW)
-    expect(done.returncode == 0, f"{done}")
 
 
 def aides(cluster):
@@ -87,7 +80,7 @@ def knock(cluster, number, password):
 
 def test_two_at_a_time_and_those_that_are_killed_are_replaced():
     with Cluster("workers.dxc=2") as cluster:
-        set_password(cluster, "DL1AA")
+        cluster.passwd("DL1AA", PASSWORD)
         other = cluster.user("DL1ZZ")
         with Watcher(cluster, kills=4) as watcher:
             wrong = [knock(cluster, number, "no") for number in range(1, 13)]
@@ -107,7 +100,7 @@ def test_two_at_a_time_and_those_that_are_killed_are_replaced():
 
 def test_one_that_hangs_is_ended():
     with Cluster() as cluster:
-        set_password(cluster, "DL1AA")
+        cluster.passwd("DL1AA", PASSWORD)
         began = time.monotonic()
         with Watcher(cluster, kills=1, number=signal.SIGSTOP) as watcher:
             client = knock(cluster, 1, PASSWORD)
@@ -120,7 +113,7 @@ def test_one_that_hangs_is_ended():
 
 def test_they_end_with_the_daemon():
     with Cluster() as cluster:
-        set_password(cluster, "DL1AA")
+        cluster.passwd("DL1AA", PASSWORD)
         with Watcher(cluster, kills=1, number=signal.SIGSTOP) as watcher:
             knock(cluster, 1, PASSWORD)
             eventually(lambda: watcher.killed, 5, "an aide")

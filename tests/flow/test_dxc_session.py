@@ -12,14 +12,13 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from lib.cluster import DO, IAC, NODE, PARITY, SB, SE, WILL, WONT, Cluster  # noqa: E402
-from lib.shackd import SHACKCTL, eventually, main  # noqa: E402
+from lib.shackd import eventually, main  # noqa: E402
 
 NOW = r"[ 1-3][0-9]-[A-Z][a-z][a-z]-20[0-9][0-9] [0-2][0-9][0-5][0-9]Z"
 shared = None
@@ -334,9 +333,7 @@ def test_sessions_go_on_when_their_worker_is_killed():
 def test_an_operator_disconnects_and_spots_for_others():
     """By the control program, as the manual says; then at the telnet port, with the password."""
     service = cluster()
-    done = subprocess.run([SHACKCTL, "-s", str(service.run_dir / "control.sock"), "passwd", "W1ADM"],
-                          input="sesame\n", capture_output=True, text=True, timeout=20)
-    assert done.returncode == 0, done.stderr
+    service.passwd("W1ADM", "sesame")
     with service.user("W1BAD") as bad, service.user() as operator:
         operator.login("W1ADM", "sesame")
         operator.type("dx by g4xyz 14025.3 p5rs7 loud")

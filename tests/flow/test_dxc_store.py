@@ -10,14 +10,13 @@
 # LIMITS    a full disk: SKIP without root
 
 import shutil
-import subprocess
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from lib.shackd import SHACKCTL, SLOW, Daemon, eventually, main
+from lib.shackd import SLOW, Daemon, eventually, main
 from lib.tmpfs import Tmpfs, namespace, need_namespace
 from lib.upstream import Upstream, counters
 
@@ -37,12 +36,6 @@ def keeper(daemon, name):
 def reaches(daemon, name, value, deadline=10):
     eventually(lambda: keeper(daemon, name) == value, deadline * SLOW,
                f"{name} of {value}, it is {keeper(daemon, name)}")
-
-
-def passwd(daemon, call, password):
-    done = subprocess.run([SHACKCTL, "-s", str(daemon.run_dir / "control.sock"), "passwd", call],
-                          input=password + "\n", capture_output=True, text=True, timeout=40 * SLOW)
-    expect(done.returncode == 0, f"passwd: {done.stderr}")
 
 
 class Cluster:
@@ -68,8 +61,8 @@ def test_users_and_human_spots_outlive_a_boot():
         cluster = Cluster(up)
         cluster.spot(12)
         reaches(daemon, "human_spots", 12)
-        passwd(daemon, "DL1ABC", "geheim")
-        passwd(daemon, "dl2abc-3", "secret")
+        daemon.passwd("DL1ABC", "geheim")
+        daemon.passwd("dl2abc-3", "secret")
         reaches(daemon, "users", 2)
         feed, = daemon.ctl("feeds")
         expect((feed["name"], feed["type"], feed["state"], feed["accepted"]) ==
@@ -114,8 +107,8 @@ def test_the_log_of_spots_outlives_a_restart():
 
 def test_a_damaged_record_is_kept_aside():
     with Daemon(*CLUSTER) as daemon:
-        passwd(daemon, "DL1ABC", "one")
-        passwd(daemon, "DL2ABC", "two")
+        daemon.passwd("DL1ABC", "one")
+        daemon.passwd("DL2ABC", "two")
         reaches(daemon, "users", 2)
         daemon.stop()
         file = daemon.state_dir / "state" / "data.mdb"
@@ -124,7 +117,7 @@ def test_a_damaged_record_is_kept_aside():
         expect(mark + b"\x01\xff\xff\xff" in data, "the record is where it was expected")
         file.write_bytes(data.replace(mark + b"\x01\xff\xff\xff", mark + b"\x77\xff\xff\xff"))
         daemon.start()
-        passwd(daemon, "DL1ABC", "new")
+        daemon.passwd("DL1ABC", "new")
         reaches(daemon, "keeper_users_aside_total", 1)
         expect(keeper(daemon, "users") == 2, "the new record took its place")
         lines = [line for line in daemon.log().splitlines() if "damaged" in line]
@@ -142,7 +135,7 @@ def test_a_full_disk_delays_only():
         disk.fill()
         cluster.spot(300)
         for number in range(3):
-            passwd(daemon, f"DL{number}ABC", "secret")
+            daemon.passwd(f"DL{number}ABC", "secret")
         eventually(lambda: keeper(daemon, "keeper_not_moved_total") >= 2, 15 * SLOW, "failures")
         expect(len(daemon.ctl("spots", "1000")) == 303, "spots go on")
         expect(keeper(daemon, "users") == 0, "nothing was written by halves")
@@ -158,7 +151,7 @@ def test_deaths_of_keeper_lose_nothing():
         cluster = Cluster(up)
         for turn in range(6):
             cluster.spot(40)
-            passwd(daemon, f"DL{turn}ABC", "secret")
+            daemon.passwd(f"DL{turn}ABC", "secret")
             generation = daemon.workers()["keeper"]["generation"]
             daemon.kill_worker("keeper")
             eventually(lambda before=generation: daemon.workers()["keeper"]["generation"] > before,

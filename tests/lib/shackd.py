@@ -239,6 +239,12 @@ class Daemon:
     def worker_pids(self):
         return {slot: worker["pid"] for slot, worker in self.workers().items()}
 
+    def passwd(self, call, password):
+        """Gives a user of the DX cluster a password, as an operator does."""
+        done = subprocess.run([SHACKCTL, "-s", str(self.run_dir / "control.sock"), "passwd", call],
+                              input=password + "\n", capture_output=True, text=True, timeout=40 * SLOW)
+        assert done.returncode == 0, f"passwd {call}: {done.stderr}"
+
     def kill_worker(self, slot, number=signal.SIGKILL):
         """Sends signal NUMBER to the process that holds SLOT, once there is one. Returns its process id."""
         def hit():

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "shm/log.h"
+#include "workers/connect.h"
 #include "workers/feed/feed.h"
 
 #define HANDED_PATIENCE NS_PER_SEC /* the master keeps only what is alive */
@@ -65,18 +66,8 @@ void dial_steady(struct feed *feed)
 
 bool dial_address(struct feed *feed, struct addr *addr_r)
 {
-	const struct feed_want *want = &feed->want;
-	uint8_t ip[HOSTS_ADDRS][16];
-	unsigned found;
-
-	if (addr_parse(want->host, want->port, addr_r) == 0)
-		return true;
-	found = feed->hosts != NULL ? hosts_get(feed->hosts, want->host, ip) : 0;
-	if (found == 0)
-		return false; /* data goes on asking */
-	*addr_r = (struct addr){.port = want->port};
-	memcpy(addr_r->ip, ip[feed->dial.turn++ % found], 16);
-	return true;
+	return hosts_address(feed->hosts, feed->want.host, feed->want.port, &feed->dial.turn,
+			     addr_r);
 }
 
 static void hand_over(struct feed *feed)
@@ -100,13 +91,10 @@ static void hand_over(struct feed *feed)
 static void on_connected(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct feed *feed = io->data;
-	int error = 0;
-	socklen_t length = sizeof(error);
+	int error = connect_result(feed->dial.fd);
 
 	(void)loop;
 	(void)events;
-	if (getsockopt(feed->dial.fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
-		error = errno;
 	if (error != 0)
 		dial_failed(feed, strerror(error), false);
 	else
@@ -116,18 +104,15 @@ static void on_connected(struct ev_loop *loop, ev_io *io, int events)
 static void dial(struct feed *feed)
 {
 	struct dial *self = &feed->dial;
-	union addr_sock sock;
-	socklen_t length;
 
 	if (!dial_address(feed, &self->addr)) {
 		tell_state(feed, FEED_RESOLVING, NULL);
 		return;
 	}
 	tell_state(feed, FEED_CONNECTING, NULL);
-	length = addr_to_sock(&self->addr, &sock);
 	self->since = clock_mono();
-	self->fd = socket(sock.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (self->fd < 0 || (connect(self->fd, &sock.sa, length) != 0 && errno != EINPROGRESS)) {
+	self->fd = connect_begin(&self->addr);
+	if (self->fd < 0) {
 		dial_failed(feed, strerror(errno), false);
 		return;
 	}

@@ -15,6 +15,9 @@
 #include "shm/store/saved.h"
 #include "shm/store/schema.h"
 
+/* OBJECT with KEY as VALUE; takes over both, and returns NULL when memory is short: calls chain. */
+json_t *show_with(json_t *object, const char *key, json_t *value);
+
 /* What the record of a gateway does not tell. */
 struct show_more {
 	bool blocked; /* it neither sends nor hears, or its call sign is blocked */

@@ -12,24 +12,12 @@
 #include <string.h>
 
 #include "shm/clock.h"
+#include "workers/keeper/show.h"
 #include "workers/render.h"
-
-/* Adds VALUE; an object that lost something to a lack of memory is no answer, so it goes. */
-static json_t *with(json_t *object, const char *key, json_t *value)
-{
-	if (object == NULL) {
-		json_decref(value);
-		return NULL;
-	}
-	if (json_object_set_new(object, key, value) == 0)
-		return object;
-	json_decref(object);
-	return NULL;
-}
 
 static json_t *with_number(json_t *object, const char *key, uint64_t number)
 {
-	return with(object, key, json_integer((json_int_t)number));
+	return show_with(object, key, json_integer((json_int_t)number));
 }
 
 /* ---- sessions ---- */
@@ -39,7 +27,7 @@ static json_t *with_head(json_t *object, const struct session_head *head, uint64
 {
 	uint64_t lag = newest > head->cursor ? newest - head->cursor : 0;
 
-	object = with(object, "format", json_string(format_name(head->format)));
+	object = show_with(object, "format", json_string(format_name(head->format)));
 	object = with_number(object, "idle", clock_age(now, head->input) / NS_PER_SEC);
 	object = with_number(object, "delivered", head->delivered);
 	object = with_number(object, "dropped", head->dropped);
@@ -55,11 +43,11 @@ json_t *show_session(const char *call, const struct session_record *record,
 
 	memcpy(addr.ip, record->ip, sizeof(addr.ip));
 	snprintf(id, sizeof(id), "s%u", record->id);
-	object = with(json_object(), "id", json_string(id));
-	object = with(object, "call", json_string(call));
-	object = with(object, "address", json_string(addr_ip_text(&addr, text)));
+	object = show_with(json_object(), "id", json_string(id));
+	object = show_with(object, "call", json_string(call));
+	object = show_with(object, "address", json_string(addr_ip_text(&addr, text)));
 	object = with_number(object, "port", record->port);
-	object = with(object, "slot", json_string(record->slot));
+	object = show_with(object, "slot", json_string(record->slot));
 	object = with_number(object, "connected", record->since_real / NS_PER_SEC);
 	return head == NULL ? object : with_head(object, head, newest, now);
 }
@@ -73,7 +61,7 @@ json_t *show_spot(uint64_t number, const struct spot *spot)
 	json_t *object = json_loadb(line, length, 0, NULL);
 
 	length = render_spider(spot, NULL, NULL, line);
-	return with(object, "line", json_stringn(line, length));
+	return show_with(object, "line", json_stringn(line, length));
 }
 
 /* ---- feeds ---- */
@@ -110,23 +98,23 @@ static json_t *moment(uint64_t real)
 json_t *show_feed(const struct show_feed *feed)
 {
 	const struct page *page = feed->page;
-	json_t *object = with(json_object(), "name", json_string(feed->name));
+	json_t *object = show_with(json_object(), "name", json_string(feed->name));
 	uint64_t state = FEED_OFF, capacity = feed->capacity;
 
 	if (page != NULL)
 		state = gauge(page, GAUGE_FEED_STATE);
 	if (page != NULL && gauge(page, GAUGE_FEED_CAPACITY) > 0)
 		capacity = gauge(page, GAUGE_FEED_CAPACITY);
-	object = with(object, "type", json_string(feed->type));
-	object = with(object, "state",
-		      json_string(page == NULL && feed->enabled
-					  ? "starting"
-					  : page_feed_state_name((unsigned)state)));
+	object = show_with(object, "type", json_string(feed->type));
+	object = show_with(object, "state",
+			   json_string(page == NULL && feed->enabled
+					       ? "starting"
+					       : page_feed_state_name((unsigned)state)));
 	object = with_number(object, "received", page ? counter(page, COUNT_FEED_RECEIVED) : 0);
 	object = with_number(object, "accepted", page ? counter(page, COUNT_FEED_ACCEPTED) : 0);
 	object = with_number(object, "dropped", page ? sum(page, "feed_dropped_total") : 0);
 	object = with_number(object, "malformed", page ? sum(page, "feed_malformed_total") : 0);
 	object = with_number(object, "queue", page ? gauge(page, GAUGE_FEED_QUEUE) : 0);
 	object = with_number(object, "capacity", capacity);
-	return with(object, "last", moment(page ? page->spare[PAGE_FEED_LAST] : 0));
+	return show_with(object, "last", moment(page ? page->spare[PAGE_FEED_LAST] : 0));
 }

@@ -19,6 +19,7 @@
 #include "shm/log.h"
 #include "shm/reflector.h"
 #include "shm/store/stations.h"
+#include "workers/connect.h"
 #include "workers/link/link.h"
 
 #include "version.h"
@@ -171,11 +172,8 @@ static bool read_some(struct link *link)
 static void finish_connect(struct link *link)
 {
 	struct uplink *self = &link->uplink;
-	int error = 0;
-	socklen_t length = sizeof(error);
+	int error = connect_result(self->fd);
 
-	if (getsockopt(self->fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
-		error = errno;
 	if (error != 0) {
 		fail(link, strerror(error), false);
 		return;
@@ -204,34 +202,22 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 /* A literal address, or the next of those that the server's name has. */
 static bool choose_server(struct link *link)
 {
-	const char *server = conf_text(link->conf, CONF_APRS_SERVER);
-	uint16_t port = (uint16_t)conf_number(link->conf, CONF_APRS_PORT);
 	struct uplink *self = &link->uplink;
-	uint8_t ip[HOSTS_ADDRS][16];
-	unsigned found;
 
-	if (addr_parse(server, port, &self->server) == 0)
-		return true;
-	found = link->hosts != NULL ? hosts_get(link->hosts, server, ip) : 0;
-	if (found == 0)
-		return false; /* data goes on asking */
-	memcpy(self->server.ip, ip[self->turn++ % found], 16);
-	self->server.port = port;
-	return true;
+	return hosts_address(link->hosts, conf_text(link->conf, CONF_APRS_SERVER),
+			     (uint16_t)conf_number(link->conf, CONF_APRS_PORT), &self->turn,
+			     &self->server);
 }
 
 static void dial(struct link *link)
 {
 	struct uplink *self = &link->uplink;
-	union addr_sock sock;
-	socklen_t length;
 
 	if (!choose_server(link))
 		return;
-	length = addr_to_sock(&self->server, &sock);
-	self->fd = socket(sock.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	aprsis_connecting(&self->session, link->now);
-	if (self->fd < 0 || (connect(self->fd, &sock.sa, length) != 0 && errno != EINPROGRESS)) {
+	self->fd = connect_begin(&self->server);
+	if (self->fd < 0) {
 		fail(link, strerror(errno), false);
 		return;
 	}

@@ -113,6 +113,8 @@ static void test_hosts(void **state)
 	entry.ip[1][15] = 2;
 	assert_true(rows_init(&rows, sizeof(entry), LIST_HOST));
 	assert_int_equal(rows_put(&rows, &entry, NULL), ROWS_NEW);
+	struct addr first, second;
+	unsigned turn = 0;
 	int fd = compile_hosts(&rows, NULL);
 	struct hosts *hosts = hosts_map(fd);
 
@@ -121,6 +123,15 @@ static void test_hosts(void **state)
 	assert_int_equal(ip[1][15], 2);
 	assert_int_equal(hosts_get(hosts, "b.example", ip), 0);
 	assert_int_equal(hosts_get(hosts, "", ip), 0);
+	assert_true(hosts_address(hosts, "a.example", 7300, &turn, &first));
+	assert_true(hosts_address(hosts, "a.example", 7300, &turn, &second));
+	assert_memory_not_equal(first.ip, second.ip, sizeof(first.ip));
+	assert_true(hosts_address(hosts, "a.example", 7300, &turn, &second));
+	assert_memory_equal(first.ip, second.ip, sizeof(first.ip));
+	assert_int_equal(second.port, 7300);
+	assert_false(hosts_address(hosts, "b.example", 7300, &turn, &first));
+	assert_false(hosts_address(NULL, "a.example", 7300, &turn, &first));
+	assert_true(hosts_address(NULL, "192.0.2.1", 7300, &turn, &first));
 	assert_int_equal(hosts_get(NULL, "a.example", ip), 0);
 	hosts_unmap(&hosts);
 	close(fd);
