@@ -30,14 +30,13 @@ static bool is_none(enum store_error error)
 	return error == STORE_NOT_FOUND || error == STORE_BAD_RECORD;
 }
 
-enum store_error account_get(struct store_txn *spots, struct store_txn *state, const char *call,
-			     struct account *account_r)
+static enum store_error look_up(struct store_txn *spots, struct store_txn *state, const char *call,
+				struct account *account_r)
 {
 	char found[CALL_TEXT_SIZE] = "", base[CALL_TEXT_SIZE];
 	struct user_record *record = &account_r->record, of_base;
 	enum store_error error = users_lookup(spots, state, call, record, found);
 
-	memset(account_r->hash, 0, sizeof(account_r->hash));
 	if (error == STORE_BAD_RECORD)
 		log_warning("what was kept of user %s is damaged: begins anew", call);
 	if (error) {
@@ -58,16 +57,11 @@ enum store_error account_get(struct store_txn *spots, struct store_txn *state, c
 	return is_none(error) ? STORE_OK : error;
 }
 
-/* Begins both; STATE_R->store is NULL when there is none. */
-static enum store_error begin_reading(struct dxc *dxc, struct store_txn *spots_r,
-				      struct store_txn *state_r)
+/* Begins one of the durable store; STATE_R->store is NULL when there is none. */
+static enum store_error begin_state(struct dxc *dxc, struct store_txn *state_r)
 {
-	enum store_error error = store_read(dxc->worker->spots, spots_r);
-
 	memset(state_r, 0, sizeof(*state_r));
-	if (error == STORE_OK && dxc->worker->state != NULL)
-		error = store_read(dxc->worker->state, state_r);
-	return error;
+	return dxc->worker->state != NULL ? store_read(dxc->worker->state, state_r) : STORE_OK;
 }
 
 static struct store_txn *or_none(struct store_txn *state)
@@ -75,22 +69,34 @@ static struct store_txn *or_none(struct store_txn *state)
 	return state->store != NULL ? state : NULL;
 }
 
-static void end_reading(struct store_txn *spots, struct store_txn *state)
+static void end_state(struct store_txn *state)
 {
 	if (state->store != NULL)
 		store_end(state);
-	store_end(spots);
+}
+
+enum store_error account_get(struct dxc *dxc, struct store_txn *spots, const char *call,
+			     struct account *account_r)
+{
+	struct store_txn state;
+	enum store_error error = begin_state(dxc, &state);
+
+	memset(account_r, 0, sizeof(*account_r));
+	if (error == STORE_OK)
+		error = look_up(spots, or_none(&state), call, account_r);
+	end_state(&state);
+	return error;
 }
 
 enum store_error account_read(struct dxc *dxc, const char *call, struct account *account_r)
 {
-	struct store_txn spots, state;
-	enum store_error error = begin_reading(dxc, &spots, &state);
+	struct store_txn spots;
+	enum store_error error = store_read(dxc->worker->spots, &spots);
 
 	memset(account_r, 0, sizeof(*account_r));
 	if (error == STORE_OK)
-		error = account_get(&spots, or_none(&state), call, account_r);
-	end_reading(&spots, &state);
+		error = account_get(dxc, &spots, call, account_r);
+	store_end(&spots);
 	return error;
 }
 
@@ -101,14 +107,18 @@ enum store_error account_filter(struct dxc *dxc, const char *call, struct filter
 	char base[CALL_TEXT_SIZE];
 	uint8_t bytes[FILTER_BYTES_MAX];
 	size_t length = 0;
-	enum store_error error = begin_reading(dxc, &spots, &state);
+	enum store_error error = store_read(dxc->worker->spots, &spots);
 
+	memset(&state, 0, sizeof(state));
+	if (error == STORE_OK)
+		error = begin_state(dxc, &state);
 	if (error == STORE_OK)
 		error = filters_get(&spots, or_none(&state), call, bytes, &length);
 	call_base(call, base);
 	if (is_none(error) && strcmp(base, call) != 0)
 		error = filters_get(&spots, or_none(&state), base, bytes, &length);
-	end_reading(&spots, &state);
+	end_state(&state);
+	store_end(&spots);
 	if (error || !filter_check(bytes, length, filter_r))
 		filter_default(filter_r, conf_text(conf, CONF_DXC_DEFAULT_SOURCES),
 			       conf_text(conf, CONF_DXC_DEFAULT_MODES));
@@ -215,17 +225,12 @@ static enum store_error end_effect(struct store_txn *txn, enum store_error error
 bool account_change(struct client *client, account_edit *edit, const void *arg)
 {
 	const char *call = session_of(client)->head.call;
-	struct store_txn spots, state = {0};
+	struct store_txn spots;
 	struct account account;
 	enum store_error error = begin_effect(client, &spots);
 
 	if (error == STORE_OK) {
-		if (client->dxc->worker->state != NULL)
-			error = store_read(client->dxc->worker->state, &state);
-		if (error == STORE_OK)
-			error = account_get(&spots, or_none(&state), call, &account);
-		if (state.store != NULL)
-			store_end(&state);
+		error = account_get(client->dxc, &spots, call, &account);
 		if (error == STORE_OK) {
 			edit(&account.record, arg);
 			error = users_put(&spots, call, &account.record);

@@ -120,25 +120,15 @@ static enum store_error put_session(struct client *client, struct store_txn *txn
 
 static enum store_error enter_store(struct client *client, const char *call, struct entry *entry)
 {
-	struct worker *worker = client->dxc->worker;
-	struct store_txn spots, state = {0};
+	struct store_txn spots;
 	bool again = false;
-	enum store_error error = store_write(worker->spots, &spots);
+	enum store_error error = store_write(client->dxc->worker->spots, &spots);
 
 	if (error)
 		return error;
 	error = put_session(client, &spots, call, &again);
-	if (error) {
-		store_abort(&spots);
-		return error;
-	}
-	if (worker->state != NULL)
-		error = store_read(worker->state, &state);
 	if (error == STORE_OK)
-		error = account_get(&spots, state.store != NULL ? &state : NULL, call,
-				    &entry->account);
-	if (state.store != NULL)
-		store_end(&state);
+		error = account_get(client->dxc, &spots, call, &entry->account);
 	if (error) {
 		store_abort(&spots);
 		return error;
