@@ -133,7 +133,8 @@ def test_block_list_of_ysfreflector():
 
 def test_junk_does_not_replace_a_list():
     lists = box()
-    lists.put(os.urandom(65536).replace(b"\0", b"\1"))
+    # of 256 lines of chance one in fifty files has three letters by themselves, which are a call
+    lists.put(bytes(byte | 0x80 if byte != 10 else byte for byte in os.urandom(65536)))
     lists.said("has not one good line; the list read before stays in force")
     stays(lists)
     lists.put(b"CS:HALF\n" + b"\0" * 4096)

@@ -43,6 +43,8 @@ class Logging(Daemon):
         self.folder.chmod(0o777)
         self.options = (*ROOMS, f"ysf.mmdvm_log={self.folder / name}", *options)
         self.start()
+        # link is no part of what "ready" promises, and tells what happens after its own beginning
+        self.wait_for("Starting .*", name=name if "%" not in name else None)
 
     def file(self, name=None):
         return self.folder / (name or f"YSFReflector-{datetime.now(timezone.utc):%Y-%m-%d}.log")
@@ -207,6 +209,7 @@ def test_reload_changes_the_file():
 
 def test_file_that_can_not_be_written_costs_nothing_else():
     with Daemon(*ROOMS, "ysf.mmdvm_log=/dev/full") as daemon, Lab(daemon) as box:
+        eventually(lambda: "(ysf.mmdvm_log)" in daemon.log(), 10, "the beginning of link")
         talker, listener = box.pair(dgid=9)
         for _ in range(3):
             box.relays(talker, listener)
@@ -217,6 +220,7 @@ def test_file_that_can_not_be_written_costs_nothing_else():
 
 def test_folder_that_is_not_there():
     with Daemon(*ROOMS, "ysf.mmdvm_log=/nonexistent/folder/log") as daemon, Lab(daemon) as box:
+        eventually(lambda: "(ysf.mmdvm_log)" in daemon.log(), 10, "the beginning of link")
         box.relays(*box.pair(dgid=9))
         eventually(lambda: counters(daemon)["mmdvm_log_failed_total"] >= 4, 5, "counted losses")
         expect(daemon.log().count("(ysf.mmdvm_log)") == 1, "said once")
@@ -254,6 +258,7 @@ def test_first_event_of_a_file_once_too():
                        "crash-after-first-lines")
         daemon = stack.enter_context(Logging(program=program))
         box = stack.enter_context(Lab(daemon))
+        daemon.wait_for("Starting .*", 2)  # the first died of it
         box.gateway("ONE").unlink()
         daemon.wait_for("Removing ONE .*")
         daemon.file().rename(daemon.folder / "yesterday")
