@@ -65,7 +65,7 @@ PERSPOT  := $(B)/tests/load/perspot
 PERFILTER := $(B)/tests/load/perfilter
 PERCALL  := $(B)/tests/load/percall
 PERFAN   := $(B)/tests/load/perfan
-FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill spotfill failing.so clockstep.so)
+FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill spotfill weather failing.so clockstep.so)
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run test deps check units testing soak lint format bench fuzz sabotage install clean docs loads faults FORCE
@@ -155,6 +155,8 @@ $(B)/tests/fault/writer_kill: $(call obj,$(addprefix tests/fault/,writer_kill.c 
 	$(LINK) $(LIBS)
 $(B)/tests/fault/spotfill: $(call obj,tests/fault/spotfill.c $(SHM)) $(B)/stamp.o
 	$(LINK) -llmdb -lsodium -lm
+$(B)/tests/fault/weather: $(B)/tests/fault/weather.o
+	$(LINK)
 # Preloaded into the daemon, never sanitized: it stands between the daemon and the system.
 $(B)/tests/fault/%.so: tests/fault/%.c
 	@mkdir -p $(@D)

@@ -14,19 +14,19 @@ from lib.sim import BUILD, Simulator
 
 
 class DxSim(Simulator):
-    def __init__(self, *options):  # another program than the base's
+    def __init__(self, *options, wrapper=()):  # another program than the base's
         self.process = subprocess.Popen(
-            [str(BUILD / "tests/load/dxsim"), *map(str, options)],
+            [*wrapper, str(BUILD / "tests/load/dxsim"), *map(str, options)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         line = self.wait("listening")
         self.port = {name: int(port) for name, port in
                      (word.split("=") for word in line.split()[1:])}
 
-    def feeds(self):
-        """Options of a daemon whose feeds are this simulator's."""
+    def feeds(self, host="127.0.0.1"):
+        """Options of a daemon whose feeds are this simulator's, which is at HOST."""
         types = {"rbn": "rbn", "digital": "rbn", "cluster": "cluster"}
         return [f"feed {name}.{key}={value}" for name, port in self.port.items()
-                for key, value in (("type", types[name]), ("host", "127.0.0.1"), ("port", port))]
+                for key, value in (("type", types[name]), ("host", host), ("port", port))]
 
     def serve(self, port, host="127.0.0.1"):
         """The cluster serves there: log in and play."""

@@ -18,10 +18,10 @@ BUILD = ROOT / os.environ.get("B", "build/release")
 
 
 class Simulator:
-    def __init__(self, daemon, *options, port=None):
+    def __init__(self, daemon, *options, port=None, host="127.0.0.1", wrapper=()):
         self.process = subprocess.Popen(
-            [str(BUILD / "tests/load/ysfsim"), "--progress", "--json", *map(str, options),
-             f"127.0.0.1:{port or daemon.port}"], stdout=subprocess.PIPE, text=True)
+            [*wrapper, str(BUILD / "tests/load/ysfsim"), "--progress", "--json", *map(str, options),
+             f"{host}:{port or daemon.port}"], stdout=subprocess.PIPE, text=True)
 
     def wait(self, word):
         """Reads on until the simulator says WORD (registered, talking, draining, done)."""

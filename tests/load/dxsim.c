@@ -199,10 +199,10 @@ static void usage(void)
 	      "N]\n"
 	      "             [--rate LINES-A-SECOND] [--human LINES-A-SECOND]\n"
 	      "             [--burst N --every MS --spread MS] [--mqtt PORT --mqtt-rate N]\n"
-	      "             [--play FILE [--speed N]] [--slow N]\n"
+	      "             [--play FILE [--speed N]] [--slow N] [--wide]\n"
 	      "--filters: so many different ones, dealt in turn (1: all get everything); --slow: "
 	      "the\n"
-	      "last N sessions hardly read\n",
+	      "last N sessions hardly read; --wide: feeds listen at every address, not loopback alone\n",
 	      stderr);
 	exit(2);
 }
@@ -215,6 +215,7 @@ static void read_flags(struct dx_sim *sim, int argc, char **argv)
 		{"every", 1, NULL, 6},	   {"spread", 1, NULL, 7},  {"mqtt", 1, NULL, 8},
 		{"mqtt-rate", 1, NULL, 9}, {"speed", 1, NULL, 10},  {"slow", 1, NULL, 11},
 		{"settle", 1, NULL, 12},   {"format", 1, NULL, 13}, {"play", 1, NULL, 14},
+		{"wide", 0, NULL, 15},
 		{NULL, 0, NULL, 0}};
 	long *const value[] = {&sim->sessions,	&sim->filters,	 &sim->seconds, &sim->rate,
 			       &sim->human,	&sim->burst,	 &sim->every,	&sim->spread,
@@ -227,6 +228,8 @@ static void read_flags(struct dx_sim *sim, int argc, char **argv)
 			sim->format = optarg;
 		else if (flag == 14)
 			sim->file = optarg;
+		else if (flag == 15)
+			sim->wide = true;
 		else if (flag == '?' || !net_number(optarg, 0, 1000000, value[flag]))
 			usage();
 	}
@@ -258,7 +261,7 @@ static void make_sessions(struct dx_sim *sim)
 static void open_feeds(struct dx_sim *sim)
 {
 	for (unsigned i = 0; i < DX_MQTT; i++)
-		if (!dxfeed_listen(&sim->feed[i], (enum dx_feed)i, sim->epoll))
+		if (!dxfeed_listen(&sim->feed[i], (enum dx_feed)i, sim->wide, sim->epoll))
 			fail("dxsim: a feed");
 	sim->feed[DX_MQTT] = (struct dxfeed){.kind = DX_MQTT, .listener = -1, .fd = -1};
 	if (sim->mqtt_port > 0 &&

@@ -55,6 +55,7 @@ struct dx_sim {
 	long sessions, filters, seconds, rate, burst, every, spread, human, mqtt_port, mqtt_rate,
 		slow;
 	long speed, settle, quit;
+	bool wide; /* feeds listen at every address */
 	const char *format, *file;
 	struct dxfeed feed[DX_FEEDS];
 	struct dx_session *session;

@@ -38,12 +38,14 @@ static struct sockaddr_in loopback(unsigned port)
 	return addr;
 }
 
-bool dxfeed_listen(struct dxfeed *feed, enum dx_feed kind, int epoll)
+bool dxfeed_listen(struct dxfeed *feed, enum dx_feed kind, bool wide, int epoll)
 {
 	struct sockaddr_in addr = loopback(0);
 	socklen_t length = sizeof(addr);
 
 	*feed = (struct dxfeed){.kind = kind, .fd = -1};
+	if (wide)
+		addr.sin_addr.s_addr = htonl(INADDR_ANY);
 	feed->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (feed->listener < 0 || bind(feed->listener, (struct sockaddr *)&addr, length) != 0 ||
 	    listen(feed->listener, 16) != 0 ||

@@ -29,8 +29,8 @@ struct dxfeed {
 	uint64_t connections, resets, sent, keepalives;
 };
 
-/* Listens on loopback at a port of the kernel's. False with errno. */
-bool dxfeed_listen(struct dxfeed *feed, enum dx_feed kind, int epoll);
+/* Listens on loopback, or WIDE at every address, at a port of the kernel's. False with errno. */
+bool dxfeed_listen(struct dxfeed *feed, enum dx_feed kind, bool wide, int epoll);
 /* Connects to a broker at 127.0.0.1 and waits for its agreement. False with errno. */
 bool dxfeed_publish(struct dxfeed *feed, unsigned port, int epoll);
 

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FAN_BASE    0x7F100000u /* 127.16.0.0; gateway number n is this plus n */
+#define FAN_BASE    0x00100000u /* 127.16.0.0 on loopback; gateway number n is this plus n */
 #define FAN_OUT	    64
 #define FAN_DATA    200 /* what a stock gateway reads at most */
 #define FAN_CONTROL 128
@@ -31,6 +31,7 @@ struct fan_slot {
 struct fan {
 	struct fan_options o;
 	bool wildcard; /* addresses by IP_PKTINFO */
+	uint32_t base; /* in the reflector's /8 */
 	uint32_t nsock;
 	struct pollfd *poll;
 	int rcvbuf;
@@ -81,6 +82,14 @@ static void fan_prepare(struct fan *f)
 	}
 }
 
+/* Elsewhere than on loopback the machine must have been given these addresses. */
+static uint32_t fan_base(const struct sockaddr_storage *peer)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)peer;
+
+	return (ntohl(in->sin_addr.s_addr) & 0xFF000000u) + FAN_BASE;
+}
+
 struct fan *fan_create(const struct fan_options *o)
 {
 	struct fan *f = calloc(1, sizeof(*f));
@@ -90,6 +99,7 @@ struct fan *fan_create(const struct fan_options *o)
 		return NULL;
 	f->o = *o;
 	f->wildcard = o->peer.ss_family == AF_INET && !o->own_sockets;
+	f->base = fan_base(&o->peer);
 	f->nsock = f->wildcard ? o->sockets : o->gateways;
 	f->poll = calloc(FAN_SOCKETS, sizeof(*f->poll));
 	errno = EMFILE;
@@ -126,7 +136,7 @@ void fan_destroy(struct fan **f)
 /* The source address of a message goes into its control part. */
 static void fan_source(struct fan *f, struct msghdr *h, uint8_t *control, uint32_t gateway)
 {
-	struct in_pktinfo info = {.ipi_spec_dst.s_addr = htonl(FAN_BASE + f->o.first + gateway)};
+	struct in_pktinfo info = {.ipi_spec_dst.s_addr = htonl(f->base + f->o.first + gateway)};
 	struct cmsghdr *c;
 
 	h->msg_control = control;
@@ -222,7 +232,7 @@ static void fan_learn(const struct fan *f, struct msghdr *h, uint32_t sock, uint
 			uint32_t i;
 
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			i = ntohl(info.ipi_addr.s_addr) - FAN_BASE - f->o.first;
+			i = ntohl(info.ipi_addr.s_addr) - f->base - f->o.first;
 			if (i < f->o.gateways && i % f->nsock == sock)
 				d->gateway = i;
 		}

@@ -2,8 +2,9 @@
  *
  * NAME      lib_fan - many gateways on few sockets
  * PURPOSE   Sends and receives for tens of thousands of gateways with distinct addresses. On IPv4
- *           loopback a handful of sockets bound to 0.0.0.0 serve all of 127.16.0.1 onwards, the
- *           source chosen and the destination learnt by IP_PKTINFO; on IPv6, or when asked for,
+ *           a handful of sockets bound to 0.0.0.0 serve all of 127.16.0.1 onwards (of the
+ *           reflector's own /8, where it is not on loopback), the source chosen and the
+ *           destination learnt by IP_PKTINFO; on IPv6, or when asked for,
  *           each gateway has a socket and thus a port of its own.
  * OWNER     tests/load/ysfsim
  * CONTRACT  fan_send copies; datagrams leave at fan_flush or when a batch is full. Arrival times
@@ -31,6 +32,7 @@ struct fan_options {
 	uint32_t sockets; /* on IPv4 loopback */
 	int rcvbuf;	  /* bytes, for each socket */
 	bool own_sockets; /* a socket for each gateway */
+	bool addresses;	  /* each has one, though the reflector is not on loopback */
 	bool kernel_time;
 };
 

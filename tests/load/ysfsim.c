@@ -56,6 +56,7 @@ static const char sim_usage[] =
 	"  --linger MS           then listen on for doubles (200)\n"
 	"  --user-time           take the time of arrival when reading, not the kernel's\n"
 	"  --own-sockets         a socket and port for each gateway\n"
+	"  --addresses           this machine has 16.0.1 onwards of the reflector's /8, one a gateway\n"
 	"  --sockets N           sockets on IPv4 loopback (1)\n"
 	"  --rcvbuf BYTES        receive buffer of each socket (64 MiB)\n"
 	"  --manual              take commands on standard input, see lib_manual.c\n"
@@ -90,6 +91,7 @@ enum {
 	OPT_LINGER,
 	OPT_USER_TIME,
 	OPT_OWN_SOCKETS,
+	OPT_ADDRESSES,
 	OPT_SOCKETS,
 	OPT_RCVBUF,
 	OPT_MANUAL,
@@ -126,6 +128,7 @@ static const struct option sim_options[] = {
 	{"linger", required_argument, NULL, OPT_LINGER},
 	{"user-time", no_argument, NULL, OPT_USER_TIME},
 	{"own-sockets", no_argument, NULL, OPT_OWN_SOCKETS},
+	{"addresses", no_argument, NULL, OPT_ADDRESSES},
 	{"sockets", required_argument, NULL, OPT_SOCKETS},
 	{"rcvbuf", required_argument, NULL, OPT_RCVBUF},
 	{"manual", no_argument, NULL, OPT_MANUAL},
@@ -329,6 +332,9 @@ static bool sim_option(struct sim_options *o, int opt, const char *arg)
 	case OPT_OWN_SOCKETS:
 		o->fan.own_sockets = true;
 		return true;
+	case OPT_ADDRESSES:
+		o->fan.addresses = true;
+		return true;
 	case OPT_MANUAL:
 		o->manual = true;
 		return true;
@@ -373,8 +379,9 @@ static bool sim_arguments(struct sim_options *o, int argc, char **argv)
 	}
 	if (optind + 1 != argc || !net_parse(argv[optind], &o->fan.peer, &o->fan.peer_len))
 		return false;
-	/* Distinct addresses can be had on IPv4 loopback alone. */
-	if (in->sin_family == AF_INET && (ntohl(in->sin_addr.s_addr) >> 24) != 127)
+	/* Distinct addresses can be had on IPv4 loopback, elsewhere only if somebody says so. */
+	if (!o->fan.addresses && in->sin_family == AF_INET &&
+	    (ntohl(in->sin_addr.s_addr) >> 24) != 127)
 		o->fan.own_sockets = true;
 	sim_total(o);
 	return o->fan.first + o->fan.gateways <= 100000 && ((o->suffix && !o->mixed) || o->nrooms == 1);
