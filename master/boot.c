@@ -35,6 +35,7 @@
 #include "master/upgrade/twin.h"
 #include "master/upgrade/upgrade.h"
 #include "master/tcp/vault.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 
 #define QUEUE_BYTES (4 * 1024 * 1024)
@@ -166,6 +167,7 @@ bool boot_make_gates(struct master *master)
 	static const char *const names[MASTER_GATES] = {"voice", "state", "spots"};
 	unsigned count = config_wants_cluster(master->config) ? MASTER_GATES : MASTER_GATES - 1;
 
+	fault_point(FAULT_BOOT_BOUND);
 	for (unsigned i = 0; i < count; i++) {
 		if (master->gate[i] != NULL)
 			continue; /* inherited */
@@ -271,11 +273,15 @@ static void go_together(struct master *master)
 	if (master->phase != PHASE_WORKERS || !all_ready(master))
 		return;
 	master->phase = PHASE_SERVING;
-	for (unsigned i = 0; i < master->slots; i++)
-		if (master->slot[i].state == SLOT_READY)
-			slot_go(&master->slot[i]);
+	for (unsigned i = 0; i < master->slots; i++) {
+		if (master->slot[i].state != SLOT_READY)
+			continue;
+		slot_go(&master->slot[i]);
+		fault_point(FAULT_BOOT_HALF_GO);
+	}
 	accept_start(master);
 	announce(master);
+	fault_point(FAULT_BOOT_ANNOUNCED);
 	upgrade_settle_stores(master);
 	reload_serving(master);
 }
@@ -297,8 +303,10 @@ void boot_slot_ready(struct slot *slot)
 	}
 	if (slot == master->log && master->phase == PHASE_LOG) {
 		master->phase = PHASE_KEEPER;
+		fault_point(FAULT_BOOT_LOG_READY);
 		slot_spawn(master->keeper);
 	} else if (slot == master->keeper && master->phase == PHASE_KEEPER) {
+		fault_point(FAULT_BOOT_KEEPER_READY);
 		start_aides(master);
 	} else if (is_aide(slot) && master->phase == PHASE_AIDES) {
 		start_aides(master);
@@ -333,6 +341,7 @@ static void tear_down(struct master *master)
 {
 	if (master->loop != NULL)
 		reap_all(master);
+	fault_point(FAULT_STOP_LAST);
 	aides_end(master);
 	accept_close(master);
 	control_close(master);
@@ -419,6 +428,7 @@ int boot_run(struct config **config, const struct config_request *request, const
 		signals_start(master);
 		control_start(master);
 		watchdog_start(master);
+		fault_point(FAULT_BOOT_PREPARED);
 		slot_spawn(master->log);
 		if (master->phase != PHASE_STOPPING)
 			ev_run(master->loop, 0);

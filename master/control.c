@@ -21,6 +21,7 @@
 #include "master/reload/reload.h"
 #include "master/slot.h"
 #include "master/upgrade/upgrade.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/text.h"
 
@@ -189,12 +190,14 @@ static void forward(struct connection *c)
 	struct slot *keeper = c->control->master->keeper;
 
 	if (msg_send(keeper->control, MSG_REQUEST, keeper->generation, c->request->body,
-		     c->request->length, c->fd) == 0)
+		     c->request->length, c->fd) == 0) {
+		fault_point(FAULT_MASTER_FORWARDED);
 		part(&c);
-	else if (errno == EPIPE || errno == ECONNRESET)
+	} else if (errno == EPIPE || errno == ECONNRESET) {
 		wait_for_keeper(c); /* dead, and we have not heard of it yet */
-	else
+	} else {
 		refuse(c, "keeper is busy, try again");
+	}
 }
 
 static void forward_or_wait(struct connection *c, const struct msg *msg)

@@ -14,6 +14,7 @@
 #include "master/slot.h"
 #include "master/upgrade/heir.h"
 #include "master/upgrade/net.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 
 static void let_go(struct master *master, unsigned kind)
@@ -38,6 +39,7 @@ static void tell_all(struct master *master, unsigned kind)
 		if (slot_alive(slot)) {
 			slot->lists |= 1U << kind;
 			slot_flush(slot);
+			fault_point(FAULT_LIST_HALF_TOLD);
 		}
 		if (heir_there(slot)) {
 			slot->heir.lists |= 1U << kind;
@@ -61,6 +63,7 @@ void lists_take(struct slot *slot, struct msg *msg)
 	let_go(master, what.index);
 	master->list_fd[what.index] = msg->fd;
 	msg->fd = -1;
+	fault_point(FAULT_LIST_TAKEN);
 	log_debug("a new list of kind %s", list_name((enum list_kind)what.index));
 	tell_all(master, what.index);
 }

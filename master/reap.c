@@ -21,6 +21,7 @@
 #include "master/slot.h"
 #include "master/upgrade/heir.h"
 #include "master/upgrade/takeover.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 
 #define REAP_NS (200 * NS_PER_MS)
@@ -266,6 +267,7 @@ void reap_on_death(struct ev_loop *loop, ev_io *io, int events)
 	} else if (info.si_pid == 0) {
 		return;
 	}
+	fault_point(FAULT_REAP_SEEN);
 	slot_read(slot); /* its last words, READY among them perhaps */
 	slot->deaths += !slot->planned;
 	describe(slot, &info);
@@ -281,6 +283,7 @@ void reap_on_death(struct ev_loop *loop, ev_io *io, int events)
 	slot->state = SLOT_WAITING;
 	if (!slot->coming)
 		slot_event(slot, false, signal, signal == 0 ? info.si_status : 0);
+	fault_point(FAULT_REAP_ASKED);
 	autopsy_take(slot);
 	vacate(slot);
 	fill_again(slot, wait);

@@ -30,6 +30,7 @@
 #include "master/upgrade/net.h"
 #include "master/upgrade/upgrade.h"
 #include "master/tcp/vault.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/ring.h"
 #include "shm/text.h"
@@ -206,6 +207,7 @@ bool slot_make_kind(struct master *master, enum slot_kind kind)
 
 bool slot_make_all(struct master *master)
 {
+	fault_point(FAULT_BOOT_PIDFILE);
 	for (unsigned kind = 0; kind < SLOT_KINDS; kind++) {
 		if (kind == SLOT_YSF)
 			master->ysf = &master->slot[master->slots];
@@ -300,6 +302,8 @@ bool slot_send_start(const struct slot *slot, int control, uint64_t generation, 
 	for (; *passed < count; ++*passed) {
 		struct spawn_item *item = &items[*passed];
 
+		if (*passed == count / 2)
+			fault_point(FAULT_SPAWN_HALF_TOLD);
 		if (msg_send(control, MSG_FD, generation, &item->head, sizeof(item->head),
 			     item->fd) != 0)
 			return false;
@@ -588,6 +592,7 @@ void slot_spawn(struct slot *slot)
 	slot->timer.data = slot;
 	slot_reset(slot);
 	slot->pid = slot_fork(slot, &slot->pidfd, &slot->control);
+	fault_point(FAULT_SPAWN_FORKED);
 	if (slot->pid == 0) {
 		snprintf(slot->failed, sizeof(slot->failed), "can't start a process: %s",
 			 strerror(errno));

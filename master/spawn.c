@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "master/reload/reload.h"
+#include "shm/fault.h"
 #include "shm/role.h"
 #include "shm/text.h"
 
@@ -225,6 +226,7 @@ static void become(const struct master *master, enum kind_program program, const
 
 	/* a session of its own: Ctrl-C at a terminal is for the master alone */
 	setsid();
+	fault_point(FAULT_SPAWN_CHILD);
 	if (dup2(master->null, 0) < 0 || dup2(master->null, 1) < 0)
 		_exit(EXIT_START);
 	if (control == ROLE_CONTROL_FD)

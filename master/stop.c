@@ -14,6 +14,7 @@
 #include "master/reload/reload.h"
 #include "master/slot.h"
 #include "master/upgrade/upgrade.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 
 #define STOP_SECONDS 5.0
@@ -123,7 +124,9 @@ void stop_begin(struct master *master, enum stop_mode mode)
 			ev_timer_stop(master->loop, &slot->timer);
 			slot->state = SLOT_EMPTY;
 		}
+		fault_point(FAULT_STOP_BEGUN);
 		tell_round(master, false);
+		fault_point(FAULT_STOP_TOLD);
 		arm(master, STOP_SECONDS);
 	}
 	if (mode == STOP_NOW)

@@ -122,6 +122,7 @@ static void stop(struct worker *worker)
 	if (worker->stopping)
 		return;
 	worker->stopping = true;
+	fault_point(FAULT_STOP_WORKER);
 	show(worker, PAGE_STOPPING);
 	if (worker->going && worker->kind->stop != NULL)
 		worker->kind->stop(worker);
@@ -231,6 +232,7 @@ static void go(struct worker *worker)
 		return;
 	if (fails_at(worker, "crash-at-go"))
 		abort();
+	fault_point(FAULT_WORKER_GO);
 	worker->going = true;
 	if (worker->standby)
 		enter_page(worker);
@@ -238,6 +240,7 @@ static void go(struct worker *worker)
 	if (worker->bell >= 0)
 		ev_io_start(worker->loop, &worker->bell_watch);
 	worker->kind->go(worker);
+	fault_point(FAULT_WORKER_GONE);
 }
 
 /* A newer list. What can't be used is said and let go: the one before it still holds. */
@@ -449,6 +452,7 @@ static bool start(struct worker *worker)
 	worker->status = 1;
 	if (got < 0)
 		return worker_failed(worker, "%s", error);
+	fault_point(FAULT_WORKER_TOOK);
 	if (worker->standby)
 		start_log(worker);
 	else
@@ -467,6 +471,7 @@ static bool start(struct worker *worker)
 	rights_hide();
 	if (!make_loop(worker) || !open_stores(worker))
 		return false;
+	fault_point(FAULT_WORKER_STORES);
 	if (conf_bool(worker->conf, CONF_SERVER_SANDBOX) &&
 	    sandbox_enter(worker->kind->may_connect_unix) != 0)
 		return worker_failed(worker, "can't enter the sandbox: %s (server.sandbox)",
@@ -478,10 +483,12 @@ static bool start(struct worker *worker)
 	if (!worker->kind->open(worker))
 		return false;
 	show(worker, PAGE_READY);
+	fault_point(FAULT_WORKER_OPEN);
 	if (fails_at(worker, "never-ready"))
 		return true;
 	if (msg_send(worker->control, MSG_READY, worker->generation, NULL, 0, -1) != 0)
 		return worker_failed(worker, "can't say READY: %s", strerror(errno));
+	fault_point(worker->standby ? FAULT_WORKER_HEIR : FAULT_WORKER_READY);
 	worker->status = 0;
 	return true;
 }
@@ -503,6 +510,7 @@ static void finish(struct worker *worker)
 	take_undo(worker);
 	if (worker->log_fd >= 0)
 		close(worker->log_fd);
+	fault_point(FAULT_STOP_CLOSED);
 }
 
 int worker_main(const struct worker_kind *kind, const char *slot)

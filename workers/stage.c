@@ -111,7 +111,9 @@ static void on_stage(struct worker *worker, struct msg *msg)
 		conf_unmap(&worker->staged);
 	close(msg->fd);
 	msg->fd = -1;
+	fault_point(FAULT_STAGE_JUDGED);
 	answer(worker, &staged);
+	fault_point(FAULT_STAGE_ANSWERED);
 }
 
 /* ---- yes, or no ---- */
@@ -128,6 +130,7 @@ static void on_commit(struct worker *worker, const struct msg *msg)
 		worker_finish(worker, 1);
 		return;
 	}
+	fault_point(FAULT_STAGE_COMMITTING);
 	use_descriptors(worker);
 	worker->conf = worker->staged;
 	worker->staged = NULL;
@@ -135,6 +138,7 @@ static void on_commit(struct worker *worker, const struct msg *msg)
 	if (worker->kind->commit != NULL)
 		worker->kind->commit(worker, before);
 	conf_unmap(&before);
+	fault_point(FAULT_STAGE_COMMITTED);
 	answer(worker, &(struct msg_staged){.conf_generation = stage.conf_generation, .ok = 2});
 }
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "workers/tcp_inside.h"
 
@@ -62,11 +63,15 @@ void tcp_step(struct tcp_conn *conn)
 
 void tcp_commit(struct tcp_conn *conn, uint64_t acted)
 {
+	if (acted > 0)
+		fault_point(FAULT_TCP_ACTED);
 	conn->stage->in += acted;
 	conn->stage = NULL;
 	table_commit(conn->entry);
 	atomic_store_explicit(&conn->entry->tries, 0, memory_order_relaxed);
 	atomic_store_explicit(&conn->tcp->block->acting, 0, memory_order_release);
+	if (acted > 0)
+		fault_point(FAULT_TCP_COMMITTED);
 }
 
 void tcp_abandon(struct tcp_conn *conn)
@@ -201,6 +206,7 @@ void tcp_over(struct tcp_conn *conn)
 		conn->tcp->kind->gone(conn);
 	page_count(conn->tcp->worker->page, COUNT_TCP_CLOSED);
 	let_go(conn);
+	fault_point(FAULT_TCP_LEAVES);
 	tell_over(conn);
 }
 
@@ -253,6 +259,7 @@ static void take_up(struct tcp_conn *conn)
 	conn->watch.data = conn;
 	conn->tcp->now = clock_mono();
 	conn->took = conn->tcp->now;
+	fault_point(FAULT_TCP_TAKEN);
 	if (table_measure(conn->fd, &counts) != 0 || counts.dead) {
 		tcp_over(conn);
 	} else if (!find_offsets(conn, &counts)) {

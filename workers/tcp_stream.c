@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "workers/tcp_inside.h"
 
 #define LINES_A_TURN 64
@@ -61,6 +62,7 @@ bool tcp_flush(struct tcp_conn *conn)
 			continue;
 		if (sent < 0 && !tcp_no_room(errno))
 			return false;
+		fault_point(FAULT_TCP_SENT);
 		tcp_taken(conn, sent < 0 ? 0 : (size_t)sent, sent < 0);
 		if (sent < 0)
 			break;
@@ -109,6 +111,7 @@ bool tcp_consume(struct tcp_conn *conn)
 			continue;
 		if (got <= 0)
 			return false;
+		fault_point(FAULT_TCP_CONSUMED);
 		conn->consumed += (uint64_t)got;
 	}
 	return true;

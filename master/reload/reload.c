@@ -25,6 +25,7 @@
 #include "master/reload/steer.h"
 #include "master/slot.h"
 #include "master/snapshot.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 
 #define LOOK_SECONDS 0.05
@@ -284,6 +285,7 @@ static bool acquire(struct reload *reload)
 	if (!join_groups(reload) || !snapshot(reload))
 		return false;
 	start_slots(reload);
+	fault_point(FAULT_RELOAD_ACQUIRED);
 	return true;
 }
 
@@ -291,6 +293,7 @@ static void undo_begin(struct reload *reload)
 {
 	struct master *master = reload->master;
 
+	fault_point(FAULT_RELOAD_UNDOING);
 	problems_add(reload->problems, "%s", reload->failure);
 	staging_forget(reload);
 	members_forget(reload);
@@ -343,6 +346,7 @@ static void undo_look(struct reload *reload)
 	if (!retire_release(reload, overdue))
 		return;
 	unmake_slots(reload);
+	fault_point(FAULT_RELOAD_UNDONE);
 	conclude(reload, false);
 	reload_finish(reload);
 }
@@ -378,6 +382,7 @@ static void commit(struct reload *reload)
 	struct master *master = reload->master;
 	unsigned old_count = master->ysf_count;
 
+	fault_point(FAULT_RELOAD_AGREED);
 	close(master->conf_fd);
 	master->conf_fd = reload->conf_fd;
 	master->conf_generation = reload->conf_generation;
@@ -387,11 +392,13 @@ static void commit(struct reload *reload)
 	reload->config = NULL;
 	bind_commit(master, reload->plan);
 	commit_slots(reload);
+	fault_point(FAULT_RELOAD_HALF);
 	staging_commit(reload, old_count);
 	members_commit(reload);
 	retire_release(reload, true); /* the new members read now */
 	obey(master);
 	adopt_renew(master);
+	fault_point(FAULT_RELOAD_RETIRING);
 	retire_begin(reload);
 	next_step(reload, RELOAD_RETIRING);
 }
@@ -496,6 +503,7 @@ void reload_begin(struct master *master)
 		reload_finish(reload);
 		return;
 	}
+	fault_point(FAULT_RELOAD_READ);
 	ev_timer_again(master->loop, &reload->timer);
 	next_step(reload, RELOAD_STAGING);
 	acquire(reload); /* what fails is seen at the first look */

@@ -14,6 +14,7 @@
 #include "master/reload/listen.h"
 #include "master/reload/reload.h"
 #include "master/slot.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/text.h"
 
@@ -87,6 +88,7 @@ static void ask(struct reload *reload, struct slot *slot)
 	if (!post_slots(reload, slot) || !post_listeners(reload, slot) ||
 	    !slot_post(slot, MSG_STAGE, &stage, sizeof(stage), reload->conf_fd))
 		reload_fail(reload, "%s can't be asked", slot->name);
+	fault_point(FAULT_RELOAD_ASKED);
 }
 
 static bool can_answer(const struct slot *slot)
@@ -206,6 +208,7 @@ void staging_commit(struct reload *reload, unsigned old_count)
 		slot->staging.state = STAGE_TOLD;
 		if (!slot_post(slot, MSG_COMMIT, &stage, sizeof(stage), -1))
 			slot_signal(slot, SIGKILL); /* its successor begins with the new one */
+		fault_point(FAULT_RELOAD_HALF_TOLD);
 	}
 	for (unsigned i = old_count; i < master->ysf_count; i++) {
 		slot_event(&master->ysf[i], true, 0, 0);

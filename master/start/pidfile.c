@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "master/start/place.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 
 static void held_by_other(struct master *master)
@@ -89,6 +90,7 @@ bool place_pidfile(struct master *master, const char *path)
 	char text[32];
 	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 
+	fault_point(FAULT_BOOT_DIRECTORIES);
 	if (path != NULL)
 		master->pidfile_path = strdup(path);
 	else if (asprintf(&master->pidfile_path, "%s/shackd.pid",

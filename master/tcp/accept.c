@@ -21,6 +21,7 @@
 #include "master/slot.h"
 #include "master/tcp/door.h"
 #include "master/tcp/vault.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 
 #define BACKLOG	      4096 /* a crowd waits here */
@@ -312,6 +313,7 @@ static void enter(struct acceptor *acceptor, int fd, const union addr_sock *sock
 		close(fd);
 		return;
 	}
+	fault_point(FAULT_ACCEPT_KEPT);
 	slot_flush(slot);
 }
 

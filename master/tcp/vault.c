@@ -16,6 +16,7 @@
 
 #include "master/tcp/door.h"
 #include "master/slot.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/table.h"
 
@@ -255,6 +256,7 @@ bool vault_flush(struct slot *slot)
 		if (msg_send(slot->control, MSG_FD, slot->generation, &head, sizeof(head),
 			     place->entry.fd) != 0)
 			return false;
+		fault_point(FAULT_ACCEPT_GIVEN);
 		place->given = slot->generation;
 	}
 	return true;

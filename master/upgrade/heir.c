@@ -18,6 +18,7 @@
 #include "master/lists.h"
 #include "master/reap.h"
 #include "master/slot.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/text.h"
 
@@ -208,6 +209,7 @@ bool heir_inherit(struct slot *slot)
 	slot->state = SLOT_READY;
 	slot_follow(slot);
 	slot_event(slot, true, 0, 0);
+	fault_point(FAULT_ADOPT_HANDED);
 	slot_go(slot);
 	return true;
 }

@@ -113,6 +113,7 @@ static bool rehearse(int fd)
 		fprintf(stderr, "%s\n", why);
 		return false;
 	}
+	fault_point(FAULT_REHEARSE_INHERITED);
 	if (!twin_runs(master.executable[KIND_NET])) {
 		fprintf(stderr, "its %s does not run\n", TWIN_NAME);
 		return false;
@@ -126,6 +127,7 @@ int rehearse_main(const char *record)
 	char *end;
 	long fd = strtol(record, &end, 10);
 
+	fault_point(FAULT_REHEARSE_BEGUN);
 	if (fault_is("exit-in-rehearsal"))
 		_exit(0);
 	if (fault_is("crash-in-rehearsal"))

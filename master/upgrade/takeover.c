@@ -52,6 +52,7 @@ static struct {
 
 static void obey_faults(void)
 {
+	fault_point(FAULT_ADOPT_BEGUN);
 	if (fault_is("crash-after-exec"))
 		abort();
 	if (fault_is("exit-after-exec"))
@@ -104,6 +105,7 @@ void takeover_inherit(struct master *master)
 		fail(why);
 	if (!record_inherit(master, &take.record, mode, why))
 		fail(why);
+	fault_point(FAULT_ADOPT_INHERITED);
 }
 
 /* ---- the commit point ---- */
@@ -160,14 +162,17 @@ static void commit(struct master *master)
 	char *from = former_version();
 	uint64_t asked = take.record.master.asked;
 
+	fault_point(FAULT_ADOPT_PROVED);
 	if (fault_is("crash-before-commit"))
 		abort();
 	ev_prepare_stop(master->loop, &take.prepare);
 	ev_timer_stop(master->loop, &take.timer);
 	net_disarm();
 	record_close_on_exec(&take.record, true);
+	fault_point(FAULT_ADOPT_COMMITTED);
 	close_former(master);
 	open_doors(master);
+	fault_point(FAULT_ADOPT_OPENED);
 	upgrade_tell(master, from, NULL, asked);
 	free(from);
 }
@@ -186,6 +191,8 @@ static void begin_slot(struct slot *slot);
 static void on_heir(struct slot *slot, enum heir_news news)
 {
 	if (news == HEIR_READY)
+		fault_point(FAULT_ADOPT_HEIR);
+	if (news == HEIR_READY)
 		stop_holder(slot);
 	else if (slot->heir.killed && slot_alive(slot))
 		begin_slot(slot); /* again; the timer bounds it */
@@ -201,6 +208,7 @@ static void begin_slot(struct slot *slot)
 	net_stage(stage);
 	take.current = slot;
 	take.stopping = 0;
+	fault_point(FAULT_ADOPT_SLOT);
 	/* Only those that many talk to have an heir beside them. What log, keeper and link write
 	 * has one writer; nobody waits for data, whose lists are held by the master meanwhile. */
 	if (!kind_table[slot->kind].many)

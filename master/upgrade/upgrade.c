@@ -29,6 +29,7 @@
 #include "master/upgrade/rehearse.h"
 #include "master/upgrade/twin.h"
 #include "master/version.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/role.h"
 #include "shm/text.h"
@@ -176,6 +177,7 @@ static bool write_record(struct upgrade *upgrade)
 	char why[160];
 	int fd;
 
+	fault_point(FAULT_UPGRADE_OPEN);
 	forget_record(upgrade);
 	upgrade->progress = net_progress_create();
 	if (upgrade->progress < 0) {
@@ -204,6 +206,7 @@ static void execute(struct upgrade *upgrade)
 	struct master *master = upgrade->master;
 	struct net_way way;
 
+	fault_point(FAULT_UPGRADE_SETTLED);
 	reap_all(master);
 	aides_end(master);
 	if (master->own_reload->wished)
@@ -213,6 +216,7 @@ static void execute(struct upgrade *upgrade)
 	way = (struct net_way){upgrade->record.fd, master->executable[KIND_OWN], upgrade->progress};
 	log_info("executing %s", upgrade->path);
 	record_close_on_exec(&upgrade->record, false);
+	fault_point(FAULT_UPGRADE_EXEC);
 	net_exec(upgrade->candidate, &way);
 	record_close_on_exec(&upgrade->record, true);
 	fail(upgrade, "can't execute %.200s: %s", upgrade->path, strerror(errno));
@@ -258,6 +262,7 @@ static void settle(struct upgrade *upgrade)
 {
 	struct master *master = upgrade->master;
 
+	fault_point(FAULT_UPGRADE_REHEARSED);
 	accept_stop(master); /* who comes now waits in the backlog for the next image */
 	upgrade->settling = clock_mono();
 	ev_timer_init(&upgrade->timer, on_settle, 0, SETTLE_PAUSE);
@@ -366,6 +371,7 @@ static void rehearse(struct upgrade *upgrade)
 {
 	if (!write_record(upgrade))
 		return;
+	fault_point(FAULT_UPGRADE_RECORD);
 	upgrade->rehearsal =
 		rehearse_start(upgrade->master, upgrade->candidate, &upgrade->record, on_rehearsed);
 	if (upgrade->rehearsal == NULL)

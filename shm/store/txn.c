@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/store/inside.h"
 
@@ -112,6 +113,7 @@ enum store_error store_write(struct store *store, struct store_txn *txn_r)
 		store->former_state = atomic_load_explicit(&page->state, memory_order_relaxed);
 		page_set_state(page, PAGE_LMDB_HOLD);
 	}
+	fault_point(FAULT_STORE_GATE);
 	txn_r->began = clock_mono();
 	store->generations_loaded = false;
 	store->generations_changed = false;
@@ -123,6 +125,7 @@ enum store_error store_write(struct store *store, struct store_txn *txn_r)
 			rc = mdb_txn_begin(store->env, NULL, 0, &txn_r->mdb);
 		room_find_map(store);
 	}
+	fault_point(FAULT_STORE_BEGUN);
 	if (!rc)
 		return STORE_OK;
 	txn_r->mdb = NULL;
@@ -242,13 +245,16 @@ enum store_error store_end(struct store_txn *txn)
 	if (txn->error) {
 		mdb_txn_abort(txn->mdb);
 	} else {
+		fault_point(FAULT_STORE_COMMITTING);
 		rc = mdb_txn_commit(txn->mdb);
+		fault_point(FAULT_STORE_COMMITTED);
 		if (rc)
 			store_fail(txn, store_translate(txn->store, rc, "commit"));
 		else
 			store_count(txn->store, COUNT_STORE_COMMITS);
 	}
 	write_end(txn);
+	fault_point(FAULT_STORE_LEFT);
 	return txn->error;
 }
 

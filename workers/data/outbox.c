@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shm/log.h"
+#include "shm/fault.h"
 #include "workers/data/data.h"
 
 void outbox_list(struct data_worker *self, enum list_kind kind, int fd)
@@ -18,6 +19,7 @@ void outbox_list(struct data_worker *self, enum list_kind kind, int fd)
 	if (self->list_out[kind] >= 0)
 		close(self->list_out[kind]);
 	self->list_out[kind] = fd;
+	fault_point(FAULT_LIST_MADE);
 	outbox_turn(self);
 }
 
@@ -48,6 +50,7 @@ static void send_list(struct data_worker *self, enum list_kind kind)
 				    list_name(kind), strerror(errno));
 		return; /* it stays: tried again */
 	}
+	fault_point(FAULT_LIST_SENT);
 	close(self->list_out[kind]);
 	self->list_out[kind] = -1;
 }

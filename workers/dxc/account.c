@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "workers/dxc/command.h"
 #include "workers/dxc/fan.h"
@@ -236,6 +237,7 @@ bool account_change(struct client *client, account_edit *edit, const void *arg)
 			error = users_put(&spots, call, &account.record);
 		}
 		error = end_effect(&spots, error);
+		fault_point(FAULT_USER_WRITTEN);
 	} else if (error == STORE_EXISTS) {
 		return true;
 	}

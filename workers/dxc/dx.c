@@ -12,6 +12,7 @@
 
 #include "shm/band.h"
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/store/inbox.h"
 #include "workers/dxc/account.h"
 #include "workers/dxc/again.h"
@@ -179,6 +180,7 @@ static enum fate put_spot(struct client *client, const struct spot *spot, enum s
 		return fate;
 	}
 	*error_r = store_end(&txn);
+	fault_point(FAULT_DX_PUT);
 	return *error_r ? FATE_FAILED : FATE_TAKEN;
 }
 

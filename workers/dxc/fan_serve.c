@@ -9,6 +9,7 @@
  *           misses
  */
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "workers/dxc/fan_inside.h"
 
 #define CHUNKS_A_TURN 8
@@ -207,7 +208,9 @@ static bool serve_one(struct fan *fan, struct fan_member *member)
 		member->cursor = chunk->to;
 		return true;
 	}
+	fault_point(FAULT_DXC_FAN_READ);
 	told = tcp_bulk(member->client->conn, slot, line);
+	fault_point(FAULT_DXC_FAN_SERVED);
 	if (alone)
 		fan->batch.slot[slot].owner = NULL;
 	return told == TCP_TOLD;

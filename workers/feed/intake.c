@@ -72,6 +72,7 @@ static void put(struct feed *feed, const struct spot *spot, uint64_t session, ui
 		say_full(feed);
 		return;
 	}
+	fault_point(FAULT_FEED_PUT);
 	if (fault_is("die-after-put") && feed->ring.block->head % 200 == 0)
 		kill(getpid(), SIGKILL);
 	intake->full = 0;
@@ -110,4 +111,5 @@ void intake_ring(struct feed *feed)
 		return;
 	feed->intake.fresh = false;
 	worker_ring_spots(feed->worker, "spot");
+	fault_point(FAULT_FEED_RUNG);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "workers/keeper/request.h"
 
@@ -194,6 +195,8 @@ static bool flush(struct request *request)
 	if (sent == SENT_ALL && !request->finished)
 		return true;
 	if (sent == SENT_ALL)
+		fault_point(FAULT_KEEPER_HALF_SAID);
+	if (sent == SENT_ALL)
 		sent = send_piece(request, MSG_DONE, &request->done, sizeof(request->done));
 	if (sent == SENT_LATER)
 		ev_io_start(request->keeper->worker->loop, &request->writer);
@@ -301,6 +304,7 @@ void control_request(struct control *control, struct msg *msg)
 
 	if (msg->fd < 0)
 		return;
+	fault_point(FAULT_KEEPER_ASKED);
 	if (verb == NULL) {
 		refuse_connection(control, msg->fd, count > 0 ? 1 : 2,
 				  count > 0 ? "not available in this version" : "bad request");

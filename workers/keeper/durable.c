@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/store/blocks.h"
 #include "shm/store/saved.h"
@@ -73,12 +74,14 @@ static enum store_error save(struct keeper *keeper, const struct batch *batch, u
 	struct store_txn txn;
 	enum store_error error;
 
+	fault_point(FAULT_KEEPER_FOLLOWED);
 	if (store_write(keeper->worker->state, &txn) == STORE_BUSY)
 		return STORE_BUSY;
 	for (unsigned i = 0; i < batch->count; i++)
 		apply(&txn, &batch->event[i]);
 	note_applied(keeper, &txn, number);
 	error = store_end(&txn);
+	fault_point(FAULT_KEEPER_APPLIED);
 	if (error == STORE_OK) {
 		keeper->saved = number;
 		page_count_by(keeper->worker->page, COUNT_KEEPER_APPLIED, batch->count);

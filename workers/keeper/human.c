@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/store/human.h"
 #include "shm/store/spots.h"
@@ -118,8 +119,11 @@ enum step human_follow(struct keeper *keeper, uint64_t now)
 	(void)now;
 	error = read_batch(keeper, &batch, &more);
 	if (error == STORE_OK &&
-	    (batch.count > 0 || batch.upto - cluster->human_noted >= NOTE_EVERY))
+	    (batch.count > 0 || batch.upto - cluster->human_noted >= NOTE_EVERY)) {
+		fault_point(FAULT_HUMAN_READ);
 		error = save_batch(keeper, &batch);
+		fault_point(FAULT_HUMAN_SAVED);
+	}
 	if (error == STORE_BUSY)
 		return STEP_BUSY;
 	if (error != STORE_OK) {

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/store/users.h"
 #include "workers/keeper/cluster.h"
@@ -135,6 +136,7 @@ static enum store_error save_slice(struct keeper *keeper, const struct moving *m
 		return STORE_NO_SPACE;
 	}
 	error = store_end(&txn);
+	fault_point(FAULT_USER_SAVED);
 	if (error == STORE_OK)
 		page_count_by(keeper->worker->page,
 			      moving->filters ? COUNT_KEEPER_FILTERS : COUNT_KEEPER_USERS,
@@ -224,6 +226,8 @@ enum step users_follow(struct keeper *keeper, uint64_t now)
 		page_count(keeper->worker->page, COUNT_KEEPER_NOT_MOVED);
 		return keeper_step(keeper, error, "settings of users are not saved yet");
 	}
+	if (moving->phase == MOVE_REMOVE)
+		fault_point(FAULT_USER_REMOVED);
 	next_phase(moving);
 	return moving->phase == MOVE_IDLE ? STEP_DONE : STEP_AGAIN;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/store/blocks.h"
 #include "shm/text.h"
 #include "workers/callsign.h"
@@ -138,7 +139,9 @@ static enum answer block_step(struct request *request)
 	error = store_end(&txn);
 	if (error != STORE_OK)
 		return request_failed(request, error);
+	fault_point(FAULT_KEEPER_ACTED);
 	worker_ring(request->keeper->worker);
+	fault_point(FAULT_KEEPER_RUNG);
 	request_line(request, block_answer(request, &record, closed));
 	return ANSWER_DONE;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/store/away.h"
 #include "shm/store/blocks.h"
@@ -245,6 +246,7 @@ static void answer_check(struct keeper *keeper, const struct msg *msg)
 	struct worker *worker = keeper->worker;
 
 	check_readers(keeper, 0);
+	fault_point(FAULT_KEEPER_CHECKED);
 	if (msg_send(worker->control, MSG_CHECKED, worker->generation, msg->body, msg->length,
 		     -1) != 0)
 		log_warning("can't tell the master that readers were checked: %m");
@@ -362,6 +364,7 @@ static void keeper_stop(struct worker *worker)
 	while (step == STEP_AGAIN)
 		step = durable_follow(keeper, 0);
 	cluster_flush(keeper);
+	fault_point(FAULT_STOP_SAVED);
 	worker_finish(worker, 0);
 }
 

@@ -195,6 +195,7 @@ static bool append(struct link *link, const char *text, size_t length)
 		end_torn_line(self, &st);
 	if (!write_whole(self, text + part, length - part))
 		return false;
+	fault_point(FAULT_LINK_WRITTEN);
 	if (fault_is("crash-after-first-lines") && st.st_size == 0)
 		abort();
 	return true;

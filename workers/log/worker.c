@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "workers/log/target.h"
 #include "workers/roles.h"
@@ -52,12 +53,14 @@ static enum taken take_line(struct log_worker *self)
 		return errno == EAGAIN || errno == EINTR ? TAKEN_NONE : TAKEN_END;
 	if (got == 0 && has_ended(worker->log_read))
 		return TAKEN_END;
+	fault_point(FAULT_LOG_PEEKED);
 	if ((size_t)got > sizeof(record) || !log_record_check(&record, (uint64_t)got))
 		page_count(worker->page, COUNT_LOG_BAD_RECORDS);
 	else if (target_write(&self->target, &record, clock_mono()))
 		page_count(worker->page, COUNT_LOG_LINES);
 	else
 		page_count(worker->page, COUNT_LOG_WRITE_FAILED);
+	fault_point(FAULT_LOG_WRITTEN);
 	if (recv(worker->log_read, &record, sizeof(record), MSG_DONTWAIT) < 0)
 		return TAKEN_END;
 	return TAKEN_LINE;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/store/inbox.h"
 #include "shm/store/spots.h"
@@ -343,9 +344,12 @@ enum store_error funnel_commit(struct funnel *funnel, struct store *store, unsig
 	*fresh_r = 0;
 	if (error)
 		return error;
+	fault_point(FAULT_SPOT_TAKEN);
 	write_spots(funnel, &txn, fresh_r);
+	fault_point(FAULT_SPOT_WRITTEN);
 	write_progress(funnel, &txn);
 	error = store_end(&txn);
+	fault_point(FAULT_SPOT_COMMITTED);
 	if (error == STORE_OK)
 		done(funnel, *fresh_r);
 	return error;

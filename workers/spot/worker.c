@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "shm/clock.h"
+#include "shm/fault.h"
 #include "shm/log.h"
 #include "workers/roles.h"
 #include "workers/spot/funnel.h"
@@ -67,7 +68,9 @@ static void replay(struct desk *desk)
 /* A person's spot also concerns those that pass it on or keep it for long. */
 static void ring_followers(struct desk *desk, bool human)
 {
+	fault_point(FAULT_SPOT_DONE);
 	worker_ring_spots(desk->worker, "dxc");
+	fault_point(FAULT_SPOT_RUNG);
 	if (!human)
 		return;
 	worker_ring_spots(desk->worker, "keeper");

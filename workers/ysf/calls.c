@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "shm/log.h"
+#include "shm/fault.h"
 #include "workers/ysf/ysf.h"
 
 #define COUNTER_MASK 0x7f
@@ -230,6 +231,7 @@ bool calls_end(struct ysf *ysf, struct call *call, enum event_reason reason)
 		call->news = false; /* if it was those that had no room */
 		return true;	    /* tried again with the next tick */
 	}
+	fault_point(FAULT_YSF_CLOSED);
 	page_count_by(ysf->page, COUNT_YSF_NEWS, told);
 	if (parked) {
 		page_count(ysf->page, COUNT_YSF_PARKED_TIMEOUT);

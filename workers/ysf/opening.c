@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "shm/log.h"
+#include "shm/fault.h"
 #include "shm/store/saved.h"
 #include "workers/ysf/ysf.h"
 
@@ -184,7 +185,9 @@ static bool open_call(struct ysf *ysf, struct opening *o)
 		return error != STORE_BUSY;
 	}
 	say_opened(ysf, o);
+	fault_point(FAULT_YSF_OPENED);
 	worker_ring(ysf->worker);
+	fault_point(FAULT_YSF_OPENED_RUNG);
 	follow(ysf);
 	return pass_on_first(ysf, o, &key);
 }

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "shm/log.h"
+#include "shm/fault.h"
 #include "workers/ysf/misbehave.h"
 #include "workers/ysf/ysf.h"
 
@@ -134,6 +135,7 @@ static void fill(struct ysf *ysf, const struct intake *intake)
 	int count = recvmmsg(intake->fd, ysf->ring->memory->io.message, RING_BATCH, MSG_DONTWAIT,
 			     NULL);
 	if (count > 0) {
+		fault_point(FAULT_YSF_READ);
 		receive_take(ysf, (unsigned)count, intake->listener);
 		return;
 	}
@@ -251,6 +253,7 @@ static void work(struct ysf *ysf)
 	if (ysf->relay.active)
 		return;
 	receive_flush(ysf);
+	fault_point(FAULT_YSF_BATCH_DONE);
 	ring_batch_end(ysf->ring);
 	ring_handling(ysf->ring, 0);
 	ysf->count = ysf->next = 0;
@@ -264,6 +267,7 @@ void receive_from(struct ysf *ysf, struct intake *intake)
 	fill(ysf, intake);
 	if (ysf->count == 0)
 		return;
+	fault_point(FAULT_YSF_TAKEN);
 	follow(ysf);
 	hold_retry(ysf);
 	work(ysf);

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "shm/log.h"
+#include "shm/fault.h"
 #include "shm/store/away.h"
 #include "shm/store/saved.h"
 #include "workers/placing.h"
@@ -87,6 +88,7 @@ void register_flush(struct ysf *ysf)
 	if (!reg->open)
 		return;
 	reg->open = false;
+	fault_point(FAULT_YSF_GATHERED);
 	enum store_error error = store_end(&reg->txn);
 	if (error != STORE_OK) {
 		page_count_by(ysf->page, COUNT_YSF_REFUSED_STORE, reg->changes);
@@ -96,8 +98,10 @@ void register_flush(struct ysf *ysf)
 		return;
 	}
 	if (reg->changes > 0) {
+		fault_point(FAULT_YSF_LINKED);
 		worker_ring(ysf->worker);
 		follow(ysf);
+		fault_point(FAULT_YSF_LINK_RUNG);
 	}
 	replies_send(ysf, ysf->promises);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "shm/log.h"
+#include "shm/fault.h"
 #include "workers/ysf/prefix.h"
 #include "workers/ysf/ysf.h"
 
@@ -51,6 +52,7 @@ void relay_start(struct ysf *ysf, uint8_t dgid, struct ring_entry *entry, enum r
 	leave_out(&ysf->relay, skip);
 	ring_relay_begin(ysf->ring, entry->seq, dgid, then, skip != NULL ? skip->id : 0,
 			 skip != NULL ? &skip->key : NULL, entry->data, rewritten);
+	fault_point(FAULT_YSF_RELAY_BEGUN);
 	relay_continue(ysf);
 }
 
@@ -60,8 +62,10 @@ static void finish(struct ysf *ysf)
 	struct relay *relay = &ysf->relay;
 
 	relay->active = false;
+	fault_point(FAULT_YSF_RELAY_SENT);
 	if (relay->entry != NULL)
 		ring_set(relay->entry, relay->then);
+	fault_point(FAULT_YSF_RELAY_DONE);
 	if (relay->farewell != NULL)
 		ring_farewell_done(ysf->ring, relay->farewell);
 	ring_relay_end(ysf->ring);
