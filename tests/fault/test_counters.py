@@ -6,6 +6,7 @@
 #           those of the simulator, but for what a death leaves open.
 # OWNER     tests
 # CONTRACT  KILLS=n in the environment for more kills (default 100; the table's row says 1000)
+# RUNS      beside few
 # LIMITS    A worker counts what it has done, and dies in between: its successor does again what has no
 #           done mark, and counts it then. So a total may be off by what one worker has in hand: at
 #           most BATCH datagrams, and the fan-out of one frame, a death. Seen: far fewer

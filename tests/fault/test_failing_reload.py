@@ -8,6 +8,7 @@
 # OWNER     tests
 # CONTRACT  FAULTS=n in the environment: at most n calls of each function and process, evenly spread
 #           (default 1; the table's row says 40)
+# RUNS      beside few
 # LIMITS    a worker that dies of the failure itself is replaced: then its slot has another process
 
 import os

@@ -8,6 +8,7 @@
 # OWNER     tests
 # CONTRACT  FAULTS=n in the environment: at most n calls of each function and process, evenly spread
 #           (default 1; the table's row says 40; 100000 are all)
+# RUNS      beside few
 # LIMITS    the C library itself crashes where its name service gets no memory (glibc 2.36: an assertion
 #           or a null pointer in getgrnam): such an end before serving is no failure of ours
 

@@ -7,6 +7,7 @@
 # OWNER     tests
 # CONTRACT  SESSIONS=1000 FAULTS=300 in the environment are the table's row; every tenth fault is an
 #           upgrade (default 60 and 20); RATE= lines a second and session
+# RUNS      beside few
 # LIMITS    needs the test build (make testing): the line service is the vault's least user
 
 import os

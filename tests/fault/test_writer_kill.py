@@ -7,6 +7,7 @@
 #           where an answered first poll is the acknowledgement.
 # OWNER     tests
 # CONTRACT  KILLS=n in the environment for more kills (default 200; the table's row says 5000)
+# RUNS      beside few
 # LIMITS    chosen instructions need ptrace
 
 import json

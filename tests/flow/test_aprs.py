@@ -6,7 +6,7 @@
 #           misbehave.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
-# RUNS      beside others
+# RUNS      beside others, about 30 s
 # LIMITS    five seconds between two reports, and minutes of silence or back-off, are the unit tests'
 
 import os

@@ -7,6 +7,7 @@
 #           with one names its key. [ysf alias NAME] comes from file, -o and reload.
 # OWNER     make check
 # CONTRACT  none
+# RUNS      beside few
 # LIMITS    what an auxiliary port means for its gateways: test_rules_*
 
 import re

@@ -5,7 +5,7 @@
 # PURPOSE   Which deaths count, when a slot is parked, who reads its sockets meanwhile, how it comes
 #           back, and that no datagram is lost over all that.
 # CONTRACT  sends signals to workers of its own daemons only
-# RUNS      beside others
+# RUNS      beside others, about 50 s
 # LIMITS    none known
 
 import os

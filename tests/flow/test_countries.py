@@ -7,7 +7,7 @@
 #           all of it is said; a death of the worker that reads them loses nothing.
 # OWNER     make check
 # CONTRACT  one `ok`, `not ok` or `SKIP` line for each test; exit 1 if any failed
-# RUNS      beside others
+# RUNS      beside others, about 40 s
 # LIMITS    needs the package hamradio-files; the look-up is tested in tests/unit/shm/test_country.c
 
 import os

@@ -6,6 +6,7 @@
 #           signal, and frames that a tool turns into the names of functions; the datagrams in
 #           quarantine and what an operator does with them.
 # CONTRACT  sends signals to workers of its own daemons only
+# RUNS      beside few
 # LIMITS    frames are checked against the symbols of the build under test
 
 import os

@@ -6,7 +6,7 @@
 #           goes on where it was.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
-# RUNS      beside others
+# RUNS      beside others, about 80 s
 # LIMITS    the two minutes of the list are one second in a build of the test's own
 
 import contextlib

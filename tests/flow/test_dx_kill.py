@@ -8,6 +8,7 @@
 # OWNER     tests
 # CONTRACT  SESSIONS, FILTERS, BURST, EVERY (ms), SECONDS, KILLS, UPGRADES in the environment for the long
 #           run: SESSIONS=500 FILTERS=50 BURST=5000 EVERY=15000 SECONDS=300 KILLS=300 UPGRADES=20
+# RUNS      beside few
 # LIMITS    what a broker had not handed over when a feed died is counted apart (`unhanded`)
 
 import os

@@ -6,7 +6,7 @@
 #           one loses the oldest, is told how many, and holds nobody up.
 # OWNER     make check
 # CONTRACT  KILLS=100 test_dxc_fanout.py deaths: the numbers of the soak
-# RUNS      beside others
+# RUNS      beside others, about 50 s
 # LIMITS    needs root: spots are put into the rings of the master by tests/fault/spotfill
 
 import json

@@ -6,6 +6,7 @@
 #           spot is in the ring exactly once, in order, and the other side never notices.
 # OWNER     make check
 # CONTRACT  prints ok or not ok for each test; the ring is read outside of the daemon's processes
+# RUNS      beside few
 # LIMITS    none known
 
 import contextlib

@@ -7,6 +7,7 @@
 # OWNER     make check
 # CONTRACT  as root, in a mount namespace of its own (the test starts itself anew in one); the tmpfs that
 #           it mounts goes with the namespace
+# RUNS      beside few
 # LIMITS    SKIP without root
 
 import os

@@ -8,6 +8,7 @@
 #           simulator, outside the daemon, decides.
 # OWNER     tests
 # CONTRACT  KILLS=n in the environment for more kills (default 100; the row `complete` says 2000)
+# RUNS      beside few
 # LIMITS    a receiver may get a frame twice once in 1,000 kills
 
 import os

@@ -6,6 +6,7 @@
 #           at once when there is a newer one, and over deaths and upgrades.
 # OWNER     tests
 # CONTRACT  a list is told by the inode of its memory, which all who have it share
+# RUNS      beside few
 # LIMITS    what lists say and mean is for other tests; needs /proc of the workers
 
 import os

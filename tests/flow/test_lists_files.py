@@ -7,7 +7,7 @@
 #           a death of the worker that reads them loses nothing.
 # OWNER     make check
 # CONTRACT  one `ok`, `not ok` or `SKIP` line for each test; exit 1 if any failed
-# RUNS      beside others
+# RUNS      beside others, about 60 s
 # LIMITS    what rules do with the lists is tested elsewhere; host names in test_lists_names.py
 
 import os

@@ -6,7 +6,7 @@
 #           says that there is no such name: nobody waits for it, and no good answer is lost.
 # OWNER     make check
 # CONTRACT  one `ok`, `not ok` or `SKIP` line for each test; exit 1 if any failed
-# RUNS      beside others
+# RUNS      beside others, about 70 s
 # LIMITS    needs root: network and mount namespaces of its own, so that port 53 of 127.0.0.1 and
 #           /etc/resolv.conf are the test's
 

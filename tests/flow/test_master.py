@@ -6,7 +6,7 @@
 #           socket: what operators and init scripts rely on.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
-# RUNS      beside others
+# RUNS      beside others, about 40 s
 # LIMITS    some cases need root (users, owners) and are skipped without
 
 import json

@@ -6,6 +6,7 @@
 #           anybody is listened to, link has its sockets for life, and both come back when they die.
 # OWNER     tests
 # CONTRACT  none
+# RUNS      beside few
 # LIMITS    what data and link do is for other tests
 
 import os

@@ -7,6 +7,7 @@
 #           they were and says what was wrong; workers and listeners come and go under voice.
 # OWNER     make check
 # CONTRACT  RELOADS=n in the environment for more of them under voice (default 40)
+# RUNS      beside few
 # LIMITS    the simulator, outside the daemon, decides what was lost
 
 import contextlib

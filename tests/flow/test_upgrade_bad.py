@@ -6,6 +6,7 @@
 #           there serves on, soon, and nothing is lost.
 # OWNER     tests
 # CONTRACT  TIMES=n in the environment tries each way as often (default 1; the README's row says 10)
+# RUNS      beside few
 # LIMITS    a build that hangs in its rehearsal is waited for as long as an operator's (10 s), so it
 #           is tried once
 

@@ -6,6 +6,7 @@
 #           reaches a gateway, and the valid traffic behind it goes through.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside few
 # LIMITS    cases about files, the JSON feed and APRS are not part of this version
 
 import random

@@ -6,6 +6,7 @@
 #           who is nailed stays so; who loses against a busy DG-ID is told of once.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside few
 # LIMITS    the rules themselves: test_rules_registration, test_rules_dgid
 
 import os

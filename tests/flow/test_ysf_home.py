@@ -6,7 +6,7 @@
 #           meanwhile; a home list that changes puts linked gateways where they belong.
 # OWNER     tests
 # CONTRACT  every test has a daemon of its own
-# RUNS      beside others
+# RUNS      beside others, about 40 s
 # LIMITS    none known
 
 import os

@@ -6,6 +6,7 @@
 #           at once, reply sizes: the bound holds, is counted, and others don't feel it.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside few
 # LIMITS    rates are given with room above, for a busy machine may take longer to send
 
 import sys

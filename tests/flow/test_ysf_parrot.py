@@ -7,7 +7,7 @@
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case; KILLS=n in the
 #           environment for more kills
-# RUNS      beside others
+# RUNS      beside others, about 70 s
 # LIMITS    when a frame came is told by the kernel's own stamp; the longest tape is filled, but only
 #           the first frames of it are played
 

@@ -6,6 +6,7 @@
 #           and counted, and nobody else loses a frame.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside few
 # LIMITS    none known
 
 import os

@@ -7,6 +7,7 @@
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case; KILLS=n in the
 #           environment for more kills
+# RUNS      beside few
 # LIMITS    the simulator makes the rewritten frames with a codec of its own and compares them whole
 
 import os

@@ -6,6 +6,7 @@
 #           encoder against the protocol's vectors.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside few
 # LIMITS    back to home is not part of this version
 
 import os

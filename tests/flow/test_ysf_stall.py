@@ -7,7 +7,7 @@
 #           another listener go on talking; afterwards all is as before.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
-# RUNS      beside others
+# RUNS      beside others, about 30 s
 # LIMITS    needs root, ip, tc and a kernel with veth and tbf; else it skips
 
 import socket

@@ -6,6 +6,7 @@
 #           linked, calls go on, DG-IDs come free, and every worker can serve every gateway.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside few
 # LIMITS    the step of the real clock is left to a unit test: it would be one of the whole machine
 
 import os

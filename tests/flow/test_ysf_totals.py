@@ -6,6 +6,7 @@
 #           event has the frames and losses that were counted.
 # OWNER     make check
 # CONTRACT  prints "ok NAME", "not ok NAME: why" or "SKIP NAME: why" for each case
+# RUNS      beside few
 # LIMITS    none known
 
 import sys

@@ -41,8 +41,11 @@ LIBC = ctypes.CDLL(None)
 
 
 def die_with_parent():
-    """A daemon does not outlive a test that was killed (PR_SET_PDEATHSIG)."""
+    """A daemon does not outlive a test that was killed (PR_SET_PDEATHSIG), and takes the signals that
+    a shell tells what it puts in the background to ignore."""
     LIBC.prctl(1, signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 class Skip(Exception):
@@ -324,15 +327,19 @@ def answer(sock):
 
 
 def main(namespace):
-    """Runs every test_* function of a module: main(globals()). Words on the command line choose."""
+    """Runs every test_* function of a module: main(globals()). Words on the command line choose;
+    TIMES=1 in the environment tells how long each took."""
     failed = 0
     words = sys.argv[1:]
     for name, test in list(namespace.items()):
         if not name.startswith("test_") or (words and not any(word in name for word in words)):
             continue
+        began = time.monotonic()
         try:
             test()
             print(f"ok {name}", flush=True)
+            if os.environ.get("TIMES"):
+                print(f"# {name} took {time.monotonic() - began:.1f} s", flush=True)
         except Skip as why:
             print(f"SKIP {name}: {why}", flush=True)
         except Exception as error:  # the runner's job is to report, whatever it was

@@ -6,6 +6,7 @@
 #           exactly those faults, no more and no fewer
 # OWNER     make check
 # CONTRACT  prints "ok NAME" or "not ok NAME: why" for each case; exit 0 when all are ok
+# RUNS      beside few
 # LIMITS    IPv4 loopback; the service here shares no code with the product's
 
 import json

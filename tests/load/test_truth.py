@@ -6,6 +6,7 @@
 #           has exactly those faults, no more and no fewer
 # OWNER     make check
 # CONTRACT  prints "ok NAME" or "not ok NAME: why" for each case; exit 0 when all are ok
+# RUNS      beside few
 # LIMITS    IPv4 and IPv6 loopback; words on the command line choose cases
 
 import concurrent.futures
