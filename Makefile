@@ -66,6 +66,8 @@ PERFILTER := $(B)/tests/load/perfilter
 PERCALL  := $(B)/tests/load/percall
 PERFAN   := $(B)/tests/load/perfan
 FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill spotfill weather failing.so clockstep.so)
+# One whose every allocation and system call can be made to fail.
+SITES    := $(B)/sites/shackd $(B)/sites/shackd-net
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all run test deps check units testing soak lint format bench fuzz sabotage install clean docs loads faults FORCE
@@ -94,7 +96,7 @@ $(1)/shackd: $(2) $(1)/stamp.o
 $(1)/shackd-net: $(3) $(1)/stamp.o
 	$$(LINK) $$(LIBS_NET)
 $(1)/stamp.h: $(2) $(3)
-	@cat $$(sort $$^) | sha256sum | sed 's/^\(.\{32\}\).*/#define SHACKD_STAMP "\1"/' >$$@
+	@mkdir -p $(1); cat $$(sort $$^) | sha256sum | sed 's/^\(.\{32\}\).*/#define SHACKD_STAMP "\1"/' >$$@
 $(1)/stamp.o: CF := -I$(1) $(CF)
 $(1)/stamp.o: shm/stamp.c shm/stamp.h $(1)/stamp.h
 	$$(COMPILE)
@@ -117,6 +119,8 @@ mixed     = $(patsubst %.c,$(B)/$(1)/%.o,$(filter $(3),$(2))) $(call obj,$(filte
 $(eval $(call pair,$(B)/testing,$(call mixed,testing,$(ONE) $(ONLYTEST),%),$(call mixed,testing,$(TWO) shm/fault.c,%)))
 $(eval $(call pair,$(B)/schema1,$(call mixed,schema1,$(ONE),$(STORE)),$(call mixed,schema1,$(TWO),$(STORE))))
 $(eval $(call pair,$(B)/next,$(call mixed,next,$(ONE),master/version.c),$(call obj,$(TWO))))
+$(eval $(call pair,$(B)/sites,$(call obj,$(ONE) tests/fault/sites.c),$(call obj,$(TWO) tests/fault/sites.c)))
+$(SITES): LF += -static-libgcc -ldl
 $(B)/testing/%.o: MARK := -DSHACKD_TEST
 $(B)/schema1/%.o: MARK := -DSCHEMA_VERSION=1
 $(B)/next/%.o:    MARK := -DSHACKD_NEXT
@@ -209,7 +213,7 @@ test: deps
 
 units: $(UNIT)
 loads: $(LOAD)
-faults: $(FAULT)
+faults: $(FAULT) $(if $(SAN),,$(SITES))
 testing: $(TESTING)
 
 check: all units loads faults testing $(patsubst %,$(B)/tests/fuzz/%,$(FUZZ)) $(B)/mkdoc
