@@ -482,6 +482,9 @@ static bool start(struct worker *worker)
 		return worker_failed(worker, "this build starts two only");
 	if (!worker->kind->open(worker))
 		return false;
+	/* it has said why; the loop that worker_finish ended does not run yet */
+	if (worker->stopping)
+		return worker_failed(worker, "gave up while it started");
 	show(worker, PAGE_READY);
 	fault_point(FAULT_WORKER_OPEN);
 	if (fails_at(worker, "never-ready"))

@@ -170,8 +170,10 @@ void account_want(struct client *client)
 		return;
 	}
 	call_base(session->head.call, want.base);
-	if (!fan_want(client, &want))
-		log_limited(LOG_LEVEL_ERROR, "session %llu: no memory for what it wants",
+	client->unread = !fan_want(client, &want);
+	if (client->unread)
+		log_limited(LOG_LEVEL_ERROR,
+			    "session %llu: no memory for what it wants, later again",
 			    (unsigned long long)tcp_session(client->conn));
 }
 

@@ -124,7 +124,7 @@ struct client {
 	bool told;		     /* the master knows that it has logged in */
 	bool waits;		     /* the line that is acted upon has to come again */
 	bool fell;		     /* is ended because it was too slow */
-	bool unread;		     /* its filter could not be read */
+	bool unread;		     /* its filter is not in force yet */
 };
 
 static inline struct session *session_of(struct client *client)
