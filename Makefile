@@ -17,6 +17,7 @@ CC       := gcc
 endif
 CFLAGS   ?= -O2 -g
 PREFIX   ?= /usr/local
+INIT     ?= sysv systemd
 SECONDS  ?= 60
 
 # ---- what is built how -----------------------------------------------------------------------
@@ -70,7 +71,7 @@ FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill spotfill weather failing
 SITES    := $(B)/sites/shackd $(B)/sites/shackd-net
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all run test deps check units testing soak lint format bench fuzz sabotage install clean docs loads faults FORCE
+.PHONY: all run test deps packages check units testing soak lint format bench fuzz sabotage install clean docs loads faults FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -193,8 +194,23 @@ PACKAGES_DEV   := clang clang-tidy clang-format libclang-rt-14-dev cppcheck shel
 PACKAGES       := $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_DEV)
 run:  PACKAGES := $(PACKAGES_BUILD)
 test: PACKAGES := $(PACKAGES_BUILD) $(PACKAGES_TEST)
+# Other init systems than the machine's own, for the tests of init/: never installed, only unpacked, each
+# into a folder of its own; what of them the machine has is used from there all the same.
+UNPACKED_openrc  := openrc librc1 libeinfo1 insserv
+UNPACKED_sysv    := sysvinit-core sysv-rc insserv startpar initscripts sysvinit-utils
+UNPACKED_systemd := systemd libsystemd0 libsystemd-shared libapparmor1 libargon2-1 libcryptsetup12 libdevmapper1.02.1 \
+                    libfdisk1 libip4tc2 libjson-c5 libkmod2 dmsetup
+UNPACKED_logrotate := logrotate libpopt0
+UNPACKED         := openrc sysv systemd logrotate
+run:  UNPACKED   :=
 
-deps:
+deps: packages
+	@[ -z "$(UNPACKED)" ] || $(MAKE) --no-print-directory $(patsubst %,build/packages/%/.unpacked,$(UNPACKED))
+
+build/packages/%/.unpacked: FORCE
+	@tests/lib/unpack $(@D) $(UNPACKED_$*)
+
+packages:
 	@missing=$$(for p in $(PACKAGES); do \
 	    dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	missing=$$(echo $$missing); [ -z "$$missing" ] && exit 0; \
@@ -256,13 +272,34 @@ docs: $(B)/mkdoc $(B)/mkcommands
 
 # ---- installing ------------------------------------------------------------------------------
 
-install: all
+# INIT: which init systems to serve, of sysv, openrc and systemd; the first two share a file name
+install: all $(patsubst %,install-%,$(INIT))
 	install -D -m 755 shackd $(DESTDIR)$(PREFIX)/sbin/shackd
 	install -D -m 755 shackd-net $(DESTDIR)$(PREFIX)/sbin/shackd-net
 	install -D -m 755 shackctl $(DESTDIR)$(PREFIX)/bin/shackctl
-	install -D -m 644 -t $(DESTDIR)/etc/shackd $(wildcard etc/*.ini etc/*.db)
+	for f in etc/*.ini etc/*.db; do $(call keep,$$f,etc/shackd/$${f#etc/}); done
 	for s in 5 7 8; do install -d $(DESTDIR)$(PREFIX)/share/man/man$$s; \
 	    install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s/; done
+
+# An operator's own file stays: ours is put beside it.
+keep      = to=$(DESTDIR)/$(2); [ ! -e $$to ] || cmp -s $(1) $$to || to=$$to.new; \
+            install -D -m 644 $(1) $$to
+# FILE, where to, mode: the paths in it are those of an installation in /usr/local.
+adapt     = install -d $(DESTDIR)$(dir $(2)) && sed 's|/usr/local/|$(PREFIX)/|g' $(1) >$(DESTDIR)$(2).new && \
+            chmod $(3) $(DESTDIR)$(2).new && mv $(DESTDIR)$(2).new $(DESTDIR)$(2)
+
+install-common:
+	$(call adapt,init/shackd.tmpfiles,$(PREFIX)/lib/tmpfiles.d/shackd.conf,644)
+	$(call adapt,init/shackd.sysusers,$(PREFIX)/lib/sysusers.d/shackd.conf,644)
+	$(call keep,etc/logrotate,etc/logrotate.d/shackd)
+install-sysv: install-common
+	$(call adapt,init/shackd.sysv,/etc/init.d/shackd,755)
+	$(call keep,init/shackd.default,etc/default/shackd)
+install-openrc: install-common
+	$(call adapt,init/shackd.openrc,/etc/init.d/shackd,755)
+	$(call keep,init/shackd.confd,etc/conf.d/shackd)
+install-systemd: install-common
+	$(call adapt,init/shackd.service,$(PREFIX)/lib/systemd/system/shackd.service,644)
 
 clean:
 	rm -rf build shackd shackd-net shackctl

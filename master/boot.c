@@ -25,6 +25,7 @@
 #include "master/bind.h"
 #include "master/control.h"
 #include "master/lists.h"
+#include "master/notify.h"
 #include "master/reap.h"
 #include "master/reload/reload.h"
 #include "master/slot.h"
@@ -219,6 +220,7 @@ static void announce(struct master *master)
 
 	master->announced = true;
 	report_services(master, services, sizeof(services));
+	notify_turn(master);
 	if (!master->foreground) {
 		log_info("shackd: ready%s", services);
 		launch_tell(&master->launcher, 0, "");

@@ -23,6 +23,7 @@
 #include "master/shackctl_import.h"
 #include "master/shackctl_passwd.h"
 #include "master/shackctl_print.h"
+#include "master/shackctl_ready.h"
 #include "master/shackctl_replay.h"
 #include "master/shackctl_talk.h"
 #include "master/version.h"
@@ -46,6 +47,7 @@ struct command {
 /* clang-format off */
 static const struct command commands[] = {
 	{"status",  "",               0, 0, true,  print_status,  "is it ready, and if not, why"},
+	{"ready",   "[SECONDS]",      0, 1, true,  NULL,          "exit 0 if it serves, or as soon as it does within SECONDS"},
 	{"workers", "",               0, 0, true,  print_workers, "every process: state, restarts, heartbeat"},
 	{"clients", "",               0, 0, true,  print_clients, "linked gateways"},
 	{"streams", "",               0, 0, true,  print_streams, "open calls"},
@@ -428,6 +430,8 @@ static int run(struct ctl *ctl, const char *words[], int count)
 
 	if (strcmp(ctl->command->name, "stop") == 0)
 		return run_stop(ctl, words, count);
+	if (strcmp(ctl->command->name, "ready") == 0)
+		return ready_run(ctl->socket, count > 1 ? words[1] : NULL);
 	if (strcmp(ctl->command->name, "import") == 0)
 		return import_run(ctl->socket, words + 1, count - 1);
 	if (strcmp(ctl->command->name, "upgrade") == 0)

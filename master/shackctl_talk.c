@@ -26,7 +26,9 @@
 
 static int silent(const struct talk *talk, const char *why)
 {
-	fprintf(stderr, "shackctl: the daemon does not answer at %s: %s\n", talk->socket, why);
+	if (!talk->quiet)
+		fprintf(stderr, "shackctl: the daemon does not answer at %s: %s\n", talk->socket,
+			why);
 	return EXIT_SILENT;
 }
 

@@ -21,6 +21,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_SILENT = 3 };
 struct talk {
 	const char *socket;
 	bool follows;	 /* the answer may pause for long */
+	bool quiet;	 /* nothing is said of a daemon that is not there */
 	int patience;	 /* seconds of silence; 0: TALK_SECONDS */
 	bool repeatable; /* asking twice does no harm: a process that was replaced just then is no
 			    reason to fail */

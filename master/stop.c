@@ -11,6 +11,7 @@
 
 #include "master/tcp/accept.h"
 #include "master/master.h"
+#include "master/notify.h"
 #include "master/reload/reload.h"
 #include "master/slot.h"
 #include "master/upgrade/upgrade.h"
@@ -113,6 +114,7 @@ void stop_begin(struct master *master, enum stop_mode mode)
 			master_why(master, EXIT_START, "stopped before it was ready");
 		log_info(mode == STOP_NOW ? "stopping at once" : "stopping");
 		master->phase = PHASE_STOPPING;
+		notify_turn(master);
 		reload_stop(master);
 		upgrade_stop(master);
 		accept_stop(master);

@@ -12,6 +12,7 @@
 
 #include "master/adopt.h"
 #include "master/master.h"
+#include "master/notify.h"
 #include "master/proc.h"
 #include "master/slot.h"
 #include "shm/log.h"
@@ -119,6 +120,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	watch_what_matters(master);
+	notify_turn(master);
 	for (unsigned i = 0; i < MASTER_GATES; i++)
 		look_at_gate(master, i);
 	for (unsigned i = 0; i < master->slots; i++)

@@ -21,6 +21,7 @@
 #include "master/adopt.h"
 #include "master/bind.h"
 #include "master/control.h"
+#include "master/notify.h"
 #include "master/reload/members.h"
 #include "master/reload/steer.h"
 #include "master/slot.h"
@@ -466,6 +467,7 @@ static void reload_finish(struct reload *reload)
 	config_destroy(&reload->config);
 	reload->step = RELOAD_NONE;
 	master->busy = MASTER_IDLE;
+	notify_turn(master);
 	if (reload->wished && master->phase == PHASE_SERVING) {
 		reload->wished = false;
 		reload_begin(master);
@@ -491,6 +493,7 @@ void reload_begin(struct master *master)
 	struct reload *reload = master->own_reload;
 
 	master->busy = MASTER_RELOADING;
+	notify_turn(master);
 	forget_last(reload);
 	reload->ysf_count = master->ysf_count;
 	if (config_load(&reload->config, master->request, reload->problems) != 0) {

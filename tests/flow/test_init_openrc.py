@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+#
+# NAME      test_init_openrc - /etc/init.d/shackd of Gentoo, Alpine and Devuan
+# PURPOSE   The real OpenRC as process 1 of a machine of its own: each verb, with and without
+#           supervise-daemon.
+# RUNS      beside others
+# CONTRACT  prints `ok NAME`, `not ok NAME: why` or `SKIP NAME: why` for each
+# LIMITS    root; packages that `make deps` unpacks
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+
+from lib.private import Machine
+from lib.shackd import eventually, main
+from lib.verbs import (Service, check_broken_configuration, check_configtest, check_dead_master,
+                       check_life, check_reload_and_upgrade)
+
+
+def openrc(conf=""):
+    """A machine that has booted."""
+    machine = Machine("openrc", init="openrc", first=["/sbin/openrc-init"],
+                      files={"/etc/conf.d/shackd": conf})
+    eventually(lambda: machine.path("/run/openrc/softlevel").exists()
+               and machine.read("/run/openrc/softlevel").strip() == "default", 20, "the boot")
+    return machine
+
+
+def service_of(machine):
+    return Service(machine, lambda verb: ["rc-service", "shackd", verb])
+
+
+def test_life():
+    with openrc() as machine:
+        check_life(service_of(machine))
+
+
+def test_reload_and_upgrade():
+    with openrc() as machine:
+        check_reload_and_upgrade(service_of(machine))
+
+
+def test_broken_configuration_hurts_nobody():
+    with openrc() as machine:
+        check_configtest(service_of(machine))
+        check_broken_configuration(service_of(machine))
+
+
+def test_dead_master_is_said_and_restarted():
+    with openrc() as machine:
+        check_dead_master(service_of(machine))
+
+
+if __name__ == "__main__":
+    main(globals())
