@@ -38,6 +38,7 @@
 #include "master/tcp/vault.h"
 #include "shm/fault.h"
 #include "shm/log.h"
+#include "shm/reserve.h"
 
 #define QUEUE_BYTES (4 * 1024 * 1024)
 #define BOOT_TRIES  3
@@ -193,6 +194,7 @@ static void on_loop_error(const char *text)
 static bool make_loop(struct master *master)
 {
 	ev_set_syserr_cb(on_loop_error);
+	ev_set_allocator(reserve_realloc);
 	master->loop = ev_loop_new(EVFLAG_NOENV);
 	if (master->loop == NULL)
 		return master_why(master, EXIT_START, "can't make an event loop");

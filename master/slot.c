@@ -35,7 +35,7 @@
 #include "shm/ring.h"
 #include "shm/text.h"
 
-#define RETRY_SECONDS 0.02 /* the kernel took no more descriptors in flight */
+#define RETRY_SECONDS 0.02 /* until the kernel is asked again to take a message */
 
 const char *slot_kind_name(enum slot_kind kind)
 {
@@ -347,6 +347,7 @@ static void slot_watch(struct slot *slot, int events)
 void slot_flush(struct slot *slot)
 {
 	bool serving = slot->state == SLOT_SERVING;
+	int error;
 
 	if (slot->control < 0)
 		return;
@@ -360,21 +361,18 @@ void slot_flush(struct slot *slot)
 		slot_watch(slot, EV_READ);
 		return;
 	}
-	if (errno == ETOOMANYREFS) {
-		/* too many descriptors in flight, of all workers together: the socket looks
-		 * writable */
-		slot_watch(slot, EV_READ);
-		ev_timer_stop(slot->master->loop, &slot->timer);
-		ev_timer_set(&slot->timer, RETRY_SECONDS, 0);
-		ev_timer_start(slot->master->loop, &slot->timer);
-	} else if (errno == EAGAIN) {
-		slot_watch(slot, EV_READ | EV_WRITE);
-	} else {
-		slot_watch(slot, EV_READ);
-		if (errno != EPIPE && errno != ECONNRESET)
-			log_limited(LOG_LEVEL_ERROR, "can't speak with %s: %s", slot->name,
-				    strerror(errno));
-	}
+	error = errno;
+	slot_watch(slot, error == EAGAIN ? EV_READ | EV_WRITE : EV_READ);
+	if (error == EAGAIN || error == EPIPE || error == ECONNRESET)
+		return;
+	/* Too many descriptors in flight, of all workers together, or no memory: the socket looks
+	 * writable. Who is not told would wait for ever. */
+	if (error != ETOOMANYREFS)
+		log_limited(LOG_LEVEL_ERROR, "can't speak with %s, later again: %s", slot->name,
+			    strerror(error));
+	ev_timer_stop(slot->master->loop, &slot->timer);
+	ev_timer_set(&slot->timer, RETRY_SECONDS, 0);
+	ev_timer_start(slot->master->loop, &slot->timer);
 }
 
 void slot_go(struct slot *slot)

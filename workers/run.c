@@ -21,6 +21,7 @@
 #include "shm/clock.h"
 #include "shm/fault.h"
 #include "shm/log.h"
+#include "shm/reserve.h"
 #include "shm/role.h"
 #include "workers/crash.h"
 #include "workers/rights.h"
@@ -334,6 +335,7 @@ static void on_control(struct ev_loop *loop, ev_io *watch, int events)
 
 static bool make_loop(struct worker *worker)
 {
+	ev_set_allocator(reserve_realloc);
 	worker->loop = ev_loop_new(EVFLAG_NOENV);
 	if (worker->loop == NULL)
 		return worker_failed(worker, "can't make an event loop");

@@ -44,19 +44,24 @@ void heir_flush(struct slot *slot)
 {
 	struct heir *heir = &slot->heir;
 	struct ev_loop *loop = slot->master->loop;
+	int error;
 
 	if (slot_send_start(slot, heir->control, heir->generation, true, &heir->passed) &&
 	    lists_send(slot->master, heir->control, heir->generation, &heir->lists)) {
 		watch_control(heir, loop, EV_READ);
-	} else if (errno == ETOOMANYREFS) {
-		watch_control(heir, loop, EV_READ);
-		ev_timer_stop(loop, &heir->timer);
-		ev_timer_set(&heir->timer, RETRY_SECONDS, 0);
-		ev_timer_start(loop, &heir->timer);
-	} else {
-		/* a broken pipe is a death that we hear of by itself */
-		watch_control(heir, loop, errno == EAGAIN ? EV_READ | EV_WRITE : EV_READ);
+		return;
 	}
+	error = errno;
+	watch_control(heir, loop, error == EAGAIN ? EV_READ | EV_WRITE : EV_READ);
+	/* a broken pipe is a death that we hear of by itself */
+	if (error == EAGAIN || error == EPIPE || error == ECONNRESET)
+		return;
+	if (error != ETOOMANYREFS)
+		log_limited(LOG_LEVEL_ERROR, "can't speak with the new %s, later again: %s",
+			    slot->name, strerror(error));
+	ev_timer_stop(loop, &heir->timer);
+	ev_timer_set(&heir->timer, RETRY_SECONDS, 0);
+	ev_timer_start(loop, &heir->timer);
 }
 
 /* ---- what it says ---- */

@@ -19,7 +19,8 @@ MEANING = {
     "refused": "one request, datagram or session was refused, the next one was served",
     "worker replaced": "the worker ended itself, its successor went on",
     "start refused": "the start was refused with a sentence and an exit status",
-    "the C library": "the C library crashed in its own name service, before serving",
+    "library crashed": "a library used memory that it did not get, while the process started; if it was"
+                       " a worker, it was replaced",
     "not reached": "did not come by again in that step",
     "DEFECT": "a promise was broken",
     "CRASHED, replaced": "a worker crashed, its successor went on",

@@ -83,6 +83,7 @@ class Run:
             self.defects.append(str(outcome))
             print(f"# {outcome}", flush=True)
             print("#    " + self.whole.daemon.log()[-1500:].replace("\n", "\n#    "), flush=True)
+        if outcome.is_defect or self.trials.worn:
             self.fresh()
 
 

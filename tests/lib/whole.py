@@ -107,7 +107,7 @@ class Whole:
         self.ysf_ports = self.free_ports(3)
         self.turn = 0
         self.configure()
-        self.lab = self.reader = None
+        self.lab = self.reader = self.board = None
         self.steps = {name.removeprefix("step_"): getattr(self, name)
                       for name in dir(self) if name.startswith("step_")}
 
@@ -156,12 +156,17 @@ class Whole:
         self.talker = self.lab.gateway("TALKER", "IU5JAE")
         self.listener = self.lab.gateway("LISTENER", "DL9LSN")
         self.reader = self.user("DL1RDR")
+        self.board = Dashboard(self.daemon)
         self.feeds_are_up()
         return self
 
     def feeds_are_up(self):
         eventually(lambda: self.skimmers.clients and self.neighbours.clients, 60, "telnet feeds up")
         eventually(lambda: all(one["state"] == "up" for one in self.feeds()), 60, "all feeds up")
+
+    def feeds_wait(self):
+        """Is there one which tries again only later, as it should?"""
+        return any(one["state"] in ("waiting", "broken") for one in self.feeds())
 
     def feeds(self):
         try:
@@ -179,6 +184,8 @@ class Whole:
     def close(self):
         if self.lab:
             self.lab.__exit__()
+            self.board.close()
+            self.reader.close()
         self.daemon.close()
         for one in (self.skimmers, self.neighbours, self.broker, self.aprs):
             one.close()
@@ -204,7 +211,8 @@ class Whole:
         assert self.daemon.process.poll() is None, f"ended with {self.daemon.process.returncode}"
         eventually(self.voice_crosses, 10, "voice crosses")
         eventually(self.spot_comes, 20, "a session gets a spot")
-        self.feeds_are_up()
+        eventually(lambda: all(one["state"] in ("up", "waiting", "broken") for one in self.feeds()), 60,
+                   "each feed up, or waiting for its next try")
 
     def voice_crosses(self):
         for gateway in (self.talker, self.listener):
@@ -297,12 +305,13 @@ class Whole:
             wanted.discard(self.reader.expect(rf"LZ[123]{tail}")[0])
 
     def step_dashboard(self):
-        with Dashboard(self.daemon) as board:
-            board.subscribe()
-            board.send(b"GETLIST")
-            self.talker.call(frames=2)
-            board.until("stream_end")
-            board.ping()
+        board = self.board
+        while board.read(0.001) is not None:
+            pass
+        board.subscribe()
+        self.talker.call(frames=2)
+        board.until("stream_end", self.patience)
+        board.ping()
 
     def step_look(self):
         for words in VERBS:
