@@ -517,8 +517,9 @@ void print_status(FILE *out, const json_t *answer, time_t now)
 		print_service(out, json_object_iter_key(at), json_object_iter_value(at));
 	json_array_foreach(json_object_get(answer, "reasons"), i, reason)
 	{
-		print_plain(state, reason);
-		fprintf(out, "because: %s\n", state);
+		fputs("because: ", out);
+		print_safely(out, json_is_string(reason) ? json_string_value(reason) : "?");
+		fputc('\n', out);
 	}
 }
 

@@ -245,10 +245,10 @@ static bool has_room(struct acceptor *acceptor, int fd, const struct addr *addr)
 	struct master *master = acceptor->master;
 	const struct kind *kind = &kind_table[acceptor->kind];
 	struct vault_census census = vault_census(master, acceptor->kind, addr);
-	const struct refusal full = {"too many",
+	const struct refusal full = {"limits.sessions are open",
 				     "Sorry, this server is full. Please try again later.\r\n",
 				     &master->sessions_refused, COUNT_DXC_REFUSED_FULL};
-	const struct refusal many = {"too many from there",
+	const struct refusal many = {"limits.sessions_per_ip are open from there",
 				     "Sorry, there are too many connections from your address.\r\n",
 				     &master->sessions_refused_per_ip, COUNT_DXC_REFUSED_ADDRESS};
 	const struct refusal waiting = {

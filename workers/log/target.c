@@ -175,7 +175,8 @@ static bool write_instead(struct target *target, const char *line, size_t length
 			  "they go to standard error until it does",
 			  target->path, strerror(why));
 	target->full = true;
-	return write_err(target, line, length);
+	write_err(target, line, length);
+	return false;
 }
 
 static bool write_syslog(struct target *target, const struct log_record *record, uint64_t now)
@@ -207,5 +208,6 @@ bool target_write(struct target *target, const struct log_record *record, uint64
 	length = target->form(record, line);
 	if (target->kind == TARGET_FILE && target->fd >= 0)
 		return write_file(target, line, length) || write_instead(target, line, length);
-	return write_err(target, line, length);
+	/* of a daemon in the background nobody reads standard error: not what was asked for */
+	return write_err(target, line, length) && target->kind == TARGET_STDERR;
 }

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: ISC
+#
+# NAME      messages - could the program say this sentence?
+# PURPOSE   A manual that quotes a message is believed only when the sources have it: the quoted sentence is
+#           taken apart along the string literals of the C sources, down to single words.
+# OWNER     flow tests
+# CONTRACT  Messages(folders).explains(sentence): a literal matches when its fixed parts are there and each
+#           hole holds what its conversion prints: a number, a name, an error of the system, nothing, or
+#           again something that a literal explains. A name is one word that is no plain English one, unless
+#           the sources have it: so no sentence can be put together of "%s %s".
+# LIMITS    literals are found as text: macros that make strings are not expanded
+
+import errno
+import functools
+import os
+import re
+from pathlib import Path
+
+LITERAL = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+CONVERSION = re.compile(r"%(?:%|[-+ #0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z|j|t)?([diouxXcsfgm]))")
+NUMBER = {"d": r"-?\d+", "i": r"-?\d+", "o": r"[0-7]+", "u": r"\d+", "x": r"[0-9a-f]+", "X": r"[0-9A-F]+",
+          "f": r"-?\d+(?:\.\d+)?", "g": r"\S+", "c": r"."}
+SYSTEM = {os.strerror(number) for number in errno.errorcode}
+LMDB = re.compile(r"MDB_[A-Z_]+: [^:]+")
+NAME = re.compile(r"\S*[^a-z\s]\S*( \S*[^a-z\s]\S*)*")
+NAMES = re.compile(r"(?:\S+: )+")  # "/etc/shackd/shackd.ini:3: ysf.listen: "
+NESTED = 3  # a message in a message in a message
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "0": "\0"}
+
+
+def unescape(text):
+    return re.sub(r"\\(.)", lambda found: ESCAPES.get(found[1], found[1]), text)
+
+
+def literals(text):
+    """The string literals of a C source, those that stand side by side joined."""
+    text = re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
+    text = re.sub(r'"\s+"', "", text)
+    for found in LITERAL.finditer(text):
+        yield unescape(found[0][1:-1]).strip("\n")
+
+
+def parts_of(literal):
+    """Its fixed parts and conversions by turns, beginning and ending with a fixed part."""
+    fixed, holes, at = [""], [], 0
+    for found in CONVERSION.finditer(literal):
+        fixed[-1] += literal[at:found.start()]
+        at = found.end()
+        if found[1] is None:
+            fixed[-1] += "%"
+        else:
+            holes.append(found[1])
+            fixed.append("")
+    fixed[-1] += literal[at:]
+    return fixed, holes
+
+
+class Messages:
+    def __init__(self, folders):
+        found = {literal for folder in folders for path in Path(folder).rglob("*.[ch]")
+                 for literal in literals(path.read_text())}
+        self.plain = {literal for literal in found if "%" not in literal}
+        self.formats = [(fixed, holes) for fixed, holes in map(parts_of, sorted(found - self.plain))
+                        if "".join(fixed).strip()]
+
+    @functools.lru_cache(maxsize=None)
+    def explains(self, text, depth=NESTED):
+        """Is TEXT made of the program's own words?"""
+        if text in self.plain or text in SYSTEM or LMDB.fullmatch(text):
+            return True
+        if depth == 0:
+            return False
+        if any(self.fits(text, fixed, holes, depth) for fixed, holes in self.formats):
+            return True
+        names = NAMES.match(text)
+        return names is not None and names.end() < len(text) and self.explains(text[names.end():], depth)
+
+    def fits(self, text, fixed, holes, depth):
+        if not text.startswith(fixed[0]) or not text.endswith(fixed[-1]):
+            return False
+        at = 0
+        for part in fixed:  # cheap, and almost always enough to say no
+            at = text.find(part, at)
+            if at < 0:
+                return False
+            at += len(part)
+        return self.split(text[len(fixed[0]):], fixed[1:], holes, depth)
+
+    def split(self, text, fixed, holes, depth):
+        """Can TEXT be a hole, a fixed part, a hole ... to its end?"""
+        if not holes:
+            return text == ""
+        at = text.find(fixed[0])
+        while at >= 0:
+            if (self.fills(text[:at], holes[0], depth)
+                    and self.split(text[at + len(fixed[0]):], fixed[1:], holes[1:], depth)):
+                return True
+            at = text.find(fixed[0], at + 1) if at < len(text) else -1
+        return False
+
+    def fills(self, text, conversion, depth):
+        if conversion in NUMBER:
+            return re.fullmatch(NUMBER[conversion], text) is not None
+        if conversion == "m":
+            return text in SYSTEM
+        return text == "" or NAME.fullmatch(text) is not None or self.explains(text, depth - 1)

@@ -1,0 +1,427 @@
+# SPDX-License-Identifier: ISC
+#
+# NAME      troubles - faults, made on purpose
+# PURPOSE   Each scene of the manuals is a context: it brings the machine into the situation that the page
+#           is for, and looks at the end whether it is over.
+# OWNER     flow tests
+# CONTRACT  SCENES[name](machine) is a context manager; what the page shows happens inside. Commands that
+#           name other numbers or paths than the machine has find them in machine.words
+# LIMITS    as root, in machine.enter()'s namespaces
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from lib.machine import LOG, SBIN
+from lib.shackd import eventually
+from ysf import Gateway, expect
+
+SCENES = {}
+STATE = Path("/var/lib/shackd")
+
+
+def scene(function):
+    SCENES[function.__name__] = contextlib.contextmanager(function)
+    return function
+
+
+def serves(box):
+    box.until("ready")
+
+
+def writer(text):
+    """An editor that leaves this behind."""
+    return lambda path: path.write_text(text)
+
+
+def after_each_command(box, act):
+    """What the world does while the operator types."""
+    run = box.run
+
+    def run_and_act(*args, **more):
+        done = run(*args, **more)
+        act()
+        return done
+    box.run = run_and_act
+
+
+@scene
+def serving(box):
+    box.start()
+    yield
+    serves(box)
+
+
+# ---- it does not start ----
+
+@scene
+def bad_configuration(box):
+    box.configure("[ysf]\nlisten = *:99999\nclients = 10\n")
+    status, _ = box.run("shackd")
+    expect(status == 1, f"status {status}")
+    box.edit = lambda path: box.configure("[ysf]\nlisten = *:42000\n")
+    yield
+    serves(box)
+
+
+@scene
+def port_in_use(box):
+    script = ("import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+              "s.bind(('0.0.0.0', 42000)); open('/proc/self/comm', 'w').write('python3'); print(flush=True); sys.stdin.read()")
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        status, _ = box.run("shackd")
+        expect(status == 2, f"status {status}")
+        box.words["812"] = other.pid
+        after_each_command(box, lambda: other.wait(10))
+        yield
+    serves(box)
+
+
+@scene
+def address_missing(box):
+    box.configure("[ysf]\nlisten = 192.0.2.7:42000\n")
+    status, _ = box.run("shackd")
+    expect(status == 2, f"status {status}")
+    box.edit = lambda path: box.configure("[ysf]\nlisten = *:42000\n")
+    yield
+    serves(box)
+
+
+@scene
+def second_start(box):
+    box.start()
+    status, _ = box.run("shackd")
+    expect(status == 2, f"status {status}")
+    yield
+    serves(box)
+
+
+@scene
+def no_user(box):
+    box.configure("user = radio\n")
+    status, _ = box.run("shackd")
+    expect(status == 2, f"status {status}")
+    yield
+    serves(box)
+
+
+@scene
+def foreign_directory(box):
+    STATE.mkdir()
+    (STATE / "letter").write_text("of another program")
+    status, _ = box.run("shackd")
+    expect(status == 2, f"status {status}")
+    expect((STATE / "letter").exists() and len(list(STATE.iterdir())) == 1, "it was touched")
+    yield
+    serves(box)
+
+
+@scene
+def small_shm(box):
+    Path("/run/shackd").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", "/run/shackd"], check=True)
+    status, _ = box.run("shackd")
+    expect(status == 2, f"status {status}")
+    yield
+    serves(box)
+
+
+@scene
+def other_twin(box):
+    twin = SBIN / "shackd-net"
+    kept = twin.read_bytes()
+    shutil.copy2("/bin/true", twin)
+    status, _ = box.run("shackd")
+    expect(status == 2, f"status {status}")
+    twin.write_bytes(kept)
+    yield
+    serves(box)
+
+
+# ---- a change is refused ----
+
+@scene
+def reload_refused(box):
+    box.start()
+    box.configure("[dgid]\ndefault = 77\n")
+    status, _ = box.run("shackctl reload")
+    expect(status == 1, f"status {status}")
+    box.edit = lambda path: box.configure("[dgid]\ndefault = 9\n")
+    yield
+    expect(box.status()["last_reload"]["ok"], "the reload was refused")
+    serves(box)
+
+
+@scene
+def upgrade_refused(box):
+    box.start()
+    (SBIN / "shackd").chmod(0o777)
+    status, _ = box.run("shackctl upgrade")
+    expect(status == 1, f"status {status}")
+    yield
+    serves(box)
+
+
+# ---- the daemon is gone ----
+
+class Port:
+    """What a Gateway wants to know of a daemon."""
+
+    port = 42000
+
+
+@scene
+def master_killed(box):
+    box.start()
+    gateway = Gateway(Port, "GATE").link()
+    os.kill(box.pid(), signal.SIGKILL)
+    eventually(lambda: not list(box.ours()), 10, "the workers to follow their master")
+    status, _ = box.run("shackctl status")
+    expect(status == 3, f"status {status}")
+    yield
+    expect([client["gateway"] for client in box.ask("clients")] == ["GATE"], "the gateway was forgotten")
+    gateway.close()
+
+
+# ---- what is on disk ----
+
+@scene
+def damaged_state(box):
+    box.start()
+    box.run("shackctl block DL1ABC", check=True)
+    box.run("shackctl stop", check=True)
+    (STATE / "state/data.mdb").write_bytes(b"no store of anybody's")
+    box.start()
+    yield
+    box.run("shackctl stop", check=True)
+    said = box.said().count("set aside")
+    box.start()
+    expect(box.said().count("set aside") == said, "it was set aside again")
+
+
+# ---- the machine ----
+
+@scene
+def shm_full(box):
+    Path("/run/shackd").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "none", "/run/shackd"], check=True)
+    box.start()
+    with open("/run/shackd/shm/filler", "wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while True:
+            filler.write(b"x" * 65536)
+    first = Gateway(Port, "GATE", "DL1ABC").link()
+    second = Gateway(Port, "SPOT", "DL2ABC").link()
+    voice = eventually(lambda: first.call() and second.receive(1), 10, "voice")
+    expect(voice[:4] == b"YSFD", voice)
+    yield
+    first.call()
+    expect(second.receive()[:4] == b"YSFD", "no voice any more")
+    serves(box)
+
+
+@scene
+def log_gone(box):
+    shutil.chown(LOG.parent, "root", "root")
+    box.start()
+
+    said = box.said
+
+    def said_while_gateways_link():
+        Gateway(Port, "GATE").link().close()
+        time.sleep(0.1)
+        return said()
+    said_while_gateways_link()
+    box.said = said_while_gateways_link
+    yield
+    serves(box)
+
+
+# ---- workers ----
+
+@scene
+def worker_crashed(box):
+    box.start("[workers]\nysf = 1\n")
+    box.kill("ysf.0", signal.SIGSEGV)
+    yield
+    serves(box)
+
+
+@scene
+def worker_parked(box):
+    box.start("respawn_tokens = 30/m\n[workers]\nysf = 2\n")
+
+    def parked():
+        now = box.workers()["ysf.1"]
+        if now["state"] == "ready" and not now["adopted_by"]:
+            os.kill(now["pid"], signal.SIGSEGV)
+        return now["adopted_by"]
+    eventually(parked, 20, "the breaker to open")
+    yield
+    serves(box)
+
+
+@scene
+def worker_stopped(box):
+    box.start("[workers]\nysf = 1\n")
+    pid = box.kill("ysf.0", signal.SIGSTOP)
+    eventually(lambda: box.pid("ysf.0") != pid and box.status()["state"] == "ready", 10, "a successor")
+    yield
+    serves(box)
+
+
+@scene
+def poison(box):
+    box.start()
+    folder = Path("/run/shackd/shm/quarantine")
+    folder.mkdir()
+    shutil.chown(folder, "shackd", "shackd")
+    (folder / ".new").write_bytes(
+        b"slot: ysf.0\ngeneration: 3\nseq: 17\nfrom: 192.0.2.9:40001\nlistener: 0\n"
+        b"received: 2026-11-21T20:00:00Z\ngateway: GW1\ntries: 2\nbuild id: 1234\nsignal: 11\n\nYSFD")
+    (folder / ".new").rename(folder / "ysf.0-17.dgram")
+    Path("/root").is_dir() or Path("/root").mkdir()
+    yield
+    Path("/root/ysf.0-17.dgram").unlink()
+    expect(box.ask("quarantine") == [], "it is still there")
+
+
+# ---- gateways and callers ----
+
+@scene
+def gateway_refused(box):
+    box.start("[limits]\nclients_per_ip = 1\n[workers]\nysf = 1\n")
+    first = Gateway(Port, "GATE", ip="127.0.0.1").link()
+    second = Gateway(Port, "SPOT", ip="127.0.0.1")
+    second.poll()
+    box.edit = lambda path: box.configure("[limits]\nclients_per_ip = 100\n[workers]\nysf = 1\n")
+    yield
+    second.link()
+    expect(len(box.ask("clients")) == 2, "the second is not linked")
+    first.close()
+    second.close()
+
+
+@scene
+def caller_blocked(box):
+    box.start("[protection]\ntx_timeout = 1s\n[workers]\nysf = 1\n")
+    gateway = Gateway(Port, "GATE", "DL1ABC").link()
+    gateway.header()
+
+    def blocked():
+        gateway.voice()
+        return box.ask("blocked")
+    eventually(blocked, 10, "the block")
+    yield
+    expect(box.ask("blocked") == [], "still blocked")
+    gateway.close()
+
+
+# ---- lists ----
+
+@scene
+def list_missing(box):
+    deny = Path("/etc/shackd/deny.db")
+    box.start("[access]\nfile = deny.db\n")
+    deny.unlink()
+    box.edit = writer("CS:DL1ABC\n")
+    yield
+    serves(box)
+
+
+@scene
+def name_unknown(box):
+    Path("/etc/resolv.conf").write_text("nameserver 127.0.0.1\n")
+    Path("/etc/shackd/deny.db").write_text("IP:gateway.example\n")
+    box.start("[access]\nfile = deny.db\n")
+
+    def edit(path):
+        with path.open("a") as file:
+            file.write("192.0.2.9 gateway.example\n")
+    box.edit = edit
+    yield
+    serves(box)
+
+
+# ---- the DX cluster ----
+
+CLUSTER = "[dxc]\nnode_call = N0NODE-2\n"
+
+
+@scene
+def feed_down(box):
+    feed = CLUSTER + "[feed HOME]\ntype = cluster\nhost = 127.0.0.1\nport = %d\n"
+    box.start(feed % 7373)
+
+    def greet(server):
+        session = server.accept()[0]
+        session.sendall(b"login: ")
+        session.recv(100)
+        session.sendall(b"Hello\r\n")
+        session.recv(100)  # to its end
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=greet, args=[server], daemon=True).start()
+        box.edit = lambda path: box.configure(feed % server.getsockname()[1])
+        yield
+    serves(box)
+
+
+@scene
+def session_refused(box):
+    limits = "[limits]\nsessions_per_ip = %d\n" + CLUSTER
+    box.start(limits % 1)
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(2):
+            open_ones.enter_context(socket.create_connection(("127.0.0.1", 7300)))
+        box.edit = lambda path: box.configure(limits % 10)
+        yield
+    serves(box)
+
+
+# ---- to the outside ----
+
+@scene
+def dashboard_refused(box):
+    allow = "[ysf]\ndashboard_allow = %s\n"
+    box.start(allow % "127.0.0.1/32")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dashboard:
+        dashboard.bind(("127.0.0.2", 0))
+
+        def ask():
+            dashboard.sendto(b"CONNREQ", ("127.0.0.1", 42001))
+        ask()
+
+        def edit(path):
+            box.configure(allow % "127.0.0.0/8")
+        box.edit = edit
+        after_each_command(box, ask)
+        yield
+    serves(box)
+
+
+@scene
+def mmdvm_log(box):
+    box.start("[ysf]\nmmdvm_log = /var/log/mmdvm/YSFReflector.log\n")
+    after_each_command(box, lambda: Gateway(Port, "GATE").link().close())
+    yield
+    serves(box)
+
+
+# ---- the control socket ----
+
+@scene
+def control_refused(box):
+    box.start()
+    status, _ = box.run("setpriv --reuid games --regid games --clear-groups shackctl status")
+    expect(status == 1, f"status {status}")
+    yield
+    serves(box)
