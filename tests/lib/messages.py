@@ -6,8 +6,9 @@
 # OWNER     flow tests
 # CONTRACT  Messages(folders).explains(sentence): a literal matches when its fixed parts are there and each
 #           hole holds what its conversion prints: a number, a name, an error of the system, nothing, or
-#           again something that a literal explains. A name is one word that is no plain English one, unless
-#           the sources have it: so no sentence can be put together of "%s %s".
+#           again something that a literal explains. A name is no plain English word, unless the sources have
+#           it. Names may stand before a sentence, and sentences be joined by "; " or ": "; but for that a
+#           literal counts when it has four letters, so that none can be put together of "%s %s".
 # LIMITS    literals are found as text: macros that make strings are not expanded
 
 import errno
@@ -23,7 +24,7 @@ NUMBER = {"d": r"-?\d+", "i": r"-?\d+", "o": r"[0-7]+", "u": r"\d+", "x": r"[0-9
 SYSTEM = {os.strerror(number) for number in errno.errorcode}
 LMDB = re.compile(r"MDB_[A-Z_]+: [^:]+")
 NAME = re.compile(r"\S*[^a-z\s]\S*( \S*[^a-z\s]\S*)*")
-NAMES = re.compile(r"(?:\S+: )+")  # "/etc/shackd/shackd.ini:3: ysf.listen: "
+BEFORE = re.compile(r"(?:(?=\S*[^a-z:\s])\S+ )+")  # "/etc/shackd/shackd.ini:3: ysf.listen: "
 NESTED = 3  # a message in a message in a message
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "0": "\0"}
 
@@ -57,11 +58,11 @@ def parts_of(literal):
 
 class Messages:
     def __init__(self, folders):
-        found = {literal for folder in folders for path in Path(folder).rglob("*.[ch]")
+        found = {literal for folder in folders for path in Path(folder).rglob("*.*") if path.suffix in (".c", ".h", ".def")
                  for literal in literals(path.read_text())}
         self.plain = {literal for literal in found if "%" not in literal}
         self.formats = [(fixed, holes) for fixed, holes in map(parts_of, sorted(found - self.plain))
-                        if "".join(fixed).strip()]
+                        if sum(map(str.isalpha, "".join(fixed))) >= 4]
 
     @functools.lru_cache(maxsize=None)
     def explains(self, text, depth=NESTED):
@@ -72,8 +73,11 @@ class Messages:
             return False
         if any(self.fits(text, fixed, holes, depth) for fixed, holes in self.formats):
             return True
-        names = NAMES.match(text)
-        return names is not None and names.end() < len(text) and self.explains(text[names.end():], depth)
+        names = BEFORE.match(text)
+        if names is not None and names.end() < len(text) and self.explains(text[names.end():], depth):
+            return True
+        return any(self.explains(text[:found.start()], depth - 1) and self.explains(text[found.end():], depth - 1)
+                   for found in re.finditer("[;:] ", text))
 
     def fits(self, text, fixed, holes, depth):
         if not text.startswith(fixed[0]) or not text.endswith(fixed[-1]):
@@ -103,4 +107,5 @@ class Messages:
             return re.fullmatch(NUMBER[conversion], text) is not None
         if conversion == "m":
             return text in SYSTEM
+        text = text.strip()
         return text == "" or NAME.fullmatch(text) is not None or self.explains(text, depth - 1)
