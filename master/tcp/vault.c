@@ -262,6 +262,15 @@ bool vault_flush(struct slot *slot)
 	return true;
 }
 
+void vault_renumber(struct slot *slot, uint64_t generation)
+{
+	struct vault_room *room = slot->room;
+
+	for (unsigned i = 0; room != NULL && i < room->capacity; i++)
+		if (room->place[i].given == slot->generation)
+			room->place[i].given = generation;
+}
+
 unsigned vault_used(const struct slot *slot)
 {
 	return slot->room != NULL ? slot->room->used : 0;

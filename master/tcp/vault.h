@@ -48,6 +48,9 @@ void vault_over(struct slot *slot, const struct msg_closed *closed);
  * when its socket took one not. */
 bool vault_flush(struct slot *slot);
 
+/* The holder of SLOT will be called GENERATION: what it has it still has. */
+void vault_renumber(struct slot *slot, uint64_t generation);
+
 unsigned vault_used(const struct slot *slot);
 /* Over all slots of KIND; and those that have not logged in. */
 unsigned vault_count(const struct master *master, enum slot_kind kind);

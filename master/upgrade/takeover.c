@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "master/tcp/accept.h"
+#include "master/tcp/vault.h"
 #include "master/control.h"
 #include "master/reap.h"
 #include "master/reload/reload.h"
@@ -373,8 +374,12 @@ static void end_orphans(const struct master *master)
 /* Generations that the image before gave must not come again. */
 static void skip_generations(struct master *master)
 {
-	for (unsigned i = 0; i < master->slots; i++)
-		master->slot[i].generation += take.progress->spawned;
+	for (unsigned i = 0; i < master->slots; i++) {
+		uint64_t generation = master->slot[i].generation + take.progress->spawned;
+
+		vault_renumber(&master->slot[i], generation);
+		master->slot[i].generation = generation;
+	}
 }
 
 /* What people are told of the last reload. */

@@ -41,7 +41,7 @@ HEIRS = ("ysf.1", "dxc.1", "feed.0")
 MASTERS = ("master", "adopter")
 # beside their death, in the short run
 OFTEN = {"YSF_RELAY_BEGUN": ["crash", "stop"], "KEEPER_ACTED": ["spin"], "SPOT_COMMITTED": ["crash"],
-         "STORE_BEGUN": ["stop"], "RELOAD_HALF": ["stop"], "ADOPT_HEIR": ["crash"],
+         "STORE_BEGUN": ["stop"], "RELOAD_HALF": ["stop"], "ADOPT_HEIR": ["crash"], "ADOPT_HANDED": ["crash"],
          "STAGE_JUDGED": ["stop"], "WORKER_OPEN": ["spin"]}
 PATIENCE = 20.0  # seconds until a point is passed
 
