@@ -133,7 +133,7 @@ int main(int argc, char **argv)
 	struct flags flags;
 	int status;
 
-	if (argc == 3 && strcmp(argv[1], ROLE_FLAG) == 0)
+	if (argc == ROLE_ARGS && strcmp(argv[1], ROLE_FLAG) == 0)
 		return role_run(role_table, argv[2]);
 	if (takeover_asked(argc, argv))
 		return boot_adopt();

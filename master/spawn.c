@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "master/reload/reload.h"
@@ -217,13 +218,18 @@ void spawn_start(const struct slot *slot, struct msg_start *start_r)
 
 /* Runs in the child; async-signal-safe calls only. */
 static void become(const struct master *master, enum kind_program program, const char *role,
-		   int control)
+		   int control, pid_t parent)
 {
 	const char *name = program == KIND_NET ? "shackd-net" : "shackd";
+	const char *run_dir = config_text(master->config, CONF_SERVER_RUN_DIR);
 	char *argv[] = {(char *)(uintptr_t)name, (char[]){ROLE_FLAG}, (char *)(uintptr_t)role,
-			NULL};
+			(char *)(uintptr_t)run_dir, NULL};
 	sigset_t none;
 
+	/* until it executes something it holds every lock and socket of its master */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(EXIT_START);
 	/* a session of its own: Ctrl-C at a terminal is for the master alone */
 	setsid();
 	fault_point(FAULT_SPAWN_CHILD);
@@ -244,10 +250,10 @@ static void become(const struct master *master, enum kind_program program, const
 pid_t spawn_process(const struct master *master, enum kind_program program, const char *role,
 		    int control)
 {
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 
 	if (pid == 0)
-		become(master, program, role, control);
+		become(master, program, role, control, parent);
 	return pid;
 }
 

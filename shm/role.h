@@ -4,8 +4,9 @@
  * PURPOSE   The master starts a worker by executing its own file with a role argument; this is the
  *           agreement on how, without the master knowing any worker.
  * OWNER     main (dispatch); each executable links one table
- * CONTRACT  argv is { "shackd" or "shackd-net", ROLE_FLAG, SLOT, NULL }; descriptor ROLE_CONTROL_FD
- *           is the control socket; everything else comes over it
+ * CONTRACT  argv is { "shackd" or "shackd-net", ROLE_FLAG, SLOT, RUN_DIR, NULL }; descriptor
+ *           ROLE_CONTROL_FD is the control socket; everything else comes over it. RUN_DIR says whose
+ *           worker it is, to people and to a master that finds it without its own (start/strays.c)
  * LIMITS    none known
  */
 #ifndef SHACKD_SHM_ROLE_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #define ROLE_FLAG	"--role"
+#define ROLE_ARGS	4
 #define ROLE_STAMP_FLAG "--stamp" /* of shackd-net: prints the stamp of its build (shm/stamp.h) */
 #define ROLE_CONTROL_FD 3
 

@@ -39,7 +39,7 @@ const struct role role_table[] = {
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && strcmp(argv[1], ROLE_FLAG) == 0)
+	if (argc == ROLE_ARGS && strcmp(argv[1], ROLE_FLAG) == 0)
 		return role_run(role_table, argv[2]);
 	if (argc == 2 && strcmp(argv[1], ROLE_STAMP_FLAG) == 0)
 		return printf("%.*s\n", STAMP_SIZE, stamp_own.text) < 0 || fflush(stdout) != 0;

@@ -168,40 +168,53 @@ static bool lock_directory(struct master *master, const struct wanted *wanted, i
 			  strerror(errno));
 }
 
-bool place_directories(struct master *master)
+static struct wanted run_dir(const struct master *master)
 {
-	uid_t uid = (uid_t)master->worker_uid;
-	gid_t gid = (gid_t)master->worker_gid;
-	const struct wanted wanted[] = {
-		{"server.run_dir", config_text(master->config, CONF_SERVER_RUN_DIR), (uid_t)-1,
-		 (gid_t)master->control_gid, 0750},
-		{"server.shm_dir", config_text(master->config, CONF_SERVER_SHM_DIR), uid, gid,
-		 0750},
-		{"server.state_dir", config_text(master->config, CONF_SERVER_STATE_DIR), uid, gid,
-		 0750},
-	};
+	return (struct wanted){"server.run_dir", config_text(master->config, CONF_SERVER_RUN_DIR),
+			       (uid_t)-1, (gid_t)master->control_gid, 0750};
+}
+
+bool place_run_dir(struct master *master)
+{
+	const struct wanted wanted = run_dir(master);
+	int fd = prepare(master, &wanted);
+
+	if (fd >= 0)
+		close(fd); /* the pid file in it is locked */
+	return fd >= 0;
+}
+
+static struct wanted store_dir(const struct master *master, const char *key, enum conf_key number)
+{
+	return (struct wanted){key, config_text(master->config, number),
+			       (uid_t)master->worker_uid, (gid_t)master->worker_gid, 0750};
+}
+
+/* Workers own the stores; the control socket must not lie in their hands. */
+static bool is_run_dir(const struct master *master, int fd)
+{
 	struct stat run, other;
 
-	for (unsigned i = 0; i < 3; i++) {
-		int fd = prepare(master, &wanted[i]);
-		bool same;
+	return lstat(config_text(master->config, CONF_SERVER_RUN_DIR), &run) == 0 &&
+	       fstat(fd, &other) == 0 && run.st_dev == other.st_dev && run.st_ino == other.st_ino;
+}
 
-		if (fd < 0)
+bool place_stores(struct master *master)
+{
+	const struct wanted wanted[] = {
+		store_dir(master, "server.shm_dir", CONF_SERVER_SHM_DIR),
+		store_dir(master, "server.state_dir", CONF_SERVER_STATE_DIR),
+	};
+
+	for (unsigned i = 0; i < 2; i++) {
+		master->locked[i] = prepare(master, &wanted[i]);
+		if (master->locked[i] < 0)
 			return false;
-		if (i == 1)
-			warn_unless_tmpfs(wanted[i].path, fd);
-		if (fstat(fd, i == 0 ? &run : &other) != 0)
-			memset(i == 0 ? &run : &other, 0, sizeof(run));
-		same = i > 0 && run.st_dev == other.st_dev && run.st_ino == other.st_ino;
-		if (i == 0) {
-			close(fd); /* the pid file in it is locked */
-		} else {
-			master->locked[i - 1] = fd;
-			if (!lock_directory(master, &wanted[i], &master->locked[i - 1]))
-				return false;
-		}
-		/* workers own the other two; the control socket must not lie in their hands */
-		if (same && uid != (uid_t)-1)
+		if (i == 0)
+			warn_unless_tmpfs(wanted[i].path, master->locked[i]);
+		if (!lock_directory(master, &wanted[i], &master->locked[i]))
+			return false;
+		if (wanted[i].uid != (uid_t)-1 && is_run_dir(master, master->locked[i]))
 			return master_why(
 				master, EXIT_START,
 				"%s: %s is server.run_dir too; they need different owners",

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,21 +18,46 @@
 #include <unistd.h>
 
 #include "master/start/place.h"
+#include "shm/clock.h"
 #include "shm/fault.h"
 #include "shm/log.h"
 
-static void held_by_other(struct master *master)
+#define PATIENCE (2 * NS_PER_SEC)
+
+/* Who the file says it is of; 0: nobody who lives. */
+static pid_t holder(const struct master *master)
 {
 	char text[32] = "";
 	ssize_t got = pread(master->pidfile, text, sizeof(text) - 1, 0);
-	long pid = got > 0 ? strtol(text, NULL, 10) : 0;
+	pid_t pid = got > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
+
+	return pid > 0 && place_lives(pid) ? pid : 0;
+}
+
+static void held_by_other(struct master *master)
+{
+	pid_t pid = holder(master);
 
 	if (pid > 0)
-		master_why(master, EXIT_START, "already running as pid %ld (%s is locked)", pid,
+		master_why(master, EXIT_START, "already running as pid %d (%s is locked)", (int)pid,
 			   master->pidfile_path);
 	else
 		master_why(master, EXIT_START, "already running (%s is locked)",
 			   master->pidfile_path);
+}
+
+/* A daemon that has just taken it has not yet written who it is; a process of one that was killed a
+ * moment ago, and holds what its master held, lets go at once. */
+static bool lock_soon(const struct master *master)
+{
+	uint64_t end = clock_mono() + PATIENCE;
+
+	while (flock(master->pidfile, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK || holder(master) != 0 || clock_mono() > end)
+			return false;
+		poll(NULL, 0, 5);
+	}
+	return true;
 }
 
 /* Is what we have locked still what the name leads to? A daemon that stops removes its file. */
@@ -61,7 +87,7 @@ static int open_and_lock(struct master *master)
 			   master->pidfile_path);
 		return -1;
 	}
-	if (flock(master->pidfile, LOCK_EX | LOCK_NB) != 0) {
+	if (!lock_soon(master)) {
 		held_by_other(master);
 		return -1;
 	}

@@ -14,11 +14,22 @@
 /* Looks up server.user and server.group. */
 bool place_identity(struct master *master);
 
-/* run_dir, shm_dir, state_dir: makes what is missing and checks what is there. */
-bool place_directories(struct master *master);
+/* run_dir: makes what is missing and checks what is there. */
+bool place_run_dir(struct master *master);
 
-/* Locks and writes the pid file; PATH NULL: RUN_DIR/shackd.pid. */
+/* Locks and writes the pid file; PATH NULL: RUN_DIR/shackd.pid. Of two daemons that start at once here,
+ * one goes on. */
 bool place_pidfile(struct master *master, const char *path);
+
+/* Ends what a dead daemon of this run_dir left behind, and waits until it is gone. Holds up a start
+ * for 2 s at most. */
+bool place_clear(struct master *master);
+
+/* Is PID a process of a shackd, and not about to end? */
+bool place_lives(pid_t pid);
+
+/* shm_dir and state_dir, locked for life: no two daemons share a store. */
+bool place_stores(struct master *master);
 
 /* Removes it. */
 void place_leave(struct master *master);

@@ -52,7 +52,7 @@ static struct failing *failing_map(const char *path)
 __attribute__((constructor)) static void failing_begin(int argc, char **argv)
 {
 	const char *path = getenv("FAILING_FILE"), *in = getenv("FAILING_IN");
-	const char *us = argc == 3 && strcmp(argv[1], "--role") == 0 ? argv[2] : "master";
+	const char *us = argc >= 3 && strcmp(argv[1], "--role") == 0 ? argv[2] : "master";
 
 	if (path != NULL && in != NULL && strcmp(in, us) == 0)
 		failing = failing_map(path);
