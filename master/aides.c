@@ -104,7 +104,8 @@ static void start(struct aide *aide, const struct task *task)
 	aide->pid = pid;
 	ev_io_set(&aide->watch, aide->pidfd, EV_READ);
 	ev_io_start(master->loop, &aide->watch);
-	ev_timer_set(&aide->limit, AIDES_SECONDS, 0);
+	ev_timer_set(&aide->limit,
+		     task->what.task == AIDE_PASSWORD ? AIDES_SECONDS : AIDES_SECONDS_LONG, 0);
 	ev_timer_start(master->loop, &aide->limit);
 }
 

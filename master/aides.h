@@ -5,7 +5,8 @@
  * OWNER     master
  * CONTRACT  A task comes with one end of a socket, which goes to the process unread. Who is refused,
  *           and whose aide dies, sees the other end close.
- * LIMITS    AIDES_RUNNING at a time, AIDES_WAITING wait, AIDES_SECONDS each
+ * LIMITS    AIDES_RUNNING at a time, AIDES_WAITING wait, AIDES_SECONDS each for a password,
+ *           AIDES_SECONDS_LONG for what copies files
  */
 #ifndef SHACKD_MASTER_AIDES_H
 #define SHACKD_MASTER_AIDES_H
@@ -15,6 +16,7 @@
 #define AIDES_RUNNING 2
 #define AIDES_WAITING 64
 #define AIDES_SECONDS 10.0
+#define AIDES_SECONDS_LONG 600.0
 
 /* MSG_AIDE of SLOT's holder: takes its descriptor. */
 void aides_take(struct slot *slot, struct msg *msg);

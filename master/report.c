@@ -185,6 +185,23 @@ static json_t *odd_things(const struct master *master)
 	return object;
 }
 
+/* What a backup takes along; null: there is none. */
+static json_t *config_file(const struct master *master)
+{
+	const struct config_request *request = master->request;
+	json_t *path = NULL;
+
+	if (request == NULL || !config_has_file(master->config))
+		return json_null();
+	if (request->file == NULL)
+		path = json_string(CONFIG_FILE_DEFAULT);
+	else if (request->file[0] == '/' || request->directory == NULL)
+		path = json_string(request->file);
+	else
+		path = json_sprintf("%s/%s", request->directory, request->file);
+	return path != NULL ? path : json_null();
+}
+
 json_t *report_status(const struct master *master)
 {
 	json_t *why = reasons(master);
@@ -193,13 +210,14 @@ json_t *report_status(const struct master *master)
 			    : json_array_size(why) > 0				? "degraded"
 										: "ready";
 
-	return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "version",
+	return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "version",
 			 version_text(), "date", version_date(), "pid", (int)getpid(), "uptime",
 			 (json_int_t)(clock_age(clock_mono(), master->started) / NS_PER_SEC),
 			 "generation", (json_int_t)master->images, "config_generation",
 			 (json_int_t)master->conf_generation, "last_reload", reload_last(master),
 			 "state", state, "reasons", why, "services", services(master), "counters",
-			 odd_things(master), "last_upgrade", upgrade_report(master));
+			 odd_things(master), "last_upgrade", upgrade_report(master), "config_file",
+			 config_file(master));
 }
 
 static json_t *report_slot(const struct slot *slot)

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "master/config.h"
+#include "master/shackctl_backup.h"
 #include "master/shackctl_import.h"
 #include "master/shackctl_passwd.h"
 #include "master/shackctl_print.h"
@@ -67,6 +68,9 @@ static const struct command commands[] = {
 	{"reload",  "",               0, 0, false, print_reload,          "read the configuration again"},
 	{"reopen",  "",               0, 0, false, NULL,          "open the log file anew"},
 	{"upgrade", "[BINARY]",       0, 1, false, print_upgrade, "another build takes over (of the path it was started from)"},
+	{"backup",  "DIR",            1, 1, false, NULL,          "copy the durable state to DIR, while it is used"},
+	{"restore", "DIR",            1, 1, false, NULL,          "put the backup in DIR in force"},
+	{"compact", "",               0, 0, false, NULL,          "make the file of the durable state smaller"},
 	{"import",  "KIND FILE...",   0, 5, false, NULL,          "a shackd.ini made of another reflector's: pysf, ysfreflector; or dgid FILE"},
 	{"drain",   "",               0, 0, false, NULL,          "stop when the last call is over"},
 };
@@ -77,6 +81,7 @@ static const struct command commands[] = {
 struct ctl {
 	const struct command *command;
 	char socket[CONF_TEXT_MAX + 32];
+	const char *config; /* of -c */
 	bool json;
 	int patience; /* seconds of silence, 0: the usual */
 	char *text;   /* of the answer, collected for printing */
@@ -176,6 +181,7 @@ static int read_options(struct ctl *ctl, int argc, char **argv)
 				code = EXIT_USAGE;
 			break;
 		case 'c':
+			ctl->config = optarg;
 			if (!named)
 				code = socket_of_config(ctl, optarg);
 			break;
@@ -423,11 +429,30 @@ static int run_passwd(struct ctl *ctl, const char *words[], int count)
 	return code;
 }
 
+/* What has to do with files of whoever asks. */
+static const struct {
+	const char *name;
+	int (*run)(const struct backup_request *request);
+} backups[] = {
+	{"backup", backup_run},
+	{"restore", restore_run},
+	{"compact", compact_run},
+};
+
 static int run(struct ctl *ctl, const char *words[], int count)
 {
+	struct backup_request backup = {
+		.socket = ctl->socket,
+		.config = ctl->config,
+		.dir = count > 1 ? words[1] : NULL,
+		.json = ctl->json,
+	};
 	bool events = ctl->command->print == print_event;
 	bool follows = events && has_follow(words, count);
 
+	for (size_t i = 0; i < sizeof(backups) / sizeof(backups[0]); i++)
+		if (strcmp(ctl->command->name, backups[i].name) == 0)
+			return backups[i].run(&backup);
 	if (strcmp(ctl->command->name, "stop") == 0)
 		return run_stop(ctl, words, count);
 	if (strcmp(ctl->command->name, "ready") == 0)

@@ -87,6 +87,10 @@ static int send_words(const struct talk *talk, int sock, const char *const words
 	}
 	if (msg_send(sock, MSG_REQUEST, 0, body, length, -1) != 0)
 		return silent(talk, strerror(errno));
+	/* whoever refuses the request may have hung up already: its reason is read next */
+	if (talk->file != NULL && msg_send(sock, MSG_REQUEST, 0, "file", 5, *talk->file) != 0 &&
+	    errno != EPIPE)
+		return silent(talk, strerror(errno));
 	return EXIT_DONE;
 }
 

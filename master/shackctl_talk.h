@@ -29,6 +29,7 @@ struct talk {
 	 */
 	bool (*piece)(const char *text, size_t length, void *arg);
 	void *arg;
+	const int *file; /* passed on with the request; NULL: none */
 };
 
 /* Returns the exit code. */

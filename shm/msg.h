@@ -179,6 +179,10 @@ struct msg_dialed {
 /* What a one-shot process is for; it is given one end of a stream socket. */
 enum msg_aide_task {
 	AIDE_PASSWORD = 1, /* hashes or checks a password (workers/password.h) */
+	/* workers/errand.h: these take minutes, and one is done at a time */
+	AIDE_BACKUP = 2,  /* copies the durable store to a file that comes with it */
+	AIDE_RESTORE = 3, /* makes a store of such a file */
+	AIDE_COMPACT = 4, /* makes one without free pages */
 };
 
 struct msg_aide {

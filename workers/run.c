@@ -153,7 +153,8 @@ static void on_bell(struct ev_loop *loop, ev_io *watch, int events)
 		worker->kind->tick(worker);
 }
 
-/* Looks once a second whether ours still is the store that all others use. */
+/* Looks once a second whether ours still are the stores that all others use. The durable one may be
+ * another one when it was restored or compacted: it is read again, nothing is lost with it. */
 static bool store_is_gone(struct worker *worker)
 {
 	uint64_t now = clock_mono();
@@ -161,6 +162,8 @@ static bool store_is_gone(struct worker *worker)
 	if (worker->kind->creates_stores || clock_age(now, worker->looked) < NS_PER_SEC)
 		return false;
 	worker->looked = now;
+	if (worker->state != NULL && store_replaced(worker->state) && !worker_reopen_state(worker))
+		return true;
 	return (worker->voice != NULL && store_replaced(worker->voice)) ||
 	       (worker->spots != NULL && store_replaced(worker->spots));
 }
@@ -429,6 +432,12 @@ static bool open_store(struct worker *worker, enum store_kind kind, struct store
 		log_warning("the store %s was of another boot or version, moved to %s.old", path,
 			    path);
 	return true;
+}
+
+bool worker_reopen_state(struct worker *worker)
+{
+	store_close(&worker->state);
+	return open_store(worker, STORE_STATE, &worker->state);
 }
 
 static bool open_stores(struct worker *worker)

@@ -98,7 +98,7 @@ struct worker {
 	struct store *voice;	    /* opened by worker_main when the kind wants it */
 	struct store *state;
 	struct store *spots;	    /* the same; keeper makes it when the DX cluster runs */
-	uint64_t looked;	    /* clock_mono: is `voice` still the one at its path? */
+	uint64_t looked;	    /* clock_mono: are they still those at their paths? */
 
 	ev_io control_watch, bell_watch;
 	ev_timer timer;
@@ -174,6 +174,9 @@ void worker_ring_spots(struct worker *worker, const char *kind);
 /* Asks the master for a one-shot process; SOCKET, one end of a stream pair, goes to it and is closed
  * here. False: the message could not be sent. */
 bool worker_aide(struct worker *worker, unsigned task, int socket);
+
+/* Another store lies where the durable one was: goes on with that. False after worker_failed(). */
+bool worker_reopen_state(struct worker *worker);
 
 /* The store is lost (STORE_LOST): log and leave, the successor opens it anew. */
 void worker_store_lost(struct worker *worker, const char *what);

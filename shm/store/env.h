@@ -182,6 +182,10 @@ bool store_reserve(struct store *store, uint64_t bytes);
  * again instead (keeper). */
 void store_bound_events(struct store_txn *txn, uint64_t most);
 
+/* The stores at the directories PATH and FRESH change places at once; nobody has FRESH open. The former
+ * one becomes PATH.old (KEEP), or is removed. Whoever has it open goes on reading it. */
+enum store_error store_exchange(const char *path, const char *fresh, bool keep, char error_r[256]);
+
 /* True when another store lies at the path by now (a damaged one was set aside): the process must
  * end, its successor opens the new one. */
 bool store_replaced(struct store *store);

@@ -223,6 +223,17 @@ enum store_verdict identity_read(struct store *store, char error_r[256])
 	return VERDICT_OURS;
 }
 
+bool identity_edition(const void *record, size_t size, unsigned *edition_r)
+{
+	struct identity identity;
+
+	if (size != sizeof(identity))
+		return false;
+	memcpy(&identity, record, sizeof(identity));
+	*edition_r = (unsigned)identity.schema;
+	return true;
+}
+
 bool identity_peek(struct store *store, unsigned *edition_r, char error_r[256])
 {
 	MDB_val key = {8, (void *)"identity"}, value;

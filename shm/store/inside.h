@@ -102,6 +102,11 @@ enum store_verdict identity_read(struct store *store, char error_r[256]);
 /* Which edition it says it has, whatever we can serve. False with a sentence. */
 bool identity_peek(struct store *store, unsigned *edition_r, char error_r[256]);
 
+#define IDENTITY_KEY "identity" /* of the record, in the table "meta" */
+
+/* The edition that an identity names. False: it is none. */
+bool identity_edition(const void *record, size_t size, unsigned *edition_r);
+
 /* Makes databases and identity of an empty store, in one transaction. */
 enum store_error identity_make(struct store *store, char error_r[256]);
 

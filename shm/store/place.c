@@ -7,12 +7,14 @@
  * LIMITS    none known
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "shm/log.h"
 #include "shm/store/inside.h"
 
 #define PLACE_PATH_MAX 4096
@@ -73,6 +75,61 @@ enum store_error place_prepare(const char *path, bool *set_aside_r, char error_r
 		return STORE_OK;
 	store_say(error_r, "can't make the directory %.160s: %s", path, strerror(errno));
 	return STORE_FAILED;
+}
+
+/* A rename is for good when its directory is on the disk. */
+static bool place_sync_parent(const char *path)
+{
+	char parent[PLACE_PATH_MAX];
+	char *slash;
+	bool good;
+	int fd;
+
+	if (!place_join(parent, path, ""))
+		return false;
+	slash = strrchr(parent, '/');
+	if (!slash)
+		return false;
+	slash[slash == parent] = '\0';
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	good = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+static enum store_error place_swap(const char *path, const char *fresh, char error_r[256])
+{
+	if (renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_EXCHANGE) == 0)
+		return STORE_OK;
+	store_say(error_r, "%.100s and %.100s can't change places: %s", path, fresh,
+		  errno == EINVAL || errno == ENOSYS ? "this file system knows no exchange"
+						     : strerror(errno));
+	return STORE_FAILED;
+}
+
+enum store_error store_exchange(const char *path, const char *fresh, bool keep, char error_r[256])
+{
+	char old[PLACE_PATH_MAX];
+	enum store_error error;
+
+	if (!place_join(old, path, ".old")) {
+		store_say(error_r, "the path of the store is too long: %.100s...", path);
+		return STORE_FAILED;
+	}
+	/* the new one waits under the name that the former one gets: then one rename does it all */
+	if (keep && (!place_remove(old) || rename(fresh, old) < 0)) {
+		store_say(error_r, "can't make room at %.160s: %s", old, strerror(errno));
+		return STORE_FAILED;
+	}
+	error = place_swap(path, keep ? old : fresh, error_r);
+	if (error)
+		return error;
+	if (!place_sync_parent(path))
+		log_warning("%s: the exchange may not be on the disk yet: %s", path, strerror(errno));
+	if (!keep && !place_remove(fresh))
+		log_warning("can't remove %s: %s", fresh, strerror(errno));
+	return STORE_OK;
 }
 
 bool place_has_data(const char *path)

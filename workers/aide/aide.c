@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "shm/conf.h"
+#include "shm/log.h"
 #include "shm/msg.h"
 #include "shm/role.h"
+#include "workers/aide/state.h"
 #include "workers/password.h"
 #include "workers/rights.h"
 #include "workers/roles.h"
@@ -79,11 +81,14 @@ int aide_main(const char *slot)
 	struct aide aide = {.socket = -1};
 	char why[256];
 
+	log_init(-1, slot, 0, LOG_LEVEL_ERROR, NULL);
 	if (!take_all(&aide) || !rights_tie(aide.start.master_pid))
 		return 1; /* nobody wants us any more */
 	if (!give_up_rights(&aide, why)) {
 		fprintf(stderr, "shackd: %s: %s\n", slot, why);
 		return 1;
 	}
+	if (state_knows(aide.task.task))
+		return state_serve(aide.task.task, aide.socket, aide.conf) ? 0 : 1;
 	return aide.task.task == AIDE_PASSWORD && password_serve(aide.socket) ? 0 : 1;
 }

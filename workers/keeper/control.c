@@ -33,6 +33,7 @@ static const struct verb *const verbs[] = {
 	&verb_clients, &verb_streams, &verb_blocked,	&verb_events, &verb_block,  &verb_unblock,
 	&verb_kick,    &verb_metrics, &verb_quarantine, &verb_lists,  &verb_import,
 	&verb_sessions, &verb_feeds, &verb_spots, &verb_passwd,
+	&verb_backup,  &verb_restore, &verb_compact,
 };
 
 /* ---- what verbs add ---- */
@@ -239,15 +240,38 @@ static void on_writable(struct ev_loop *loop, ev_io *watch, int events)
 		ev_io_stop(loop, &request->writer);
 }
 
-/* Nothing more is expected but the end. */
+/* A second message brings the file that the request is about. */
+static void take_file(struct request *request)
+{
+	struct msg msg;
+	int got = msg_recv(request->fd, &msg);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		drop(request);
+		return;
+	}
+	request->file = msg.fd;
+	request->waiting = false;
+	serve(request);
+}
+
+/* Nothing more is expected but the end, and a file where there is one. */
 static void on_readable(struct ev_loop *loop, ev_io *watch, int events)
 {
 	struct request *request = watch->data;
 	char rest[64];
-	ssize_t got = recv(request->fd, rest, sizeof(rest), MSG_DONTWAIT);
+	ssize_t got;
 
 	(void)loop;
 	(void)events;
+	if (request->verb->takes_file && !request->filed) {
+		request->filed = true;
+		take_file(request);
+		return;
+	}
+	got = recv(request->fd, rest, sizeof(rest), MSG_DONTWAIT);
 	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
 		drop(request);
 }
@@ -288,6 +312,7 @@ static void begin(struct control *control, struct request *request, const struct
 	request->keeper = control->keeper;
 	request->verb = verb;
 	request->fd = fd;
+	request->file = -1;
 	request->progress = clock_mono();
 	ev_io_init(&request->reader, on_readable, fd, EV_READ);
 	ev_io_init(&request->writer, on_writable, fd, EV_WRITE);

@@ -19,6 +19,7 @@
 #include "shm/store/saved.h"
 #include "shm/text.h"
 #include "workers/keeper/keeper.h"
+#include "workers/keeper/restored.h"
 
 #define META_STORE   "voice_store"
 #define META_APPLIED "voice_applied"
@@ -40,7 +41,7 @@ static void collect(uint64_t number, const struct event_record *event, void *arg
 		batch->event[batch->count++] = *event;
 }
 
-static void note_applied(struct keeper *keeper, struct store_txn *txn, uint64_t number)
+void durable_note(struct keeper *keeper, struct store_txn *txn, uint64_t number)
 {
 	store_meta_put(txn, META_STORE, store_id(keeper->worker->voice));
 	store_meta_put(txn, META_APPLIED, number);
@@ -79,7 +80,7 @@ static enum store_error save(struct keeper *keeper, const struct batch *batch, u
 		return STORE_BUSY;
 	for (unsigned i = 0; i < batch->count; i++)
 		apply(&txn, &batch->event[i]);
-	note_applied(keeper, &txn, number);
+	durable_note(keeper, &txn, number);
 	error = store_end(&txn);
 	fault_point(FAULT_KEEPER_APPLIED);
 	if (error == STORE_OK) {
@@ -234,6 +235,10 @@ enum step durable_follow(struct keeper *keeper, uint64_t now)
 	bool more;
 
 	(void)now;
+	if (keeper->frozen != NULL)
+		return STEP_DONE;
+	if (restored_pending(keeper))
+		return restored_step(keeper, now);
 	error = follow_slice(keeper, &more);
 	if (error != STORE_OK)
 		return keeper_step(keeper, error, "writing to the durable store");
@@ -249,6 +254,8 @@ enum step durable_expire(struct keeper *keeper, uint64_t now)
 	bool last;
 
 	(void)now;
+	if (keeper->frozen != NULL)
+		return STEP_DONE;
 	error = next_slice(keeper->worker->state, keeper->durable_block, &list, &last);
 	for (unsigned i = 0; i < list.count; i++)
 		if (list.block[i].record.until_real <= now_real)
@@ -313,6 +320,9 @@ enum store_error durable_start(struct keeper *keeper)
 	uint64_t voice = 0;
 	bool more = true;
 
+	error = restored_all(keeper);
+	if (error != STORE_OK)
+		return error;
 	if (store_read(keeper->worker->state, &txn) == STORE_OK) {
 		voice = store_meta_get(&txn, META_STORE);
 		keeper->applied = keeper->saved = store_meta_get(&txn, META_APPLIED);

@@ -227,6 +227,7 @@ void edition_ask(struct keeper *keeper, const struct msg_schema *wanted)
 	unsigned oldest, newest;
 
 	store_editions(&oldest, &newest);
+	keeper->frozen = NULL; /* whoever compacts it must begin anew */
 	keeper->edition_wanted = wanted->schema;
 	keeper->edition_stage = STAGE_NUMBER;
 	keeper->edition_cursor = 0;

@@ -117,6 +117,8 @@ enum step human_follow(struct keeper *keeper, uint64_t now)
 	bool more;
 
 	(void)now;
+	if (keeper->frozen != NULL || keeper->restored_phase != 0)
+		return STEP_DONE;
 	error = read_batch(keeper, &batch, &more);
 	if (error == STORE_OK &&
 	    (batch.count > 0 || batch.upto - cluster->human_noted >= NOTE_EVERY)) {

@@ -13,6 +13,7 @@
 #include "shm/access.h"
 #include "shm/homes.h"
 #include "shm/store/events.h"
+#include "shm/store/saved.h"
 #include "shm/store/streams.h"
 #include "workers/run.h"
 
@@ -71,6 +72,14 @@ struct keeper {
 	struct homes *homes;
 	struct client_key away; /* walked up to here */
 	uint64_t next_forget; /* clock_mono */
+	unsigned restored_phase; /* of a store from a backup, see restored.c; 0: none */
+	uint64_t restored_from;	 /* number of the voice event that it begins with */
+	uint64_t restored_until; /* clock_mono */
+	char restored_block[CALL_MAX];
+	struct saved_key restored_saved;
+	const void *exchanger;	 /* the request that exchanges the durable store, NULL: none */
+	const void *frozen;	 /* the request that must be answered before the durable store may be
+				  * written; NULL: it may be */
 	struct cluster *cluster; /* NULL: there is no DX cluster */
 };
 
@@ -102,12 +111,17 @@ enum step settle_step(struct keeper *keeper, uint64_t now);
 enum store_error durable_start(struct keeper *keeper);
 enum step durable_follow(struct keeper *keeper, uint64_t now);
 enum step durable_expire(struct keeper *keeper, uint64_t now);
+/* Inside a transaction of the durable store: it knows what happened up to voice event NUMBER. */
+void durable_note(struct keeper *keeper, struct store_txn *txn, uint64_t number);
 /* The edition has changed: what both stores have from now on. */
 enum store_error durable_stepped(struct keeper *keeper);
 
 /* ---- saved.c ---- */
 /* Copies the saved DG-IDs that are news to TO. WAIT for its gate only while nothing is served. */
 enum store_error saved_copy(struct store *from, struct store *to, bool wait);
+/* One slice of it, on from *CURSOR (all zero: from the start). */
+enum store_error saved_copy_slice(struct store *from, struct store *to, struct saved_key *cursor,
+				  bool wait, bool *last_r);
 
 /* ---- home.c: who is away goes back ---- */
 enum step home_round(struct keeper *keeper, uint64_t now);

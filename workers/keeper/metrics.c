@@ -19,6 +19,7 @@ static const struct {
 	unsigned first;
 	const char *kinds;
 } ranges[] = {
+	{250, ""},	 {246, "keeper"},
 	{234, "feed"},	 {224, "line dxc feed"},
 	{216, ""},	 {209, "keeper"},
 	{206, ""},	 {195, "link"},

@@ -28,6 +28,7 @@ struct request;
 struct verb {
 	const char *name;
 	int words; /* at most, the verb included */
+	bool takes_file; /* it follows the request: request->file */
 	/* Reads the words; false after request_refuse. NULL: there are none. */
 	bool (*parse)(struct request *request, const char *const words[], int count);
 	enum answer (*step)(struct request *request);
@@ -38,12 +39,14 @@ struct verb {
 extern const struct verb verb_clients, verb_streams, verb_blocked, verb_events;
 extern const struct verb verb_quarantine, verb_lists, verb_import;
 extern const struct verb verb_block, verb_unblock, verb_kick, verb_metrics;
+extern const struct verb verb_backup, verb_restore, verb_compact;
 extern const struct verb verb_sessions, verb_feeds, verb_spots, verb_passwd;
 
 /* `kick` of a session of the DX cluster. */
 enum answer kick_session(struct request *request);
 
 struct passwd;
+struct state_job;
 
 #define IMPORT_PAIRS 16 /* in one request */
 
@@ -70,6 +73,8 @@ struct request {
 	uint64_t skip;
 	char user[CALL_TEXT_SIZE]; /* a call of the DX cluster */
 	struct passwd *passwd;
+	struct state_job *job; /* backup, restore, compact */
+	int file;	       /* -1: none (yet) */
 	uint64_t until, until_real;
 	uint32_t stream_key;
 	struct saved_key saved;
@@ -80,6 +85,7 @@ struct request {
 	} import[IMPORT_PAIRS];
 	unsigned count;
 	bool follow, started, json, of_session;
+	bool filed; /* what follows the request was read */
 };
 
 /* Ends the answer: shackctl's exit code and why. */

@@ -76,6 +76,28 @@ static enum store_error put_listed(struct store *store, const struct list *list,
 	return store_end(&txn);
 }
 
+enum store_error saved_copy_slice(struct store *from, struct store *to, struct saved_key *cursor,
+				  bool wait, bool *last_r)
+{
+	struct list list = {.count = 0};
+	struct saved_key at = *cursor;
+	enum store_error error;
+	struct store_txn txn;
+	unsigned seen = 0;
+
+	if (store_read(from, &txn) == STORE_OK)
+		seen = saved_walk(&txn, &at, SLICE, gather, &list);
+	error = store_end(&txn);
+	*last_r = seen < SLICE;
+	if (error == STORE_OK)
+		error = keep_news(to, &list);
+	if (error == STORE_OK)
+		error = put_listed(to, &list, wait);
+	if (error == STORE_OK)
+		*cursor = at;
+	return error;
+}
+
 enum store_error saved_copy(struct store *from, struct store *to, bool wait)
 {
 	enum store_error error = STORE_OK;
@@ -83,19 +105,7 @@ enum store_error saved_copy(struct store *from, struct store *to, bool wait)
 	bool last = false;
 
 	memset(&cursor, 0, sizeof(cursor));
-	while (error == STORE_OK && !last) {
-		struct list list = {.count = 0};
-		struct store_txn txn;
-		unsigned seen = 0;
-
-		if (store_read(from, &txn) == STORE_OK)
-			seen = saved_walk(&txn, &cursor, SLICE, gather, &list);
-		error = store_end(&txn);
-		last = seen < SLICE;
-		if (error == STORE_OK)
-			error = keep_news(to, &list);
-		if (error == STORE_OK)
-			error = put_listed(to, &list, wait);
-	}
+	while (error == STORE_OK && !last)
+		error = saved_copy_slice(from, to, &cursor, wait, &last);
 	return error;
 }

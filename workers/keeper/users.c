@@ -213,7 +213,7 @@ enum step users_follow(struct keeper *keeper, uint64_t now)
 	struct moving *moving = keeper->cluster->moving;
 	enum store_error error;
 
-	if (moving->phase == MOVE_IDLE && now != 0 && now < moving->next)
+	if (keeper->frozen != NULL || (moving->phase == MOVE_IDLE && now != 0 && now < moving->next))
 		return STEP_DONE;
 	if (moving->phase == MOVE_IDLE)
 		moving->next = now + MOVE_ROUND;
@@ -241,7 +241,7 @@ enum step users_forget(struct keeper *keeper, uint64_t now)
 	struct store_txn txn;
 	unsigned gone;
 
-	if (now < moving->next_forget || now_real < age)
+	if (keeper->frozen != NULL || now < moving->next_forget || now_real < age)
 		return STEP_DONE;
 	if (store_write(keeper->worker->state, &txn) == STORE_BUSY)
 		return STEP_BUSY;

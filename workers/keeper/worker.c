@@ -361,6 +361,7 @@ static void keeper_stop(struct worker *worker)
 	enum step step = STEP_AGAIN;
 
 	/* last chance for what must outlive a boot; a busy gate leaves it to the successor */
+	keeper->frozen = NULL;
 	while (step == STEP_AGAIN)
 		step = durable_follow(keeper, 0);
 	cluster_flush(keeper);
