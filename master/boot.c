@@ -185,8 +185,13 @@ bool boot_make_gates(struct master *master)
 
 static void on_loop_error(const char *text)
 {
-	fprintf(stderr, "shackd: event loop: %s: %s\n", text, strerror(errno));
-	log_fatal("event loop: %s: %s", text, strerror(errno));
+	const char *why = strerror(errno);
+
+	log_limited(LOG_LEVEL_ERROR, "event loop: %s: %s", text, why);
+	if (reserve_wait())
+		return;
+	fprintf(stderr, "shackd: event loop: %s: %s\n", text, why);
+	log_fatal("event loop: %s: %s", text, why);
 	_exit(EXIT_GAVE_UP); /* the workers see the control sockets close and follow */
 }
 

@@ -15,6 +15,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "shm/clock.h"
+
+#define PAUSE_US 5000
 
 /* In front of each block of the reserve. */
 struct block {
@@ -80,4 +85,16 @@ void *reserve_realloc(void *old, long size)
 		give_back(old);
 	}
 	return new;
+}
+
+bool reserve_wait(void)
+{
+	static uint64_t first, last;
+	uint64_t now = clock_mono();
+
+	if (clock_age(now, last) > NS_PER_SEC)
+		first = now;
+	last = now;
+	usleep(PAUSE_US);
+	return clock_age(now, first) < NS_PER_SEC;
 }

@@ -336,9 +336,21 @@ static void on_control(struct ev_loop *loop, ev_io *watch, int events)
 	}
 }
 
+static void on_loop_error(const char *text)
+{
+	const char *why = strerror(errno);
+
+	log_limited(LOG_LEVEL_ERROR, "event loop: %s: %s", text, why);
+	if (reserve_wait())
+		return;
+	log_fatal("event loop: %s: %s", text, why);
+	_exit(1);
+}
+
 static bool make_loop(struct worker *worker)
 {
 	ev_set_allocator(reserve_realloc);
+	ev_set_syserr_cb(on_loop_error);
 	worker->loop = ev_loop_new(EVFLAG_NOENV);
 	if (worker->loop == NULL)
 		return worker_failed(worker, "can't make an event loop");

@@ -24,6 +24,7 @@
 #include "workers/tcp_inside.h"
 
 #define LINGER_NS (2 * NS_PER_SEC)
+#define MEASURES 3 /* of a connection that is taken up */
 #define TRIES	  2 /* workers that may die of one line */
 
 struct tcp *tcp_new(struct worker *worker, const struct tcp_kind *kind)
@@ -250,6 +251,17 @@ static void greet(struct tcp_conn *conn)
 	tcp_commit(conn, 0);
 }
 
+/* Where the kernel is with a connection; when bytes come and go all the time, asked again. */
+static bool measure(const struct tcp_conn *conn, struct table_counts *counts_r)
+{
+	for (unsigned i = 0; i < MEASURES; i++)
+		if (table_measure(conn->fd, counts_r) == 0)
+			return !counts_r->dead;
+	log_limited(LOG_LEVEL_ERROR, "session %llu: the kernel does not tell where it is: %s",
+		    (unsigned long long)conn->session, strerror(errno));
+	return false;
+}
+
 static void take_up(struct tcp_conn *conn)
 {
 	const struct tcp_kind *kind = conn->tcp->kind;
@@ -260,7 +272,7 @@ static void take_up(struct tcp_conn *conn)
 	conn->tcp->now = clock_mono();
 	conn->took = conn->tcp->now;
 	fault_point(FAULT_TCP_TAKEN);
-	if (table_measure(conn->fd, &counts) != 0 || counts.dead) {
+	if (!measure(conn, &counts)) {
 		tcp_over(conn);
 	} else if (!find_offsets(conn, &counts)) {
 		page_count(conn->tcp->worker->page, COUNT_TCP_UNSOUND);

@@ -22,6 +22,7 @@ from lib.sites import PROGRAM, Sites  # noqa: E402
 from lib.trial import Trials  # noqa: E402
 from lib.whole import Whole  # noqa: E402
 
+ROUNDS = 4
 SITES = {
     # it gave up before its loop ran, was READY all the same, and obeyed nobody any more
     "no_room_for_gateways": ("ysf", "realloc", "grow .*rebuild_client", "respawn_ysf0"),
@@ -34,6 +35,8 @@ SITES = {
     "no_room_for_go": ("master", "sendmsg", "msg_send.*flush_flag.*slot_go", "respawn_ysf0"),
     # the event loop's library ended the process
     "no_room_in_a_loop": ("ysf", "realloc", "libev.*make_loop", "respawn_ysf0"),
+    # a session was ended because the kernel did not tell at once how much it had sent
+    "no_measure_of_a_session": ("dxc", "getsockopt", "table_measure.*(take_up|measure) tcp", "respawn_dxc0"),
 }
 shared = {}
 
@@ -66,10 +69,13 @@ def fail(name):
     sites, trials = everything()
     hits = 0
     try:
-        for site in find(sites, trials, *SITES[name])[:3]:
-            outcome = trials.run(site, SITES[name][3])
-            assert not outcome.is_defect, outcome
-            hits += outcome.what != "not reached"
+        for _ in range(ROUNDS):  # where two messages race, it comes by on one of two ways
+            for site in find(sites, trials, *SITES[name])[:3]:
+                outcome = trials.run(site, SITES[name][3])
+                assert not outcome.is_defect, outcome
+                hits += outcome.what != "not reached"
+            if hits:
+                return
     except (AssertionError, OSError):
         shared.clear()  # who was harmed is of no use to the next
         raise

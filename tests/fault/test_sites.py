@@ -7,7 +7,8 @@
 #           leaks, voice crosses and a session gets its spots, and what failed works the next time.
 # OWNER     tests
 # CONTRACT  SITES=n in the environment: so many, evenly chosen (default 24; 0: all); STEPS="voice reload":
-#           those steps only; KINDS="master ysf": those processes; SEED=n: which. Of all the outcome is
+#           those steps only; KINDS="master ysf": those processes; CALLERS=regex: those
+#           whose call and callers match; SEED=n: which. Of all the outcome is
 #           appended to build/faults.jsonl, of which tests/fault/table.py makes build/faults.md
 # RUNS      beside others
 # LIMITS    calls that the C library makes of its own do not come by
@@ -16,6 +17,7 @@ import collections
 import json
 import os
 import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -33,6 +35,7 @@ COUNT = int(os.environ.get("SITES", "24"))
 SEED = int(os.environ.get("SEED", "20261122"))
 ONLY = os.environ.get("STEPS", "").split()
 KINDS = os.environ.get("KINDS", "").split()
+CALLERS = os.environ.get("CALLERS", "")
 TABLE = ROOT / "build/faults.jsonl"
 # a site is tried in the first of these in which it comes by
 STEPS = ("feeds", "show", "filter", "dashboard", "reload_bad", "dx", "kick", "voice", "session", "lists",
@@ -92,7 +95,8 @@ def chosen(listed):
     process and every function as evenly as can be; by steps, for the sake of time."""
     first, rng = {}, random.Random(SEED)
     for site, step in sorted(listed, key=lambda one: STEPS.index(one[1])):
-        if (not ONLY or step in ONLY) and (not KINDS or site.kind in KINDS):
+        if (not ONLY or step in ONLY) and (not KINDS or site.kind in KINDS) and \
+                (not CALLERS or re.search(CALLERS, str(site))):
             first.setdefault(site.key, (site, step))
     groups = collections.defaultdict(list)
     for site, step in sorted(first.values(), key=lambda one: one[0].key):

@@ -105,7 +105,7 @@ class Whole:
                              environment=environment, listen=None)
         self.daemon.config = self.daemon.base / "shackd.ini"
         self.ysf_ports = self.free_ports(3)
-        self.turn = 0
+        self.turn, self.pinged = 0, 0.0
         self.configure()
         self.lab = self.reader = self.board = None
         self.steps = {name.removeprefix("step_"): getattr(self, name)
@@ -121,7 +121,7 @@ class Whole:
                 "aprs.enabled=yes", "aprs.server=127.0.0.1", f"aprs.port={self.aprs.port}",
                 "dxc.node_call=N0NODE-2", "dxc.listen=127.0.0.1:0", "dxc.enabled=yes", "workers.dxc=1",
                 "limits.sessions_per_ip=1000", "dxc.batch_interval=0", "server.respawn_tokens=6000/m",
-                "dxc.default_sources=", "dxc.default_modes=", "server.log_level=info",
+                "limits.dashboards=64", "dxc.default_sources=", "dxc.default_modes=", "server.log_level=info",
                 f"access.file={self.access}", f"dgid.home_file={self.folder.name}/home.db",
                 "data.cty_file=", "data.scp_file=",
                 *feed("skim", self.skimmers.port), *feed("next", self.neighbours.port, type="cluster",
@@ -156,7 +156,8 @@ class Whole:
         self.talker = self.lab.gateway("TALKER", "IU5JAE")
         self.listener = self.lab.gateway("LISTENER", "DL9LSN")
         self.reader = self.user("DL1RDR")
-        self.board = Dashboard(self.daemon)
+        self.board, self.pinged = Dashboard(self.daemon), time.monotonic()
+        self.board.subscribe()
         self.feeds_are_up()
         return self
 
@@ -305,13 +306,17 @@ class Whole:
             wanted.discard(self.reader.expect(rf"LZ[123]{tail}")[0])
 
     def step_dashboard(self):
-        board = self.board
-        while board.read(0.001) is not None:
+        """One who stays, and one who only knocks: his place goes to the next."""
+        with Dashboard(self.daemon) as knocking:
+            knocking.send(b"CONNREQ")
+            knocking.until("system", self.patience)
+        if time.monotonic() > self.pinged + 5:  # more often it is not answered
+            self.pinged = time.monotonic()
+            self.board.ping()
+        while self.board.read(0.001) is not None:
             pass
-        board.subscribe()
         self.talker.call(frames=2)
-        board.until("stream_end", self.patience)
-        board.ping()
+        self.board.until("stream_end", self.patience)
 
     def step_look(self):
         for words in VERBS:
