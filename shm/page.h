@@ -68,6 +68,7 @@ enum page_gauge {
 	GAUGE_LOGINS = 43,	  /* keeper: users logged in */
 	GAUGE_USERS = 44,	  /* keeper: users in the durable store */
 	GAUGE_HUMAN = 45,	  /* keeper: human spots in the durable store */
+	GAUGE_YSF_TROUBLES = 33,  /* ysf: causes for which datagrams can't be sent at present */
 	GAUGE_SPOT_WAITING = 36,  /* spot: spots in the rings of feeds */
 	GAUGE_SPOT_MARKS = 37,	  /* spot: spots of skimmers that later ones are compared with */
 	GAUGE_SPOT_TYPED = 38,	  /* spot: the same of people */

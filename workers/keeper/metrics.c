@@ -21,7 +21,8 @@ static const struct {
 } ranges[] = {
 	{250, ""},	 {246, "keeper"},
 	{234, "feed"},	 {224, "line dxc feed"},
-	{216, ""},	 {209, "keeper"},
+	{217, "ysf"},	 {216, "link"},
+	{213, "ysf"},	 {209, "keeper"},
 	{206, ""},	 {195, "link"},
 	{192, "log"},	 {186, "link"},
 	{176, "data"},	 {169, "ysf"},
@@ -46,6 +47,8 @@ static const struct gauge gauges[] = {
 	{"ysf", "streams", "open streams that the worker knows", GAUGE_STREAMS},
 	{"ysf", "held", "datagrams that wait for the gate", GAUGE_HELD},
 	{"ysf", "receive_buffer_bytes", "smallest receive buffer granted", GAUGE_RECEIVE_BUFFER},
+	{"ysf", "troubles", "causes for which datagrams can't be sent at present",
+	 GAUGE_YSF_TROUBLES},
 	{"line dxc feed", "sessions", "connections that the worker serves", GAUGE_SESSIONS},
 	{"dxc", "users_most", "most users at a time that the worker knows of", GAUGE_USERS_MOST},
 	{"dxc", "groups", "groups of sessions that want the same spots", GAUGE_FAN_GROUPS},

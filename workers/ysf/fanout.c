@@ -235,33 +235,11 @@ uint32_t fan_front(struct fan *fan, uint32_t *ids, uint32_t count)
 	return front;
 }
 
-static void count_failure(struct fan_result *result, int error)
-{
-	switch (error) {
-	case ENETUNREACH:
-	case EHOSTUNREACH:
-	case ENETDOWN:
-	case EHOSTDOWN:
-	case ECONNREFUSED:
-	case EADDRNOTAVAIL:
-		result->unreachable++;
-		break;
-	case EPERM:
-	case EACCES:
-		result->refused++;
-		break;
-	case ENOBUFS:
-	case ENOMEM:
-		result->no_buffers++;
-		break;
-	default:
-		result->other++;
-	}
-}
-
 bool fan_send(struct fan *fan, struct ring *ring, int fd, uint32_t skip, uint32_t *at,
 	      struct fan_result *result)
 {
+	unsigned tries = 0;
+
 	while (*at < fan->count) {
 		if (*at == skip) {
 			(*at)++;
@@ -276,11 +254,13 @@ bool fan_send(struct fan *fan, struct ring *ring, int fd, uint32_t skip, uint32_
 		if (sent > 0) {
 			result->sent += (uint32_t)sent;
 			*at += (uint32_t)sent;
+			tries = 0;
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return false;
-		} else if (errno != EINTR) {
-			count_failure(result, errno);
+		} else if (errno != EINTR && !trouble_again(errno, &tries)) {
+			trouble_add(&result->failed, errno, fan->who[*at]);
 			(*at)++;
+			tries = 0;
 		}
 	}
 	return true;

@@ -15,6 +15,7 @@
 
 #include "shm/ring.h"
 #include "workers/ysf/gateways.h"
+#include "workers/ysf/trouble.h"
 
 #define FANOUT_DGIDS	 128
 #define FANOUT_LISTENERS 64
@@ -61,10 +62,7 @@ size_t fanout_source_make(union fanout_source *source_r, int family, const uint8
 /* How far the sending of one frame to one fan has come, and what came of it. */
 struct fan_result {
 	uint32_t sent;
-	uint32_t unreachable;
-	uint32_t refused;
-	uint32_t no_buffers;
-	uint32_t other;
+	struct trouble_batch failed;
 };
 
 #define FAN_NOBODY UINT32_MAX

@@ -153,10 +153,17 @@ static bool send_one(struct ysf *ysf, struct ring_tape *tape, const struct gatew
 		message->msg_hdr.msg_controllen =
 			fanout_source_make(&source, to.sa.sa_family, gateway->local);
 	}
-	int sent = sendmmsg(ysf->listener[gateway->listener].fd, message, 1, MSG_DONTWAIT);
+	unsigned tries = 0;
+	int sent;
+	do
+		sent = sendmmsg(ysf->listener[gateway->listener].fd, message, 1, MSG_DONTWAIT);
+	while (sent <= 0 && trouble_again(errno, &tries));
 	if (sent <= 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return false;
-	page_count(ysf->page, sent > 0 ? COUNT_YSF_PARROT_PLAYED : COUNT_YSF_SEND_UNREACH);
+	if (sent > 0)
+		page_count(ysf->page, COUNT_YSF_PARROT_PLAYED);
+	else
+		trouble_note(ysf, trouble_of(errno), errno, &addr, gateway->listener);
 	ring_tape_next(tape);
 	return true;
 }

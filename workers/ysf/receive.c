@@ -131,17 +131,25 @@ void receive_take(struct ysf *ysf, unsigned count, unsigned listener)
 /* Fills the batch from one socket. */
 static void fill(struct ysf *ysf, const struct intake *intake)
 {
+	unsigned tries = 0;
+	int count;
+
 	ring_batch_open(ysf->ring, intake->listener);
-	int count = recvmmsg(intake->fd, ysf->ring->memory->io.message, RING_BATCH, MSG_DONTWAIT,
-			     NULL);
+	do
+		count = recvmmsg(intake->fd, ysf->ring->memory->io.message, RING_BATCH,
+				 MSG_DONTWAIT, NULL);
+	while (count < 0 && trouble_again(errno, &tries));
+	int error = errno;
+	if (count < 0 || tries > 0)
+		returned_read(ysf, intake); /* that is what it was readable for */
 	if (count > 0) {
 		fault_point(FAULT_YSF_READ);
 		receive_take(ysf, (unsigned)count, intake->listener);
 		return;
 	}
-	if (count < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
+	if (count < 0 && error != EAGAIN && error != EINTR && tries == 0)
 		log_limited(LOG_LEVEL_WARNING, "receive on listener %u: %s", intake->listener,
-			    strerror(errno));
+			    strerror(error));
 	ring_batch_end(ysf->ring);
 }
 

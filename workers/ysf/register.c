@@ -121,26 +121,35 @@ static void answer(struct ysf *ysf, struct ring_entry *in, bool promise)
 	replies_add(ysf, replies, in, reply, sizeof(reply));
 }
 
+bool register_source(const struct ysf *ysf, const struct addr *addr, uint8_t ip_r[16])
+{
+	static const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+	union addr_sock to, source;
+	socklen_t length = addr_to_sock(addr, &to), size = sizeof(source);
+	int fd = ysf->route_probe[to.sa.sa_family == AF_INET6];
+	struct addr own;
+
+	/* a probe keeps the source of its last connect until it is dissolved */
+	if (fd < 0 || connect(fd, &nowhere, sizeof(nowhere)) != 0 ||
+	    connect(fd, &to.sa, length) != 0 || getsockname(fd, &source.sa, &size) != 0 ||
+	    addr_from_sock(&source.sa, size, &own) != 0)
+		return false;
+	memcpy(ip_r, own.ip, sizeof(own.ip));
+	return true;
+}
+
 /* Would the route to the gateway leave from another address than the one it polls? Then replies
  * have to name their source, or the gateway would not know them (and NAT would not let them in). */
 static bool route_differs(struct ysf *ysf, const struct ring_entry *in)
 {
 	static const uint8_t bound[16];
-	static const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
-	union addr_sock to, source;
-	socklen_t size = sizeof(source);
-	struct addr addr;
+	uint8_t source[16];
 
 	if (memcmp(in->local, bound, sizeof(bound)) == 0)
 		return false;
-	socklen_t length = addr_to_sock(&in->from, &to);
-	int fd = ysf->route_probe[to.sa.sa_family == AF_INET6];
-	/* a probe keeps the source of its last connect until it is dissolved */
-	if (fd < 0 || connect(fd, &nowhere, sizeof(nowhere)) != 0 ||
-	    connect(fd, &to.sa, length) != 0 || getsockname(fd, &source.sa, &size) != 0 ||
-	    addr_from_sock(&source.sa, size, &addr) != 0)
+	if (!register_source(ysf, &in->from, source))
 		return true; /* can't tell: naming the source is never wrong */
-	return memcmp(addr.ip, in->local, sizeof(addr.ip)) != 0;
+	return memcmp(source, in->local, sizeof(source)) != 0;
 }
 
 /* A call that is open goes first, with its totals: the store alone does not know them. */

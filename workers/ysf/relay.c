@@ -8,6 +8,7 @@
  * LIMITS    a send buffer that stays full for RELAY_STALL costs its listener the rest of that frame,
  *           and all others until it has drained: counted
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,17 +22,7 @@
 static void count_result(struct ysf *ysf, const struct fan_result *result)
 {
 	page_count_by(ysf->page, COUNT_YSF_SENT, result->sent);
-	if (result->unreachable + result->refused + result->no_buffers + result->other == 0)
-		return;
-	page_count_by(ysf->page, COUNT_YSF_SEND_UNREACH, result->unreachable);
-	page_count_by(ysf->page, COUNT_YSF_SEND_PERM, result->refused);
-	page_count_by(ysf->page, COUNT_YSF_SEND_NOBUFS, result->no_buffers);
-	page_count_by(ysf->page, COUNT_YSF_SEND_OTHER, result->other);
-	log_limited(LOG_LEVEL_WARNING,
-		    "frame not sent to %u gateways: %u unreachable, %u refused by a filter, "
-		    "%u without buffers, %u other",
-		    result->unreachable + result->refused + result->no_buffers + result->other,
-		    result->unreachable, result->refused, result->no_buffers, result->other);
+	trouble_note_batch(ysf, &result->failed);
 }
 
 /* The talker does not hear itself. */
@@ -71,12 +62,18 @@ static void finish(struct ysf *ysf)
 	ring_relay_end(ysf->ring);
 }
 
-/* Those of FAN from AT on, without the talker. */
-static uint32_t rest_of(const struct fan *fan, uint32_t at, uint32_t skip)
+/* Those of FAN from AT on, without the talker, don't get it, for ERROR. */
+static void leave_rest(struct fan_result *result, int error, const struct fan *fan, uint32_t at,
+		       uint32_t skip)
 {
-	if (at >= fan->count)
-		return 0;
-	return fan->count - at - (at <= skip && skip < fan->count ? 1 : 0);
+	uint32_t rest = 0;
+
+	if (at < fan->count)
+		rest = fan->count - at - (at <= skip && skip < fan->count ? 1 : 0);
+	if (rest == 0)
+		return;
+	trouble_add(&result->failed, error, fan->who[at == skip ? at + 1 : at]);
+	result->failed.count[trouble_of(error)] += rest - 1;
 }
 
 void relay_continue(struct ysf *ysf)
@@ -94,11 +91,11 @@ void relay_continue(struct ysf *ysf)
 		if (fan == NULL || fan->count == 0)
 			continue;
 		if (listener->fd < 0) {
-			result.unreachable += rest_of(fan, relay->at, skip);
+			leave_rest(&result, EBADF, fan, relay->at, skip);
 			continue;
 		}
 		if (listener->choked) {
-			result.no_buffers += rest_of(fan, relay->at, skip);
+			leave_rest(&result, EAGAIN, fan, relay->at, skip);
 			continue;
 		}
 		if (!relay->listed)

@@ -85,7 +85,9 @@ void replies_add(struct ysf *ysf, struct replies *replies, struct ring_entry *in
 /* Sends messages AT .. END - 1, which leave from one socket. */
 static void send_run(struct ysf *ysf, struct replies *replies, unsigned at, unsigned end)
 {
-	int fd = ysf->listener[replies->reply[at].listener].fd; /* a gap: unreachable */
+	const unsigned listener = replies->reply[at].listener;
+	int fd = ysf->listener[listener].fd; /* a gap: unreachable */
+	unsigned tries = 0;
 
 	while (at < end) {
 		struct mmsghdr *offer = ring_replies_offer(ysf->ring, &replies->message[at],
@@ -96,11 +98,12 @@ static void send_run(struct ysf *ysf, struct replies *replies, unsigned at, unsi
 			page_count_by(ysf->page, COUNT_YSF_REPLIES, (uint64_t)sent);
 			for (unsigned last = at + (unsigned)sent; at < last; at++)
 				ring_set(replies->reply[at].to_what, RING_DONE);
-		} else if (errno != EINTR) {
-			page_count(ysf->page, errno == EAGAIN || errno == ENOBUFS
-						      ? COUNT_YSF_SEND_NOBUFS
-						      : COUNT_YSF_SEND_UNREACH);
+			tries = 0;
+		} else if (errno != EINTR && !trouble_again(errno, &tries)) {
+			trouble_note(ysf, trouble_of(errno), errno,
+				     &replies->reply[at].to_what->from, listener);
 			ring_set(replies->reply[at++].to_what, RING_DONE);
+			tries = 0;
 		}
 	}
 }

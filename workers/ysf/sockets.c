@@ -115,6 +115,8 @@ bool receive_add(struct ysf *ysf, unsigned listener, const struct addr *addr, in
 	intake->readable.data = intake;
 	if (slot[0] == '\0')
 		listener_open(ysf, listener, addr, fd);
+	if (ysf->gone_ahead)
+		returned_wanted(ysf, intake, true);
 	if (ysf->reading)
 		ev_io_start(ysf->worker->loop, &intake->readable);
 	return true;
@@ -442,6 +444,14 @@ void sockets_open(struct ysf *ysf)
 	}
 }
 
+void sockets_go(struct ysf *ysf)
+{
+	ysf->gone_ahead = true;
+	for (unsigned i = 0; i < YSF_INTAKES; i++)
+		if (ysf->intake[i].fd >= 0)
+			returned_wanted(ysf, &ysf->intake[i], true);
+}
+
 void sockets_close(struct ysf *ysf)
 {
 	receive_staged_drop(ysf);
@@ -451,8 +461,10 @@ void sockets_close(struct ysf *ysf)
 		if (intake->fd < 0)
 			continue;
 		ev_io_stop(ysf->worker->loop, &intake->readable);
-		if (intake->slot[0] != '\0')
-			close(intake->fd); /* own ones are the worker's to close */
+		if (intake->slot[0] == '\0') /* own ones are the worker's to close */
+			returned_wanted(ysf, intake, false);
+		else
+			close(intake->fd);
 	}
 	for (unsigned i = 0; i < WORKER_LISTENERS; i++)
 		ev_io_stop(ysf->worker->loop, &ysf->listener[i].writable);

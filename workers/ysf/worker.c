@@ -124,6 +124,7 @@ static void ysf_go(struct worker *worker)
 	struct ysf *ysf = worker->own;
 
 	ysf->now = clock_mono();
+	sockets_go(ysf);
 	sockets_gauge_buffer(ysf);
 	recover(ysf);
 	parrot_go(ysf);
@@ -149,6 +150,7 @@ static void ysf_tick(struct worker *worker)
 	follow_forget_pages(ysf);
 	if (clock_age(ysf->now, ysf->counted) >= NS_PER_SEC) {
 		sockets_count_drops(ysf);
+		trouble_tick(ysf);
 		ysf->counted = ysf->now;
 	}
 }

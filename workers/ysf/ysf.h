@@ -30,6 +30,7 @@
 #include "workers/ysf/gateways.h"
 #include "workers/ysf/meta.h"
 #include "workers/ysf/sources.h"
+#include "workers/ysf/trouble.h"
 
 #define YSF_HOLD_OTHERS 384 /* of the RING_HOLD that may wait for the gate, those that are no frames */
 #define YSF_INTAKES  256 /* sockets that are read */
@@ -151,6 +152,7 @@ struct ysf {
 	struct worker_socket staged[WORKER_LISTENERS]; /* came for a configuration not yet in force */
 	struct intake intake[YSF_INTAKES];
 	bool reading;
+	bool gone_ahead; /* GO has come: sockets are set up as they come */
 	uint64_t leave_at[WORKER_LISTENERS]; /* the listener goes, then at the latest; 0: it stays */
 	bool drain_all;	  /* MSG_DRAINED is owed for all listeners together */
 	char release[YSF_RELEASES][16]; /* slots whose MSG_RELEASED is owed; empty: vacant */
@@ -165,7 +167,7 @@ struct ysf {
 	uint64_t cursor;   /* event that we know */
 	uint64_t events_read; /* since the pages of the map were given back */
 	uint64_t flushed;  /* when polls were last written */
-	uint64_t counted;  /* when the kernel's drops were last read */
+	uint64_t counted;  /* when the kernel's drops were last read, and troubles looked at */
 	int64_t clock_offset; /* real - mono, to tell a step of the clock */
 	bool stopping;
 	bool no_calls; /* the daemon waits for its last call */
@@ -177,6 +179,7 @@ struct ysf {
 	struct relay relay;
 	ev_timer parrot; /* the next frame that is to be played back */
 
+	struct trouble_state trouble[TROUBLES];
 	struct replies *replies;  /* may be sent */
 	struct replies *promises; /* only if the open transaction commits */
 	struct registering *registering;
@@ -189,6 +192,8 @@ struct ysf {
 /* ---- sockets.c: what is read, and what is sent from ---- */
 void sockets_open(struct ysf *ysf);
 void sockets_close(struct ysf *ysf);
+/* With GO: the predecessor has ended, what it set at its sockets is ours now. */
+void sockets_go(struct ysf *ysf);
 /* Reads FD, a socket of LISTENER, from now on, and owns it (closes it when it fails, too). SLOT empty:
  * it is our own, and what the listener sends leaves from it. Else the neighbour whose it is. False
  * (logged): no such listener, one of that slot is there already, or no place. */
@@ -230,6 +235,12 @@ bool receive_datagram(struct ysf *ysf, struct ring_entry *in);
 /* Commits and answers what was gathered. */
 void receive_flush(struct ysf *ysf);
 
+/* ---- returned.c: datagrams that came back ---- */
+/* Are we told of errors at the socket of INTAKE? */
+void returned_wanted(const struct ysf *ysf, const struct intake *intake, bool on);
+/* Takes what is in its error queue, counts and says it. */
+void returned_read(struct ysf *ysf, const struct intake *intake);
+
 /* ---- recover.c: what a predecessor left ---- */
 /* With GO, before anything else touches ring or page. */
 void recover(struct ysf *ysf);
@@ -249,6 +260,8 @@ void hold_retry(struct ysf *ysf);
 /* ---- register.c: who is linked ---- */
 bool register_open(struct ysf *ysf);
 void register_close(struct ysf *ysf);
+/* The address of ours that the route to TO would leave from. False: there is no route. */
+bool register_source(const struct ysf *ysf, const struct addr *to, uint8_t ip_r[16]);
 bool register_poll(struct ysf *ysf, struct ring_entry *in, struct gateway *gateway);
 bool register_unlink(struct ysf *ysf, const struct ring_entry *in, struct gateway *gateway);
 /* The transaction that gathers; false while another process holds the gate. Who changed something
