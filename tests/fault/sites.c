@@ -251,7 +251,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv)
 {
 	const char *path = getenv("SITES_FILE");
 
-	if (argc == 3 && strcmp(argv[1], ROLE_FLAG) == 0) {
+	if (argc >= 3 && strcmp(argv[1], ROLE_FLAG) == 0) {
 		snprintf(kind, sizeof(kind), "%s", argv[2]);
 		kind[strcspn(kind, ".")] = '\0';
 	}
