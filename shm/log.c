@@ -24,6 +24,7 @@ static struct {
 	enum log_level level;
 	uint64_t generation;
 	uint64_t *dropped;
+	uint64_t lost; /* lines of which nobody has heard yet */
 	char slot[LOG_SLOT_MAX];
 } log_self = {.fd = -1, .level = LOG_LEVEL_INFO, .slot = "shackd"};
 
@@ -77,6 +78,7 @@ static void format_text(struct log_record *record, const char *format, va_list a
 
 static void count_dropped(void)
 {
+	log_self.lost++;
 	if (log_self.dropped != NULL)
 		__atomic_store_n(log_self.dropped, *log_self.dropped + 1, __ATOMIC_RELAXED);
 }
@@ -97,31 +99,56 @@ static void to_stderr(struct log_record *record)
 		count_dropped();
 }
 
+/* Everything but the text. */
+static void begin_record(struct log_record *record, enum log_level level, uint32_t suppressed)
+{
+	memset(record, 0, offsetof(struct log_record, text));
+	record->magic = LOG_MAGIC;
+	record->level = (uint16_t)level;
+	record->pid = getpid();
+	record->suppressed = suppressed;
+	record->generation = log_self.generation;
+	record->time = clock_real();
+	memcpy(record->slot, log_self.slot, sizeof(record->slot));
+}
+
+static bool put_record(const struct log_record *record)
+{
+	size_t size = offsetof(struct log_record, text) + record->length + 1U;
+
+	return send(log_self.fd, record, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+/* The first that the queue takes again says what it did not take. */
+static void say_lost(void)
+{
+	struct log_record record;
+
+	begin_record(&record, LOG_LEVEL_WARNING, 0);
+	record.length = (uint16_t)snprintf(record.text, sizeof(record.text),
+					   "%llu lines of this process were lost: the log was full",
+					   (unsigned long long)log_self.lost);
+	if (put_record(&record))
+		log_self.lost = 0;
+}
+
 void log_write(enum log_level level, uint32_t suppressed, const char *format, ...)
 {
 	struct log_record record;
 	int saved = errno;
-	size_t size;
 	va_list args;
 
 	if (!log_wants(level))
 		return;
-	memset(&record, 0, offsetof(struct log_record, text));
-	record.magic = LOG_MAGIC;
-	record.level = (uint16_t)level;
-	record.pid = getpid();
-	record.suppressed = suppressed;
-	record.generation = log_self.generation;
-	record.time = clock_real();
-	memcpy(record.slot, log_self.slot, sizeof(record.slot));
+	if (log_self.lost > 0 && log_self.fd >= 0 && log_wants(LOG_LEVEL_WARNING))
+		say_lost();
+	begin_record(&record, level, suppressed);
 	va_start(args, format);
 	format_text(&record, format, args);
 	va_end(args);
-
-	size = offsetof(struct log_record, text) + record.length + 1U;
 	if (log_self.fd < 0) {
 		to_stderr(&record);
-	} else if (send(log_self.fd, &record, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+	} else if (!put_record(&record)) {
 		count_dropped();
 		if (level == LOG_LEVEL_FATAL)
 			to_stderr(&record);

@@ -112,11 +112,20 @@ static void look(struct target *target, uint64_t now)
 		open_target(target, now);
 }
 
+/* In the background nobody has a standard error: what is written there is lost. */
+static bool is_null(int fd)
+{
+	struct stat null, own;
+
+	return fd < 0 || (stat("/dev/null", &null) == 0 && fstat(fd, &own) == 0 &&
+			  S_ISCHR(own.st_mode) && own.st_rdev == null.st_rdev);
+}
+
 void target_init(struct target *target, const char *spec, line_form *form, int err_fd)
 {
 	memset(target, 0, sizeof(*target));
 	target->form = form;
-	target->err_fd = err_fd;
+	target->err_fd = is_null(err_fd) ? -1 : err_fd;
 	target->fd = -1;
 	if (strcmp(spec, "stderr") == 0) {
 		target->kind = TARGET_STDERR;
@@ -159,8 +168,14 @@ static bool write_file(struct target *target, const char *line, size_t length)
 	target->torn = wrote > 0 && (size_t)wrote < length;
 	if (target->torn)
 		errno = ENOSPC; /* what else takes a part of a line */
-	target->full = target->full && wrote != (ssize_t)length;
-	return wrote == (ssize_t)length;
+	if (wrote != (ssize_t)length)
+		return false;
+	if (target->full)
+		log_info("the log target %s takes lines again; %llu went to standard error",
+			 target->path, (unsigned long long)target->instead);
+	target->full = false;
+	target->instead = 0;
+	return true;
 }
 
 /* A full disk: who watches standard error shall know, and read what the file does not take. */
@@ -175,8 +190,10 @@ static bool write_instead(struct target *target, const char *line, size_t length
 			  "they go to standard error until it does",
 			  target->path, strerror(why));
 	target->full = true;
-	write_err(target, line, length);
-	return false;
+	if (!write_err(target, line, length))
+		return false;
+	target->instead++;
+	return true;
 }
 
 static bool write_syslog(struct target *target, const struct log_record *record, uint64_t now)
@@ -194,7 +211,7 @@ static bool write_syslog(struct target *target, const struct log_record *record,
 	return target->fd >= 0 && send(target->fd, line, length, MSG_NOSIGNAL) == (ssize_t)length;
 }
 
-bool target_write(struct target *target, const struct log_record *record, uint64_t now)
+static bool write_somewhere(struct target *target, const struct log_record *record, uint64_t now)
 {
 	char line[LINE_MAX_SIZE];
 	size_t length;
@@ -208,6 +225,20 @@ bool target_write(struct target *target, const struct log_record *record, uint64
 	length = target->form(record, line);
 	if (target->kind == TARGET_FILE && target->fd >= 0)
 		return write_file(target, line, length) || write_instead(target, line, length);
-	/* of a daemon in the background nobody reads standard error: not what was asked for */
-	return write_err(target, line, length) && target->kind == TARGET_STDERR;
+	return write_err(target, line, length);
+}
+
+bool target_write(struct target *target, const struct log_record *record, uint64_t now)
+{
+	uint64_t lost = target->lost;
+
+	if (!write_somewhere(target, record, now)) {
+		target->lost++;
+		return false;
+	}
+	target->lost = 0;
+	if (lost > 0)
+		log_warning("%llu lines were lost: %s took none", (unsigned long long)lost,
+			    target->kind == TARGET_STDERR ? "standard error" : target->path);
+	return true;
 }

@@ -5,7 +5,8 @@
  *           or exchanged at any time without anybody waiting for it.
  * OWNER     log worker
  * CONTRACT  target_write never waits. What is not there now is looked for once a second; meanwhile
- *           lines go to standard error.
+ *           lines go to standard error. What was lost is counted, and said with the first line that is
+ *           taken again.
  * LIMITS    a terminal that has room for a part of a line may hold the writer for the rest of it
  */
 #ifndef SHACKD_WORKERS_LOG_TARGET_H
@@ -29,6 +30,8 @@ struct target {
 	int err_fd;	  /* stays the caller's */
 	int fd;		  /* syslog or file, -1: not there */
 	uint64_t checked; /* clock_mono of the last look at the path or attempt to open it */
+	uint64_t lost;	  /* lines that nothing has taken, not yet said */
+	uint64_t instead; /* lines that standard error has taken for a full target, not yet said */
 	char path[512];	  /* of the file, or of syslog's socket */
 };
 

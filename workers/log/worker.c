@@ -102,7 +102,10 @@ static line_form *form_of(const struct conf *conf)
 
 static void point_at(struct log_worker *self, struct target *target, const struct conf *conf)
 {
+	uint64_t lost = target->lost; /* nobody has heard of them yet */
+
 	target_init(target, conf_text(conf, CONF_SERVER_LOG), form_of(conf), self->worker->log_err);
+	target->lost = lost;
 }
 
 static bool log_open(struct worker *worker)

@@ -116,6 +116,27 @@ static void test_full_queue_drops_and_counts(void **state)
 	assert_int_equal(arrived + 5, wrote);
 }
 
+static void test_lost_lines_are_said(void **state)
+{
+	struct log_record record;
+	unsigned wrote = 0;
+
+	(void)state;
+	while (dropped < 5 && wrote++ < 100000)
+		log_info("line");
+	while (take(&record) > 0)
+		;
+	log_info("after");
+	assert_true(take(&record) > 0);
+	assert_string_equal(record.text, "5 lines of this process were lost: the log was full");
+	assert_int_equal(record.level, LOG_LEVEL_WARNING);
+	assert_true(take(&record) > 0);
+	assert_string_equal(record.text, "after");
+	log_info("once more");
+	assert_true(take(&record) > 0);
+	assert_string_equal(record.text, "once more");
+}
+
 static void test_cause_speaks_once_a_second(void **state)
 {
 	struct log_limit limit = {0, 0};
@@ -204,6 +225,7 @@ int main(void)
 						end_queue),
 		cmocka_unit_test_setup_teardown(test_full_queue_drops_and_counts, make_queue,
 						end_queue),
+		cmocka_unit_test_setup_teardown(test_lost_lines_are_said, make_queue, end_queue),
 		cmocka_unit_test(test_cause_speaks_once_a_second),
 		cmocka_unit_test(test_foreign_records_are_refused),
 		cmocka_unit_test(test_text_becomes_printable),
