@@ -213,8 +213,8 @@ static bool prepare(struct master *master, const char *pidfile)
 	umask(022);
 	return signals_block(master) && open_own(master) && open_log(master) &&
 	       place_identity(master) && place_run_dir(master) &&
-	       place_pidfile(master, pidfile) && place_clear(master) && place_stores(master) &&
-	       slot_make_all(master) && bind_all(master) &&
+	       place_pidfile(master, pidfile) && place_clear(master) && place_alone(master) &&
+	       place_stores(master) && slot_make_all(master) && bind_all(master) &&
 	       bind_feeds(master) && accept_open(master) && make_snapshot(master) &&
 	       boot_make_gates(master) && control_open(master) && reload_open(master) &&
 	       upgrade_open(master) && make_loop(master);

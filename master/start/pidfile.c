@@ -2,7 +2,7 @@
  *
  * NAME      pidfile - one daemon for one run_dir
  * PURPOSE   The lock on the file, not its content, says that a daemon runs; the content is for init
- *           scripts.
+ *           scripts. With another pid file (-p), an answer at the control socket says so.
  * OWNER     master
  * CONTRACT  written once, never followed through a link; the lock ends with the process
  * LIMITS    none known
@@ -14,13 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "master/start/place.h"
 #include "shm/clock.h"
 #include "shm/fault.h"
 #include "shm/log.h"
+#include "shm/text.h"
 
 #define PATIENCE (2 * NS_PER_SEC)
 
@@ -131,6 +134,37 @@ bool place_pidfile(struct master *master, const char *path)
 		return master_why(master, EXIT_START, "can't write the pid file %s: %s",
 				  master->pidfile_path, strerror(errno));
 	return true;
+}
+
+/* Who listens there; 0: nobody. */
+static pid_t listener(const char *path)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct ucred peer = {0};
+	socklen_t size = sizeof(peer);
+
+	text_copy(name.sun_path, sizeof(name.sun_path), path);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0 &&
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+		peer.pid = 0;
+	if (fd >= 0)
+		close(fd);
+	return peer.pid;
+}
+
+bool place_alone(struct master *master)
+{
+	const char *run_dir = config_text(master->config, CONF_SERVER_RUN_DIR);
+	char path[CONF_TEXT_MAX + 16];
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/control.sock", run_dir);
+	pid = listener(path);
+	return pid == 0 || master_why(master, EXIT_START,
+				      "server.run_dir: another daemon (pid %d) answers at %s; two of "
+				      "them need two directories",
+				      (int)pid, path);
 }
 
 void place_leave(struct master *master)

@@ -25,6 +25,9 @@ bool place_pidfile(struct master *master, const char *path);
  * for 2 s at most. */
 bool place_clear(struct master *master);
 
+/* Nobody else serves run_dir, by another pid file: its control socket would be taken from under it. */
+bool place_alone(struct master *master);
+
 /* Is PID a process of a shackd, and not about to end? */
 bool place_lives(pid_t pid);
 

@@ -144,6 +144,21 @@ def test_of_two_starts_one_wins():
     print(f"# {RACES} races in {time.monotonic() - began:.0f} s")
 
 
+def test_another_pid_file_is_no_second_daemon():
+    """Nor with stores of its own: the control socket would be taken from under the first."""
+    with Daemon() as first, Daemon(f"server.run_dir={first.run_dir}", start=False) as second:
+        second.flags = ("-p", str(second.base / "my.pid"))
+        entrant = Entrant(second, True)
+        entrant.go()
+        eventually(lambda: entrant.outcome() is not None, 20, "an outcome")
+        entrant.has_lost()
+        expect(f"server.run_dir: another daemon (pid {first.pid}) answers at {first.run_dir}"
+               in entrant.said, entrant.said)
+        entrant.close()
+        expect(first.status()["pid"] == first.pid, "the first one is not heard any more")
+        expect(not (second.base / "my.pid").exists(), "a pid file was left")
+
+
 def challenge(daemon, report):
     """A start beside a daemon: it must lose, or come after that one's end and serve."""
     entrant = Entrant(daemon, True)
