@@ -40,8 +40,8 @@ def totals(daemon):
 
 
 class Watcher:
-    def __init__(self, daemon):
-        self.daemon = daemon
+    def __init__(self, daemon, pause=PAUSE):
+        self.daemon, self.pause = daemon, pause
         self.looks = self.silent = 0
         self.fallen = []
         self.last = {}
@@ -58,7 +58,7 @@ class Watcher:
         self.last.update(now)
 
     def watch(self):
-        while not self.over.wait(PAUSE):
+        while not self.over.wait(self.pause):
             self.look()
 
     def __enter__(self):
