@@ -14,9 +14,14 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 
 from lib.private import Machine
-from lib.shackd import eventually, main
+from lib.figures import figures
+from lib.respawn import measure, summary
+from lib.shackd import SLOW, eventually, main
 from lib.verbs import (Service, check_broken_configuration, check_configtest, check_dead_master,
                        check_life, check_reload_and_upgrade)
+
+KILLS = int(os.environ.get("KILLS", 3))
+SUPERVISED = f'supervisor="supervise-daemon"\nrespawn_max={KILLS + 10}\n'
 
 
 def openrc(conf=""):
@@ -46,6 +51,31 @@ def test_broken_configuration_hurts_nobody():
     with openrc() as machine:
         check_configtest(service_of(machine))
         check_broken_configuration(service_of(machine))
+
+
+def test_life_under_supervision():
+    with openrc(SUPERVISED) as machine:
+        check_life(service_of(machine))
+        check_reload_and_upgrade(service_of(machine))
+
+
+def test_broken_configuration_under_supervision():
+    with openrc(SUPERVISED) as machine:
+        check_broken_configuration(service_of(machine))
+
+
+def test_supervised_master_comes_back():
+    """At once, with all gateways; and what was stopped stays stopped."""
+    with openrc(SUPERVISED) as machine:
+        service = service_of(machine)
+        service.must("start")
+        found = summary(measure(service, KILLS))
+        print(f"# supervise-daemon: {found}")
+        figures("respawn-supervise-daemon", **found)
+        assert service.status() == 0
+        service.must("stop")
+        assert service.status() == service.stopped
+    assert found["serving_ms_median"] < 1000 * SLOW, found
 
 
 def test_dead_master_is_said_and_restarted():

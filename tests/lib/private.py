@@ -11,12 +11,13 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from lib.shackd import IS_ROOT, ROOT, SLOW, Skip, die_with_parent, eventually
+from lib.shackd import IS_ROOT, LIBC, ROOT, SLOW, Skip, die_with_parent, eventually
 
 # the simulator's calls are odd, and quicker than people
 CONFIG = """[server]
@@ -191,6 +192,17 @@ class Machine:
     def inside_network(self, *words):
         """Words that run a program of this machine in the other's network."""
         return ["nsenter", "-t", str(self.first_pid), "-n", "--", *map(str, words)]
+
+    def socket(self, *kind):
+        """A socket in the machine's network, for this process."""
+        with open("/proc/self/ns/net", "rb") as own, \
+                open(f"/proc/{self.first_pid}/ns/net", "rb") as other:
+            if LIBC.setns(other.fileno(), 0) != 0:
+                raise OSError("setns")
+            try:
+                return socket.socket(*kind)
+            finally:
+                LIBC.setns(own.fileno(), 0)
 
     # ---- the end ----
 

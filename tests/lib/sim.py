@@ -18,10 +18,10 @@ BUILD = ROOT / os.environ.get("B", "build/release")
 
 
 class Simulator:
-    def __init__(self, daemon, *options, port=None, host="127.0.0.1", wrapper=()):
+    def __init__(self, daemon, *options, port=None, host="127.0.0.1", wrapper=(), stdin=None):
         self.process = subprocess.Popen(
             [*wrapper, str(BUILD / "tests/load/ysfsim"), "--progress", "--json", *map(str, options),
-             f"{host}:{port or daemon.port}"], stdout=subprocess.PIPE, text=True)
+             f"{host}:{port or daemon.port}"], stdin=stdin, stdout=subprocess.PIPE, text=True)
 
     def wait(self, word):
         """Reads on until the simulator says WORD (registered, talking, draining, done)."""

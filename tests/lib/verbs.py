@@ -53,9 +53,9 @@ class Service:
         return sorted((c["gateway"], c["address"], c["port"], c["dgid"])
                       for c in self.machine.ctl("clients"))
 
-    def gateways(self, count, *options):
+    def gateways(self, count, *options, **more):
         return Simulator(None, "--gateways", count, *options, port=PORT,
-                         wrapper=self.machine.inside_network())
+                         wrapper=self.machine.inside_network(), **more)
 
     def master(self):
         """Process id of the daemon, as this machine numbers it."""
@@ -152,7 +152,7 @@ def check_configtest(service):
     service.mend_config()
 
 
-def check_dead_master(service):
+def check_dead_master(service, verb="restart"):
     """A killed master without anybody to look after it: said, and one start mends it."""
     service.must("start")
     with service.gateways(20, "--poll", 1, "--talkers", 1, "--frames", 0, "--calls", 1, "--no-unlink") as sim:
@@ -163,7 +163,7 @@ def check_dead_master(service):
         eventually(lambda: not os.path.exists(f"/proc/{master}"), 10, "the end of the master")
         assert service.status() == service.dead, service.do("status")
         began = time.monotonic()
-        service.must("restart")
+        service.must(verb)
         took = time.monotonic() - began
         assert service.status() == 0
         assert service.clients() == before, "registrations were lost"
