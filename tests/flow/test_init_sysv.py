@@ -95,8 +95,11 @@ def test_runlevels():
         machine.good("update-rc.d", "shackd", "defaults")
         links = machine.good("sh", "-c", "ls /etc/rc?.d/").text
         assert links.count("S01shackd") == 4 and links.count("K01shackd") == 3, links
-        machine.good("telinit", "3")
-        eventually(lambda: service.status() == 0 and service.serves(), 20, "the start in runlevel 3")
+        service.must("start")
+        machine.good("telinit", "1")
+        eventually(lambda: service.status() == 3, 20, "the end in runlevel 1")
+        machine.good("telinit", "2")
+        eventually(lambda: service.status() == 0 and service.serves(), 20, "the start in runlevel 2")
         machine.good("telinit", "1")
         eventually(lambda: service.status() == 3, 20, "the end in runlevel 1")
 

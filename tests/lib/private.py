@@ -31,7 +31,7 @@ wild_ptt_count = 0
 [ysf]
 dashboard_listen =
 """
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM": "dumb",
+ENVIRONMENT = {"container": "private", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM": "dumb",
                "LC_ALL": "C"}
 NAMESPACES = ["--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup"]
 USER = 990  # of shackd in there
@@ -53,6 +53,46 @@ def probe():
         raise Skip(f"no namespaces here: {done.stderr.strip()}")
 
 
+class Groups:
+    """A cgroup of its own in each hierarchy, so that a manager there finds a root that it may use."""
+
+    def __init__(self, name):
+        self.paths = []
+        for top in [Path("/sys/fs/cgroup"), *sorted(Path("/sys/fs/cgroup").glob("*/"))]:
+            if (top / "cgroup.procs").exists():
+                self.paths.append(self.make(top, name))
+        if not self.paths:
+            raise Skip("no cgroups here")
+
+    @staticmethod
+    def make(top, name):
+        path = top / name
+        path.mkdir()
+        for setting in ("cpuset.cpus", "cpuset.mems"):  # without them nobody may come in
+            if (path / setting).exists() and not (path / setting).read_text().strip():
+                (path / setting).write_text((top / setting).read_text())
+        return path
+
+    def enter(self):
+        for path in self.paths:
+            (path / "cgroup.procs").write_text("0")
+
+    def close(self):
+        for path in self.paths:
+            for folder, _, _ in os.walk(path, topdown=False):
+                eventually(lambda: self.remove(folder), 10, f"the end of {folder}")
+
+    @staticmethod
+    def remove(folder):
+        try:
+            os.rmdir(folder)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return False
+        return True
+
+
 class Result:
     def __init__(self, done):
         self.code, self.text = done.returncode, done.stdout
@@ -65,13 +105,14 @@ class Result:
 class Machine:
     """PACKAGES: names of unpacked groups; INIT: what `make install` is to serve."""
 
-    def __init__(self, *names, init, first, files=None, config=CONFIG, user=True):
+    def __init__(self, *names, init, first, files=None, config=CONFIG, user=True, cgroups=False):
         probe()
         self.layers = [packages(name) for name in names]
         self.base = Path(tempfile.mkdtemp(prefix="shackd-test-"))
         self.base.chmod(0o755)
-        self.process, self.first_pid = None, None
+        self.process, self.first_pid, self.groups = None, None, None
         try:
+            self.groups = Groups(self.base.name) if cgroups else None
             self.fill(init, config, files or {}, user)
             self.boot(first)
         except BaseException:
@@ -112,9 +153,14 @@ class Machine:
                 ["unshare", *NAMESPACES, "--fork", "--kill-child=KILL",
                  str(ROOT / "tests/lib/private_root"), str(self.base), layers, *first],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, env=ENVIRONMENT,
-                preexec_fn=die_with_parent)
+                preexec_fn=self.before_exec)
         self.first_pid = eventually(self.child, 10, "process 1 of the machine")
         eventually(self.booted, 20, "the root of the machine")
+
+    def before_exec(self):
+        die_with_parent()
+        if self.groups:
+            self.groups.enter()
 
     def child(self):
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
@@ -132,7 +178,7 @@ class Machine:
 
     def command(self, *words):
         return ["nsenter", "-t", str(self.first_pid), "-m", "-p", "-n", "-u", "-i", "-C", "--root",
-                "--wd=/", "--", *map(str, words)]
+                "--wdns=/", "--", *map(str, words)]
 
     def run(self, *words, deadline=60, **more):
         """Runs a program there; standard output and error in .text, exit code in .code."""
@@ -214,6 +260,8 @@ class Machine:
             end = time.monotonic() + 10
             while Path(f"/proc/{self.first_pid}").exists() and time.monotonic() < end:
                 time.sleep(0.01)
+        if self.groups:
+            self.groups.close()
         shutil.rmtree(self.base, ignore_errors=True)
 
     def __enter__(self):

@@ -21,10 +21,12 @@ BROKEN = "\n[ysf]\nid = many\n"  # appended to a good file
 
 
 class Service:
-    """DO maps a verb to the words that an operator types. The codes are those of `status`."""
+    """DO maps a verb to the words that an operator types. WHY: where a refusal is explained. The codes
+    are those of `status`."""
 
-    def __init__(self, machine, do, dead=1, stopped=3):
+    def __init__(self, machine, do, why=None, dead=1, stopped=3):
         self.machine, self.words, self.dead, self.stopped = machine, do, dead, stopped
+        self.why = why or (lambda result: result.text)
         self.good_config = machine.read(CONFIG)
 
     def do(self, verb, **more):
@@ -125,7 +127,8 @@ def check_broken_configuration(service, verbs=("restart", "reload", "upgrade")):
         for verb in verbs:
             result = service.do(verb)
             assert result.code != 0, f"{verb} with a broken configuration: {result}"
-            assert f"{CONFIG}:{line}: ysf.id: " in result.text, f"{verb} does not say why: {result}"
+            why = service.why(result)
+            assert f"{CONFIG}:{line}: ysf.id: " in why, f"{verb} does not say why: {why}"
             assert machine.ctl("status")["pid"] == pid, f"{verb} has ended the daemon"
             assert service.clients() == before, f"{verb} has lost gateways"
         assert service.status() == 0
