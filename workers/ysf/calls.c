@@ -17,6 +17,8 @@
 #define COUNTER_MASK 0x7f
 /* A jump of the frame counter by more than this is a restart or a late frame, not a loss. */
 #define LOSS_MAX 64
+/* One that is so far behind was overtaken on its way; what came since is no gap. */
+#define OVERTAKEN_MAX 16
 /* A call that another worker carries is left to that worker for so long. */
 #define NEIGHBOUR_GRACE (100 * NS_PER_MS)
 
@@ -41,12 +43,14 @@ void calls_touch(struct ysf *ysf, struct call *call, uint8_t counter)
 {
 	uint32_t step = (uint32_t)(counter - call->counter) & COUNTER_MASK;
 	uint32_t missing = call->counted && step > 1 && step < LOSS_MAX ? step - 1 : 0;
+	bool overtaken = call->counted && step > COUNTER_MASK - OVERTAKEN_MAX;
 
 	if (!call->counted)
 		ring_call_note(ysf->ring, call->lane, call->id, call->dgid, call->flags,
 			       &call->owner_key, call->header);
 
-	call->counter = counter;
+	if (!overtaken)
+		call->counter = counter;
 	call->counted = true;
 	page_lane_touch(ysf->page, call->lane, call->id, ysf->now, counter, missing);
 	if (missing > 0)

@@ -43,6 +43,7 @@ struct gateway {
 	uint64_t linked;
 	uint64_t polled;
 	uint64_t heard; /* last frame */
+	uint64_t routed; /* when the route to it was last looked at */
 	struct bucket frames;
 	struct bucket replies;
 	struct bucket infos;

@@ -28,6 +28,7 @@
 #define UNPROVEN_AGE	(2 * NS_PER_SEC)
 #define REBIND_YOUNG	(75 * NS_PER_SEC)
 #define REBIND_QUIET	(15 * NS_PER_SEC)
+#define ROUTE_AGAIN	(10 * NS_PER_SEC)
 #define STALE		(2 * NS_PER_SEC) /* so long anything may wait for the gate */
 #define KEEP_ALIVE_SLICE 256
 #define KEEP_ALIVE_SLICES 4 /* a tick: 20,000 polls a second */
@@ -340,6 +341,20 @@ static bool address_moved(struct ysf *ysf, const struct ring_entry *in, const st
 	return bucket_take(&source->links, ysf->now, LINK_RATE, ysf->set.clients_per_ip);
 }
 
+/* Routes change with interfaces and addresses: frames that left from the address it polls without
+ * being told would now leave from another, and it would not know them. */
+static bool route_moved(struct ysf *ysf, const struct ring_entry *in, struct gateway *gateway)
+{
+	uint8_t source[16];
+
+	if (!ysf->listener[in->listener].wildcard || gateway->flags & CLIENT_PKTINFO ||
+	    clock_age(ysf->now, gateway->routed) < ROUTE_AGAIN)
+		return false;
+	gateway->routed = ysf->now;
+	return register_source(ysf, &in->from, source) &&
+	       memcmp(source, in->local, sizeof(source)) != 0;
+}
+
 /* Frames have to leave from the address that is polled now: links it anew, where it is. */
 static void link_anew(struct ysf *ysf, struct store_txn *txn, struct ring_entry *in,
 		      const struct client_key *key)
@@ -364,7 +379,8 @@ bool register_poll(struct ysf *ysf, struct ring_entry *in, struct gateway *gatew
 {
 	struct client_key key;
 
-	if (gateway != NULL && !gateway->evicted && address_moved(ysf, in, gateway)) {
+	if (gateway != NULL && !gateway->evicted &&
+	    (address_moved(ysf, in, gateway) || route_moved(ysf, in, gateway))) {
 		struct store_txn *txn = register_gather(ysf);
 
 		if (txn == NULL)
