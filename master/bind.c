@@ -179,25 +179,31 @@ static bool bind_group(struct master *master, unsigned listener, const struct ad
 	return false;
 }
 
-/* KEY: what asks for it. */
-static bool refuse_for(const char *key, const struct addr *addr, const struct failure *failure,
-		       char why_r[BIND_WHY_MAX])
+void bind_explain(const char *key, const struct addr *addr, bool tcp, const char *what, int error,
+		  char why_r[BIND_WHY_MAX])
 {
 	char text[ADDR_TEXT_MAX], user[256];
 
 	addr_text(addr, text);
-	if (failure->error == EADDRINUSE)
+	if (error == EADDRINUSE)
 		snprintf(why_r, BIND_WHY_MAX, "%s: can't bind %s: %s", key, text,
-			 portuser_text(addr->port, user, sizeof(user)));
-	else if (failure->error == EADDRNOTAVAIL)
+			 portuser_text(addr->port, tcp, user, sizeof(user)));
+	else if (error == EADDRNOTAVAIL)
 		snprintf(why_r, BIND_WHY_MAX, "%s: can't bind %s: this machine has no such address",
 			 key, text);
-	else if (failure->error == EACCES && addr->port < 1024)
+	else if (error == EACCES && addr->port < 1024)
 		snprintf(why_r, BIND_WHY_MAX,
 			 "%s: can't bind %s: only root may use ports below 1024", key, text);
 	else
-		snprintf(why_r, BIND_WHY_MAX, "%s: can't bind %s: %s: %s", key, text, failure->what,
-			 strerror(failure->error));
+		snprintf(why_r, BIND_WHY_MAX, "%s: can't bind %s: %s: %s", key, text, what,
+			 strerror(error));
+}
+
+/* KEY: what asks for it. */
+static bool refuse_for(const char *key, const struct addr *addr, const struct failure *failure,
+		       char why_r[BIND_WHY_MAX])
+{
+	bind_explain(key, addr, false, failure->what, failure->error, why_r);
 	return false;
 }
 

@@ -45,7 +45,11 @@ bool bind_join(struct master *master, unsigned listener, unsigned first, unsigne
  * the others in the port's group stay. */
 void bind_leave(struct master *master, unsigned listener, unsigned first);
 
-/* start/portuser.c: who holds UDP PORT, as a sentence that begins with "in use by". Returns BUF. */
-const char *portuser_text(unsigned port, char *buf, size_t size);
+/* Why KEY's address ADDR can't be had: WHAT failed with ERROR. Says who has the port. */
+void bind_explain(const char *key, const struct addr *addr, bool tcp, const char *what, int error,
+		  char why_r[BIND_WHY_MAX]);
+
+/* start/portuser.c: who holds PORT, as a sentence that begins with "in use by". Returns BUF. */
+const char *portuser_text(unsigned port, bool tcp, char *buf, size_t size);
 
 #endif

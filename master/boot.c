@@ -49,7 +49,9 @@ static struct master the_master;
 
 bool master_why(struct master *master, int exit_code, const char *format, ...)
 {
+	const char *hint;
 	va_list args;
+	size_t used;
 
 	if (master->exit_code != 0)
 		return false;
@@ -57,6 +59,10 @@ bool master_why(struct master *master, int exit_code, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(master->why, sizeof(master->why), format, args);
 	va_end(args);
+	used = strlen(master->why);
+	hint = exit_code == EXIT_START ? place_hint(master->why) : NULL;
+	if (hint != NULL)
+		snprintf(master->why + used, sizeof(master->why) - used, " (%s)", hint);
 	return false;
 }
 
@@ -332,7 +338,8 @@ void boot_slot_died(struct slot *slot)
 		master_why(slot->master, EXIT_START, "%s can't serve: %s", slot->name,
 			   slot->failed);
 	else
-		master_why(slot->master, EXIT_START, "%s died %u times while starting, last: %s",
+		master_why(slot->master, EXIT_START, "%s died %u times while starting, last: %s; the log and server.state_dir/crash tell "
+			   "more",
 			   slot->name, slot->tries, slot->last_death);
 	stop_begin(slot->master, STOP_GRACEFUL);
 }

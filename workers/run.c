@@ -497,7 +497,7 @@ static bool start(struct worker *worker)
 	fault_point(FAULT_WORKER_STORES);
 	if (conf_bool(worker->conf, CONF_SERVER_SANDBOX) &&
 	    sandbox_enter(worker->kind->may_connect_unix) != 0)
-		return worker_failed(worker, "can't enter the sandbox: %s (server.sandbox)",
+		return worker_failed(worker, "can't enter the sandbox: %s (server.sandbox = no goes without)",
 				     strerror(errno));
 	if (fails_at(worker, "exit-before-ready"))
 		return worker_failed(worker, "this build is made to fail");

@@ -162,8 +162,8 @@ static bool lock_directory(struct master *master, const struct wanted *wanted, i
 	if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
 		return true;
 	if (errno == EWOULDBLOCK)
-		return master_why(master, EXIT_START, "%s: another daemon uses %s", wanted->key,
-				  wanted->path);
+		return master_why(master, EXIT_START, "%s: another daemon uses %s; give each of them a directory of its own",
+				  wanted->key, wanted->path);
 	return master_why(master, EXIT_START, "%s: can't lock %s: %s", wanted->key, wanted->path,
 			  strerror(errno));
 }

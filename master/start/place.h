@@ -34,6 +34,10 @@ bool place_lives(pid_t pid);
 /* shm_dir and state_dir, locked for life: no two daemons share a store. */
 bool place_stores(struct master *master);
 
+/* What an operator can do about the error of the system that the sentence WHY ends with; NULL: nothing
+ * that is always right. */
+const char *place_hint(const char *why);
+
 /* Removes it. */
 void place_leave(struct master *master);
 

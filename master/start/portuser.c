@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * NAME      portuser - who holds a UDP port
+ * NAME      portuser - who holds a port
  * PURPOSE   "Address already in use" is half an answer; this finds the other half.
  * OWNER     master, only after a bind failed
  * CONTRACT  best effort: what /proc does not let us see is said so
@@ -15,8 +15,10 @@
 #include "master/bind.h"
 #include "master/proc.h"
 
-/* Inode of a socket at PORT in one of the kernel's tables; 0: none. */
-static unsigned long find_inode(const char *table, unsigned port)
+#define TCP_LISTEN 10
+
+/* Inode of a socket at PORT in one of the kernel's tables, of TCP one that listens; 0: none. */
+static unsigned long find_inode(const char *table, unsigned port, bool tcp)
 {
 	FILE *file = fopen(table, "re");
 	unsigned long inode = 0;
@@ -28,7 +30,8 @@ static unsigned long find_inode(const char *table, unsigned port)
 		/* "12: 0100007F:A410 ...": address and port in hexadecimal; the inode is field 9 */
 		const char *local = strchr(proc_field(line, 1), ':');
 
-		if (local != NULL && strtoul(local + 1, NULL, 16) == port)
+		if (local != NULL && strtoul(local + 1, NULL, 16) == port &&
+		    (!tcp || strtoul(proc_field(line, 3), NULL, 16) == TCP_LISTEN))
 			inode = strtoul(proc_field(line, 9), NULL, 10);
 	}
 	fclose(file);
@@ -76,14 +79,14 @@ static pid_t find_pid(unsigned long inode)
 	return pid;
 }
 
-const char *portuser_text(unsigned port, char *buf, size_t size)
+const char *portuser_text(unsigned port, bool tcp, char *buf, size_t size)
 {
-	unsigned long inode = find_inode("/proc/net/udp", port);
+	unsigned long inode = find_inode(tcp ? "/proc/net/tcp" : "/proc/net/udp", port, tcp);
 	char name[64];
 	pid_t pid;
 
 	if (inode == 0)
-		inode = find_inode("/proc/net/udp6", port);
+		inode = find_inode(tcp ? "/proc/net/tcp6" : "/proc/net/udp6", port, tcp);
 	pid = inode != 0 ? find_pid(inode) : 0;
 	if (pid == 0) {
 		snprintf(buf, size,

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "master/bind.h"
 #include "master/options.h"
 #include "master/slot.h"
 #include "master/tcp/door.h"
@@ -96,10 +97,12 @@ bool accept_adopt(struct master *master, enum slot_kind kind, int fd, const stru
 static bool refuse(struct master *master, enum conf_key key, const struct addr *addr)
 {
 	const struct option_def *option = &option_table[key];
-	char text[ADDR_TEXT_MAX];
+	char name[64], why[BIND_WHY_MAX];
+	int error = errno;
 
-	return master_why(master, EXIT_START, "%s.%s: can't listen on TCP %s: %s", option->section,
-			  option->name, addr_text(addr, text), strerror(errno));
+	snprintf(name, sizeof(name), "%s.%s", option->section, option->name);
+	bind_explain(name, addr, true, "listen", error, why);
+	return master_why(master, EXIT_START, "%s", why);
 }
 
 /* The IPv6 half of "*:PORT": the machine may have no IPv6, and port 0 means the port of the IPv4

@@ -164,7 +164,7 @@ enum store_error place_check_room(const struct store *store, uint64_t need, char
 	/* a tmpfs without a bound says that it has no blocks at all */
 	if (fs.f_blocks == 0 || room >= need)
 		return STORE_OK;
-	store_say(error_r, "limits need %llu MiB, %s has %llu MiB",
+	store_say(error_r, "limits need %llu MiB, %s has %llu MiB: enlarge it, or lower keys of [limits]",
 		  (unsigned long long)((need + MIB - 1) / MIB), what,
 		  (unsigned long long)(room / MIB));
 	return STORE_NO_SPACE;

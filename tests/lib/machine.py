@@ -5,7 +5,7 @@
 #           ports, the user and group of the daemon, a log file, an editor.
 # OWNER     flow tests
 # CONTRACT  `enter()` first in a test's main: it starts the test anew in namespaces (mounts, processes,
-#           network) with a copy of /etc and empty /run, /var/lib, /var/log, /dev/shm and /usr/local/sbin;
+#           network) with a copy of /etc and empty /run, /var, /dev/shm and /usr/local/sbin;
 #           all of it goes with the test. Machine() needs that.
 # LIMITS    SKIP without root; no service manager runs in it
 
@@ -25,7 +25,8 @@ INSIDE = "SHACKD_TEST_MACHINE"
 CONFIG = Path("/etc/shackd/shackd.ini")
 LOG = Path("/var/log/shackd/shackd.log")
 SBIN = Path("/usr/local/sbin")
-EMPTY = ("/run", "/var/lib", "/var/log", "/dev/shm", str(SBIN))
+EMPTY = ("/run", "/var", "/dev/shm", str(SBIN))
+FOLDERS = ("/var/lib", "/var/log/shackd", "/var/backups", "/var/tmp")
 ISOLATED = ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child"]
 # A shell as process 1 that buries orphans, so that nobody takes them for the living.
 FIRST = ["sh", "-c", '"$@" & wait $!', "sh"]
@@ -104,7 +105,8 @@ class Machine:
         shutil.rmtree("/etc/shackd", ignore_errors=True)
         shutil.copytree(ROOT / "etc", "/etc/shackd")
         CONFIG.write_text(DEFAULTS)
-        LOG.parent.mkdir(exist_ok=True)
+        for folder in FOLDERS:
+            Path(folder).mkdir(parents=True, exist_ok=True)
         shutil.chown(LOG.parent, "shackd", "shackd")
 
     def ours(self):

@@ -7,9 +7,10 @@
 # CONTRACT  Messages(folders).explains(sentence): a literal matches when its fixed parts are there and each
 #           hole holds what its conversion prints: a number, a name, an error of the system, nothing, or
 #           again something that a literal explains. A name is no plain English word, unless the sources have
-#           it. Names may stand before a sentence, and sentences be joined by "; " or ": "; but for that a
-#           literal counts when it has four letters, so that none can be put together of "%s %s".
-# LIMITS    literals are found as text: macros that make strings are not expanded
+#           it. Names may stand before a sentence, sentences be joined by "; " or ": ", and a hint follow in
+#           parentheses; but for that a literal counts when it has four letters, so that no sentence can be
+#           put together of "%s %s".
+# LIMITS    literals are found as text: but for those of inttypes.h macros are not expanded
 
 import errno
 import functools
@@ -36,6 +37,8 @@ def unescape(text):
 def literals(text):
     """The string literals of a C source, those that stand side by side joined."""
     text = re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
+    text = re.sub(r'"\s*PRI([dux])\d+\s*"', r"\1", text)
+    text = re.sub(r'"\s*PRI([dux])\d+', r'\1"', text)
     text = re.sub(r'"\s+"', "", text)
     for found in LITERAL.finditer(text):
         yield unescape(found[0][1:-1]).strip("\n")
@@ -76,6 +79,9 @@ class Messages:
         names = BEFORE.match(text)
         if names is not None and names.end() < len(text) and self.explains(text[names.end():], depth):
             return True
+        if hint := re.fullmatch(r"(.*) \((.*)\)", text):  # what to do about it
+            if self.explains(hint[1], depth - 1) and self.explains(hint[2], depth - 1):
+                return True
         return any(self.explains(text[:found.start()], depth - 1) and self.explains(text[found.end():], depth - 1)
                    for found in re.finditer("[;:] ", text))
 

@@ -25,6 +25,7 @@ from ysf import Gateway, expect
 
 SCENES = {}
 STATE = Path("/var/lib/shackd")
+CLUSTER = "[dxc]\nnode_call = N0NODE-2\n"
 
 
 def scene(function):
@@ -136,6 +137,30 @@ def small_shm(box):
 
 
 @scene
+def no_descriptors(box):
+    status, said = box.run("ulimit -n 30; shackd")
+    expect(status == 2 and "Too many open files (raise the limit" in said, f"status {status}: {said}")
+    yield
+    serves(box)
+
+
+@scene
+def tcp_port_in_use(box):
+    box.configure(CLUSTER)
+    script = ("import socket, sys; open('/proc/self/comm', 'w').write('in.telnetd')\n"
+              "s = socket.create_server(('0.0.0.0', 7300)); print(flush=True); sys.stdin.read()")
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        status, _ = box.run("shackd")
+        expect(status == 2, f"status {status}")
+        box.words["812"] = other.pid
+        after_each_command(box, lambda: other.wait(10))
+        yield
+    serves(box)
+
+
+@scene
 def other_twin(box):
     twin = SBIN / "shackd-net"
     kept = twin.read_bytes()
@@ -206,6 +231,68 @@ def damaged_state(box):
     said = box.said().count("set aside")
     box.start()
     expect(box.said().count("set aside") == said, "it was set aside again")
+
+
+def full(path):
+    """A file system without room for anything."""
+    path.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(path)], check=True)
+
+
+def block_for_good(box):
+    box.run("shackctl block DL1ABC", check=True)
+    eventually(lambda: box.ask("metrics")["keeper"].get("keeper_applied_total"), 10, "the block on disk")
+
+
+@scene
+def backups(box):
+    box.start(CLUSTER)
+    block_for_good(box)
+    yield
+    expect([block["call"] for block in box.ask("blocked")] == ["DL1ABC"], "the block")
+    serves(box)
+
+
+@scene
+def backup_refused(box):
+    box.start()
+    full(Path("/run/stick"))
+    status, _ = box.run("shackctl backup /run/stick/shackd-Mon")
+    expect(status == 1, f"status {status}")
+    yield
+    serves(box)
+
+
+@scene
+def restore_refused(box):
+    box.start()
+    box.run("shackctl backup /var/backups/shackd-Mon", check=True)
+    with Path("/var/backups/shackd-Mon/state.mdb").open("r+b") as copy:
+        copy.write(b"bits that flipped")
+    status, _ = box.run("shackctl restore /var/backups/shackd-Mon")
+    expect(status == 1, f"status {status}")
+    box.run("shackctl backup /var/backups/shackd-Sun", check=True)
+    yield
+    serves(box)
+
+
+@scene
+def restore_by_hand(box):
+    box.start()
+    block_for_good(box)
+    box.run("shackctl backup /var/backups/shackd-Mon", check=True)
+    box.run("shackctl stop", check=True)
+    (STATE / "state/data.mdb").write_bytes(b"no store of anybody's")
+    yield
+    expect([block["call"] for block in box.ask("blocked")] == ["DL1ABC"], "the block")
+    serves(box)
+
+
+@scene
+def large_state(box):
+    box.start()
+    yield
+    serves(box)
 
 
 # ---- the machine ----
@@ -288,9 +375,8 @@ def poison(box):
         b"slot: ysf.0\ngeneration: 3\nseq: 17\nfrom: 192.0.2.9:40001\nlistener: 0\n"
         b"received: 2026-11-21T20:00:00Z\ngateway: GW1\ntries: 2\nbuild id: 1234\nsignal: 11\n\nYSFD")
     (folder / ".new").rename(folder / "ysf.0-17.dgram")
-    Path("/root").is_dir() or Path("/root").mkdir()
     yield
-    Path("/root/ysf.0-17.dgram").unlink()
+    expect(Path("/var/tmp/ysf.0-17.dgram").exists(), "it was not copied")
     expect(box.ask("quarantine") == [], "it is still there")
 
 
@@ -352,9 +438,6 @@ def name_unknown(box):
 
 
 # ---- the DX cluster ----
-
-CLUSTER = "[dxc]\nnode_call = N0NODE-2\n"
-
 
 @scene
 def feed_down(box):

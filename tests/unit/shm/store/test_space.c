@@ -171,7 +171,8 @@ static void test_limits_too_big(void **state)
 	lab_enter_at(&lab, mounted);
 	lab.config.max_events = 500000;
 	assert_int_equal(store_open(&lab.store, &lab.config, NULL, lab.error), STORE_NO_SPACE);
-	assert_string_equal(lab.error, "limits need 93 MiB, shm_dir has 24 MiB");
+	assert_string_equal(lab.error, "limits need 93 MiB, shm_dir has 24 MiB: enlarge it, "
+			    "or lower keys of [limits]");
 	lab_leave(&lab);
 }
 
