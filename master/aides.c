@@ -21,6 +21,7 @@
 #include "master/spawn.h"
 #include "master/upgrade/net.h"
 #include "shm/log.h"
+#include "shm/watch.h"
 
 #define NAME "aide"
 
@@ -144,8 +145,8 @@ static void on_death(struct ev_loop *loop, ev_io *io, int events)
 	struct master *master = aide->master;
 	siginfo_t info = {0};
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, io, events))
+		return;
 	if (waitid(P_PIDFD, (id_t)aide->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
 		return;
 	if (info.si_code != CLD_EXITED || info.si_status != 0) {

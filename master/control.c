@@ -24,6 +24,7 @@
 #include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/text.h"
+#include "shm/watch.h"
 
 #define WORDS_MAX  64
 #define GROUPS_MAX 1024
@@ -333,8 +334,8 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct connection *c = io->data;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, io, events))
+		return;
 	if (c->answering)
 		go_on(c);
 	else
@@ -449,8 +450,8 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct control *control = io->data;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, io, events))
+		return;
 	for (unsigned i = 0; i < CONTROL_CONNECTIONS; i++) {
 		int fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 

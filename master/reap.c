@@ -23,6 +23,7 @@
 #include "master/upgrade/takeover.h"
 #include "shm/fault.h"
 #include "shm/log.h"
+#include "shm/watch.h"
 
 #define REAP_NS (200 * NS_PER_MS)
 
@@ -258,8 +259,8 @@ void reap_on_death(struct ev_loop *loop, ev_io *io, int events)
 	uint64_t wait;
 	int signal;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, io, events))
+		return;
 	if (waitid(P_PIDFD, (id_t)slot->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
 		log_error("can't see how %s died: %s", slot->name, strerror(errno));
 		info.si_code = CLD_EXITED;

@@ -16,14 +16,15 @@
 #include "master/reload/reload.h"
 #include "master/upgrade/upgrade.h"
 #include "shm/log.h"
+#include "shm/watch.h"
 
 static void on_signal(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct master *master = io->data;
 	struct signalfd_siginfo info;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, io, events))
+		return;
 	while (read(master->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		int number = (int)info.ssi_signo;
 

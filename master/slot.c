@@ -34,6 +34,7 @@
 #include "shm/log.h"
 #include "shm/ring.h"
 #include "shm/text.h"
+#include "shm/watch.h"
 
 #define RETRY_SECONDS 0.02 /* until the kernel is asked again to take a message */
 
@@ -502,7 +503,8 @@ static void on_control(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct slot *slot = io->data;
 
-	(void)loop;
+	if (watch_lost(loop, io, events))
+		return;
 	if (events & EV_READ)
 		slot_read(slot);
 	if (events & EV_WRITE)

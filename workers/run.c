@@ -23,6 +23,7 @@
 #include "shm/log.h"
 #include "shm/reserve.h"
 #include "shm/role.h"
+#include "shm/watch.h"
 #include "workers/crash.h"
 #include "workers/rights.h"
 #include "workers/sandbox.h"
@@ -145,8 +146,8 @@ static void on_bell(struct ev_loop *loop, ev_io *watch, int events)
 	struct worker *worker = watch->data;
 	uint64_t rings;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, watch, events))
+		return;
 	if (read(worker->bell, &rings, sizeof(rings)) < 0 && errno != EAGAIN)
 		log_limited(LOG_LEVEL_WARNING, "own doorbell: %s", strerror(errno));
 	if (worker->kind->tick != NULL)
@@ -314,8 +315,8 @@ static void on_control(struct ev_loop *loop, ev_io *watch, int events)
 	struct worker *worker = watch->data;
 	struct msg msg;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, watch, events))
+		return;
 	for (int i = 0; i < MESSAGES_A_TURN; i++) {
 		int got = msg_recv(worker->control, &msg);
 

@@ -21,6 +21,7 @@
 #include "shm/clock.h"
 #include "shm/fault.h"
 #include "shm/log.h"
+#include "shm/watch.h"
 #include "workers/tcp_inside.h"
 
 #define LINGER_NS (2 * NS_PER_SEC)
@@ -217,8 +218,8 @@ static void on_event(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct tcp_conn *conn = io->data;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, io, events))
+		return;
 	conn->tcp->now = clock_mono();
 	tcp_pump(conn);
 }

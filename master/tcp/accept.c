@@ -24,6 +24,7 @@
 #include "master/tcp/vault.h"
 #include "shm/fault.h"
 #include "shm/log.h"
+#include "shm/watch.h"
 
 #define BACKLOG	      4096 /* a crowd waits here */
 #define ACCEPT_BUDGET 64
@@ -392,8 +393,8 @@ static void on_connection(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct acceptor *acceptor = io->data;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, io, events))
+		return;
 	for (unsigned i = 0; i < ACCEPT_BUDGET && !must_wait(acceptor); i++) {
 		union addr_sock sock;
 		socklen_t length;

@@ -21,6 +21,7 @@
 #include "shm/fault.h"
 #include "shm/log.h"
 #include "shm/text.h"
+#include "shm/watch.h"
 
 #define RETRY_SECONDS 0.02 /* the kernel took no more descriptors in flight */
 
@@ -112,7 +113,8 @@ static void on_control(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct slot *slot = io->data;
 
-	(void)loop;
+	if (watch_lost(loop, io, events))
+		return;
 	if (events & EV_READ)
 		read_control(slot);
 	if (events & EV_WRITE && heir_there(slot))
@@ -147,8 +149,8 @@ static void on_death(struct ev_loop *loop, ev_io *io, int events)
 	struct heir *heir = &slot->heir;
 	siginfo_t info = {0};
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, io, events))
+		return;
 	if (waitid(P_PIDFD, (id_t)heir->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	    info.si_pid == 0)
 		return;

@@ -22,6 +22,7 @@
 #include "master/reap.h"
 #include "master/upgrade/proof.h"
 #include "shm/text.h"
+#include "shm/watch.h"
 
 extern char **environ;
 
@@ -69,7 +70,8 @@ static void read_stream(struct stream *stream, struct ev_loop *loop)
 
 static void on_stream(struct ev_loop *loop, ev_io *io, int events)
 {
-	(void)events;
+	if (watch_lost(loop, io, events))
+		return;
 	read_stream(io->data, loop);
 }
 
@@ -158,7 +160,8 @@ static void on_death(struct ev_loop *loop, ev_io *io, int events)
 	struct rehearsal_result result;
 	siginfo_t info = {0};
 
-	(void)events;
+	if (watch_lost(loop, io, events))
+		return;
 	if (waitid(P_PIDFD, (id_t)rehearsal->pidfd, &info, WEXITED | WNOHANG) == 0 &&
 	    info.si_pid == 0)
 		return;

@@ -17,6 +17,7 @@
 
 #include "shm/addr.h"
 #include "shm/log.h"
+#include "shm/watch.h"
 #include "workers/data/compile.h"
 #include "workers/data/rows.h"
 
@@ -68,7 +69,8 @@ static void on_socket(struct ev_loop *loop, ev_io *watch, int events)
 {
 	struct names *names = watch->data;
 
-	(void)loop;
+	if (watch_lost(loop, watch, events))
+		return;
 	ares_process_fd(names->channel, events & EV_READ ? watch->fd : ARES_SOCKET_BAD,
 			events & EV_WRITE ? watch->fd : ARES_SOCKET_BAD);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "shm/log.h"
+#include "shm/watch.h"
 #include "workers/data/data.h"
 
 #define READS_A_TURN 16
@@ -68,8 +69,8 @@ static void on_inotify(struct ev_loop *loop, ev_io *io, int events)
 	struct data_worker *self = io->data;
 	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, io, events))
+		return;
 	for (int i = 0; i < READS_A_TURN; i++) {
 		ssize_t got = read(self->inotify, buffer, sizeof(buffer));
 

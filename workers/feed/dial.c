@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "shm/log.h"
+#include "shm/watch.h"
 #include "workers/connect.h"
 #include "workers/feed/feed.h"
 
@@ -93,8 +94,8 @@ static void on_connected(struct ev_loop *loop, ev_io *io, int events)
 	struct feed *feed = io->data;
 	int error = connect_result(feed->dial.fd);
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, io, events))
+		return;
 	if (error != 0)
 		dial_failed(feed, strerror(error), false);
 	else

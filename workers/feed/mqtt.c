@@ -22,6 +22,7 @@
 
 #include "shm/band.h"
 #include "shm/log.h"
+#include "shm/watch.h"
 #include "workers/feed/feed.h"
 #include "workers/feed/pskr.h"
 #include "workers/sandbox.h"
@@ -234,7 +235,8 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 	struct mqtt *mqtt = io->data;
 	int error = MOSQ_ERR_SUCCESS;
 
-	(void)loop;
+	if (watch_lost(loop, io, events))
+		return;
 	if (events & EV_WRITE)
 		error = mosquitto_loop_write(mqtt->client, 1);
 	for (unsigned i = 0; (events & EV_READ) && error == MOSQ_ERR_SUCCESS && i < MESSAGES_A_TURN;

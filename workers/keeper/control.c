@@ -19,6 +19,7 @@
 #include "shm/clock.h"
 #include "shm/fault.h"
 #include "shm/log.h"
+#include "shm/watch.h"
 #include "workers/keeper/request.h"
 
 /* Steps of one request before the others get their turn. */
@@ -232,8 +233,8 @@ static void on_writable(struct ev_loop *loop, ev_io *watch, int events)
 {
 	struct request *request = watch->data;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, watch, events))
+		return;
 	if (!request->waiting)
 		serve(request);
 	else if (flush(request))
@@ -264,8 +265,8 @@ static void on_readable(struct ev_loop *loop, ev_io *watch, int events)
 	char rest[64];
 	ssize_t got;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, watch, events))
+		return;
 	if (request->verb->takes_file && !request->filed) {
 		request->filed = true;
 		take_file(request);

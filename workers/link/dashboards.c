@@ -17,6 +17,7 @@
 #include "shm/log.h"
 #include "shm/reflector.h"
 #include "shm/store/dashboards.h"
+#include "shm/watch.h"
 #include "workers/link/json.h"
 #include "workers/link/link.h"
 
@@ -431,8 +432,8 @@ static void on_readable(struct ev_loop *loop, ev_io *watch, int events)
 	struct link_listener *listener = watch->data;
 	struct link *link = listener->link;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, watch, events))
+		return;
 	link->now = clock_mono();
 	for (unsigned i = 0; i < DATAGRAMS && read_one(link, listener->index); i++)
 		;

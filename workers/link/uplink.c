@@ -19,6 +19,7 @@
 #include "shm/log.h"
 #include "shm/reflector.h"
 #include "shm/store/stations.h"
+#include "shm/watch.h"
 #include "workers/connect.h"
 #include "workers/link/link.h"
 
@@ -187,7 +188,8 @@ static void on_io(struct ev_loop *loop, ev_io *io, int events)
 	struct link *link = io->data;
 	struct uplink *self = &link->uplink;
 
-	(void)loop;
+	if (watch_lost(loop, io, events))
+		return;
 	link->now = clock_mono();
 	if (self->session.state == APRSIS_CONNECTING) {
 		finish_connect(link);

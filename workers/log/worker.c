@@ -19,6 +19,7 @@
 #include "shm/clock.h"
 #include "shm/fault.h"
 #include "shm/log.h"
+#include "shm/watch.h"
 #include "workers/log/target.h"
 #include "workers/roles.h"
 
@@ -70,8 +71,8 @@ static void on_queue(struct ev_loop *loop, ev_io *watch, int events)
 {
 	struct log_worker *self = watch->data;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, watch, events))
+		return;
 	for (int i = 0; i < BATCH; i++) {
 		enum taken taken = take_line(self);
 

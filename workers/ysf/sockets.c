@@ -18,6 +18,7 @@
 
 #include "shm/log.h"
 #include "shm/text.h"
+#include "shm/watch.h"
 #include "workers/ysf/ysf.h"
 
 #define LEAVE_NS    (500 * NS_PER_MS)
@@ -27,8 +28,8 @@ static void on_readable(struct ev_loop *loop, ev_io *watch, int events)
 {
 	struct intake *intake = watch->data;
 
-	(void)loop;
-	(void)events;
+	if (watch_lost(loop, watch, events))
+		return;
 	receive_from(intake->ysf, intake);
 }
 
@@ -36,7 +37,8 @@ static void on_writable(struct ev_loop *loop, ev_io *watch, int events)
 {
 	struct listener *listener = watch->data;
 
-	(void)events;
+	if (watch_lost(loop, watch, events))
+		return;
 	ev_io_stop(loop, watch);
 	listener->ysf->now = clock_mono();
 	relay_drained(listener->ysf, listener);
