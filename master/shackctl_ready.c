@@ -43,12 +43,11 @@ static bool serves(const char *state)
 static int say_state(const json_t *status)
 {
 	const char *state = json_string_value(json_object_get(status, "state"));
-	const json_t *reasons = json_object_get(status, "reasons"), *reason;
-	size_t i;
+	const json_t *reasons = json_object_get(status, "reasons");
 
 	fprintf(stderr, "shackctl: it does not serve: %s\n", state != NULL ? state : "no state");
-	json_array_foreach (reasons, i, reason)
-		fprintf(stderr, "  %s\n", json_string_value(reason));
+	for (size_t i = 0; i < json_array_size(reasons); i++)
+		fprintf(stderr, "  %s\n", json_string_value(json_array_get(reasons, i)));
 	return EXIT_REFUSED;
 }
 

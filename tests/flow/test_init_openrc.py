@@ -9,6 +9,7 @@
 # LIMITS    root; packages that `make deps` unpacks
 
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -76,6 +77,24 @@ def test_supervised_master_comes_back():
         service.must("stop")
         assert service.status() == service.stopped
     assert found["serving_ms_median"] < 1000 * SLOW, found
+
+
+def test_orphan_of_a_killed_supervisor():
+    """It serves on and status says so; a restart gives it a supervisor again."""
+    with openrc(SUPERVISED) as machine:
+        service = service_of(machine)
+        service.must("start")
+        machine.good("pkill", "-KILL", "-x", "supervise-daemo")
+        first = machine.ctl("status")["pid"]
+        result = service.must("status")
+        assert "nobody looks after it" in result.text, result
+        service.must("restart")
+        second = machine.ctl("status")["pid"]
+        assert second != first and not machine.path(f"/proc/{first}").exists()
+        os.kill(service.master(), signal.SIGKILL)
+        eventually(lambda: service.serves() and machine.ctl("status")["pid"] != second, 10, "the next one")
+        service.must("stop")
+        assert service.status() == service.stopped
 
 
 def test_dead_master_is_said_and_restarted():

@@ -398,5 +398,24 @@ def test_stop_waits_for_the_end():
         expect(daemon.wait() == 0, "exit 0")
 
 
+def test_ready_is_an_exit_code():
+    """For scripts: 0 it serves, or does in time; 3 nobody is there; 2 nonsense."""
+    with Daemon(start=False) as daemon:
+        sock = ("-s", str(daemon.run_dir / "control.sock"))
+
+        def ready(*words):
+            return subprocess.run([SHACKCTL, *sock, "ready", *words], capture_output=True, text=True)
+        assert ready().returncode == 3 and "does not answer" in ready().stderr
+        daemon.launch()
+        waited = ready(str(20 * SLOW))
+        assert (waited.returncode, waited.stdout, waited.stderr) == (0, "", ""), waited
+        assert daemon.status()["state"] == "ready"
+        for words in (["soon"], ["-1"], ["1", "2"]):
+            assert ready(*words).returncode == 2, words
+        daemon.pid = daemon.process.pid
+        daemon.stop()
+        assert ready("1").returncode == 3
+
+
 if __name__ == "__main__":
     main(globals())
