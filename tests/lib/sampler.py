@@ -23,9 +23,9 @@ from lib.slope import by_age, by_time, share, verdict
 LINES = 20000
 FAMILY = 0.05  # the chance of any false alarm in a run
 # what may grow a day without being called growth: of processes, KiB; descriptors; pages; KiB; processes
-BOUNDS = {"memory": 1024, "fds": 1, "pages": 64, "tmpfs": 1024, "memfd": 1024, "disk": 4096, "processes": 1}
+BOUNDS = {"memory": 1024, "fds": 1, "pages": 256, "tmpfs": 1024, "memfd": 1024, "disk": 4096, "processes": 1}
 # and in a run of less than SHORT seconds, however short: windows and caches are still being filled
-ONCE = {"memory": 4096, "fds": 1, "pages": 256, "tmpfs": 2048, "memfd": 4096, "disk": 1024, "processes": 1}
+ONCE = {"memory": 4096, "fds": 1, "pages": 1024, "tmpfs": 4096, "memfd": 4096, "disk": 1024, "processes": 1}
 SHORT = 1200
 GAUGES = {"pages of the voice store": "store_pages", "pages of the spots store": "spots_store_pages"}
 
