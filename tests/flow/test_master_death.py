@@ -15,6 +15,7 @@ import signal
 import socket
 import statistics
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -24,7 +25,7 @@ from lib.cluster import Cluster  # noqa: E402
 from lib.death import again, await_ends, die, free_port, watch  # noqa: E402
 from lib.figures import figures, of_report  # noqa: E402
 from lib.holder import stop_inside_a_transaction  # noqa: E402
-from lib.shackd import Daemon, SLOW, eventually, main  # noqa: E402
+from lib.shackd import Daemon, SLOW, alive, eventually, main  # noqa: E402
 from lib.sim import Simulator  # noqa: E402
 from lib.ysf import DEFAULT, Lab, blocked, events, expect, streams  # noqa: E402
 
@@ -83,6 +84,48 @@ def test_registrations_outlive_the_master():
         expect(report["lost"] <= (sum(total) + 0.2 * DEATHS) * rate, f"{report['lost']} lost")
         expect(not report["wrong_room"] and not report["echoes"] and not report["alien"], report)
         expect(report["duplicates"] == 0, f"{report['duplicates']} doubled")
+
+
+def test_a_plain_respawn_loop():
+    """Nothing between the death and the start but a shell: the next one meets those that still die."""
+    with Daemon(*VOICE, listen=f"127.0.0.1:{free_port()}", start=False) as daemon:
+        daemon.wrapper = ["sh", "-c", 'while :; do "$@"; done', "sh"]
+        daemon.start()
+        shell, took, tries = daemon.process, [], 0
+        try:
+            with Lab(daemon) as lab:
+                talker = lab.gateway("TALKER", "IU5JAE", HERE)
+                listeners = [lab.gateway(f"L{number}", "DL9LSN", HERE) for number in range(10)]
+                for _ in range(DEATHS):
+                    daemon.pid = int((daemon.run_dir / "shackd.pid").read_text())
+                    began = time.monotonic()
+                    os.kill(daemon.pid, signal.SIGKILL)
+                    eventually(lambda: serves_instead(daemon), 10, "the next one")
+                    took.append(time.monotonic() - began)
+                    all_hear(talker, listeners)
+            tries = daemon.read_stdout().count("shackd: ready")
+            figures("respawn-loop", deaths=DEATHS, serving_s_median=round(statistics.median(took), 3),
+                    serving_s_max=round(max(took), 3), registrations_lost=0)
+            expect(tries == DEATHS + 1, f"{tries} starts became ready")
+            expect(statistics.median(took) < 1 * SLOW, f"served after {took}")
+            refused = [line for line in daemon.log().splitlines() if line.startswith("shackd: ")
+                       and "warning" not in line]
+            expect(not refused, f"a start was refused: {refused}")
+        finally:
+            shell.kill()
+            shell.wait()
+            daemon.pid = int((daemon.run_dir / "shackd.pid").read_text())
+            os.kill(daemon.pid, signal.SIGTERM)
+            eventually(lambda: not alive(daemon.pid), 10, "its end")
+
+
+def serves_instead(daemon):
+    """Another process serves where the one killed did."""
+    try:
+        status = daemon.status()
+    except (OSError, AssertionError):
+        return False
+    return status["pid"] != daemon.pid and status["state"] == "ready"
 
 
 def test_calls_go_on_or_are_closed():
