@@ -11,6 +11,7 @@
 # LIMITS    other users and programs need root to be told apart; without, those cases are skipped
 
 import ctypes
+import mmap
 import os
 import re
 import shutil
@@ -30,6 +31,7 @@ from lib.shackd import (  # noqa: E402
     process_state)
 
 PTRACE_SEIZE, TRACE_EXIT = 0x4206, 0x40
+MUCH = 400 << 20
 
 
 def expect(condition, why):
@@ -147,6 +149,40 @@ def test_what_is_not_ours_is_left_alone():
         finally:
             for stray in kinds.values():
                 stray.close()
+
+
+def slow_to_end(port):
+    """A process with a worker's name that holds PORT and takes long to end: it has much to give back."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", port))
+    there, ready = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        die_with_parent()
+        LIBC.prctl(15, b"shackd-slow", 0, 0, 0)  # PR_SET_NAME
+        with mmap.mmap(-1, MUCH) as memory:
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+            for at in range(0, MUCH, mmap.PAGESIZE):
+                memory[at] = 1
+            os.write(ready, b"!")
+            while True:
+                signal.pause()
+    os.read(there, 1)
+    os.close(there)
+    os.close(ready)
+    sock.close()
+    return pid
+
+
+def test_who_is_just_ending_is_waited_for():
+    port = free_port()
+    with Daemon(listen=f"127.0.0.1:{port}", start=False) as daemon:
+        pid = slow_to_end(port)
+        os.kill(pid, signal.SIGKILL)
+        daemon.start()  # not: "in use by"
+        expect(process_state(pid) in ("Z", None), "it was not waited for")
+        os.waitpid(pid, 0)
+        expect("sending KILL" not in daemon.log(), "it ended by itself")
 
 
 class Tracer:
