@@ -79,6 +79,35 @@ static bool set_options(int fd, const struct addr *addr, struct failure *failure
 	return true;
 }
 
+bool bind_absent(int fd, const struct addr *addr, bool tell)
+{
+	bool v6 = addr_family(addr) == AF_INET6;
+	union addr_sock sock;
+	socklen_t length = addr_to_sock(addr, &sock);
+	char text[ADDR_TEXT_MAX];
+
+	if (addr_is_any(addr) ||
+	    !set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_FREEBIND : IP_FREEBIND, 1) ||
+	    bind(fd, &sock.sa, length) != 0) {
+		errno = EADDRNOTAVAIL;
+		return false;
+	}
+	if (tell)
+		log_warning("this machine has no address %s yet: served as soon as it has",
+			    addr_ip_text(addr, text));
+	return true;
+}
+
+/* At the start the network may not be up yet, and a listener that is there may have lost its
+ * address; but what an operator asks for in a reload is wrong. */
+static bool may_be_absent(const struct master *master, const struct addr *addr)
+{
+	for (unsigned i = 0; i < CONF_LISTEN_MAX; i++)
+		if (master->listener_used[i] && addr_equal(&master->listener[i], addr))
+			return true;
+	return master->loop == NULL;
+}
+
 /* One socket, bound; the first of a port is the probe. */
 static int bind_one(struct master *master, const struct addr *addr, bool probe,
 		    struct failure *failure)
@@ -98,7 +127,8 @@ static int bind_one(struct master *master, const struct addr *addr, bool probe,
 		fail(failure, "SO_REUSEPORT");
 		goto failed;
 	}
-	if (bind(fd, &sock.sa, length) != 0) {
+	if (bind(fd, &sock.sa, length) != 0 &&
+	    (errno != EADDRNOTAVAIL || !may_be_absent(master, addr) || !bind_absent(fd, addr, probe))) {
 		fail(failure, "bind");
 		goto failed;
 	}

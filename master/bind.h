@@ -45,6 +45,10 @@ bool bind_join(struct master *master, unsigned listener, unsigned first, unsigne
  * the others in the port's group stay. */
 void bind_leave(struct master *master, unsigned listener, unsigned first);
 
+/* Binds FD to ADDR, which this machine does not have (yet), and with TELL says so. False with errno:
+ * not that either. */
+bool bind_absent(int fd, const struct addr *addr, bool tell);
+
 /* Why KEY's address ADDR can't be had: WHAT failed with ERROR. Says who has the port. */
 void bind_explain(const char *key, const struct addr *addr, bool tcp, const char *what, int error,
 		  char why_r[BIND_WHY_MAX]);

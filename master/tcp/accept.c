@@ -68,7 +68,9 @@ static int listen_at(struct addr *addr)
 		return -1;
 	set_buffer(fd);
 	if ((sock.sa.sa_family != AF_INET6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
-	    set(fd, SOL_SOCKET, SO_REUSEADDR, 1) && bind(fd, &sock.sa, length) == 0 &&
+	    set(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+	    (bind(fd, &sock.sa, length) == 0 ||
+	     (errno == EADDRNOTAVAIL && bind_absent(fd, addr, true))) &&
 	    listen(fd, BACKLOG) == 0 && getsockname(fd, &sock.sa, &length) == 0 &&
 	    addr_from_sock(&sock.sa, length, addr) == 0)
 		return fd;

@@ -30,16 +30,19 @@ void dx_session_end(struct dx_session *session)
 	session->stage = DX_ENDED;
 }
 
-/* Loopback has sixteen million addresses: each session comes from a network of its own. */
+/* Loopback has sixteen million addresses: each session comes from a network of its own. Elsewhere this
+ * machine must have been given 32.1.1 onwards of the server's /8. */
 static bool bind_own(const struct dx_sim *sim, const struct dx_session *session)
 {
+	const struct sockaddr_in *server = (const struct sockaddr_in *)&sim->server;
+	uint32_t eight = ntohl(server->sin_addr.s_addr) >> 24;
 	struct sockaddr_in addr = {.sin_family = AF_INET};
-	unsigned n = session->number;
+	unsigned n = session->number, first = eight == 127 ? 1 : 32;
 
 	if (sim->server.ss_family != AF_INET)
 		return true;
 	addr.sin_addr.s_addr =
-		htonl(127u << 24 | (1 + n / 250 % 250) << 16 | (n % 250 + 1) << 8 | 1);
+		htonl(eight << 24 | (first + n / 250 % 16) << 16 | (n % 250 + 1) << 8 | 1);
 	return bind(session->fd, (struct sockaddr *)&addr, sizeof(addr)) == 0;
 }
 
