@@ -92,7 +92,7 @@ def address_missing(box):
     box.configure("[ysf]\nlisten = 192.0.2.7:42000\n")
     status, _ = box.run("shackd")
     expect(status == 0, f"status {status}")
-    box.edit = lambda path: box.configure("[ysf]\nlisten = *:42000\n")
+    box.edit = lambda path: box.configure("[ysf]\nlisten = 127.0.0.1:42000\n")
     yield
     serves(box)
 
