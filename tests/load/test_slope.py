@@ -56,7 +56,7 @@ def test_line_without_noise():
 
 def test_flat_with_noise_is_called_growing_as_often_as_stated():
     """Above zero by chance: half of LEVEL, for the interval has two sides."""
-    rng, runs = random.Random(1), 500
+    rng, runs = random.Random(1), 250
     for alike in (0.0, 0.9):
         seen = alarms(runs, lambda like=alike: series(rng, alike=like), 0.1)
         assert 0.02 * runs < seen < 0.08 * runs, f"{seen} of {runs}, noise alike by {alike}"
@@ -64,16 +64,16 @@ def test_flat_with_noise_is_called_growing_as_often_as_stated():
 
 def test_slow_waves_are_no_leak():
     """What is alike over minutes would look like growth to who believes every sample."""
-    rng, runs = random.Random(2), 400
+    rng, runs = random.Random(2), 250
     seen = alarms(runs, lambda: series(rng, alike=0.98), 0.1)
     assert seen < 0.1 * runs, f"{seen} of {runs}"
 
 
 def test_many_series_together_keep_their_level():
-    rng, runs, many = random.Random(3), 30, 60
+    rng, runs, many = random.Random(3), 10, 60
     level = share(0.05, many)
     seen = sum(any(by_time(series(rng), level).low > 0 for _ in range(many)) for _ in range(runs))
-    assert seen <= 4, f"{seen} of {runs} runs with a false alarm"
+    assert seen <= 2, f"{seen} of {runs} runs with a false alarm"
 
 
 def test_leaks_are_found():
