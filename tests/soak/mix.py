@@ -240,9 +240,15 @@ def wrong_spots(report):
 
 
 def wrong_far(report, weather):
-    """What the wire took can't have come, nor a call whose header it took: no more may be missing."""
-    most = weather.lost("down", "header") + weather.lost("down", "voice") + weather.lost("down", "end")
-    most += (FAR - 1) * (weather.lost("up", "header") * FRAMES + weather.lost("up", "voice") + weather.lost("up", "end"))
+    """What the wire took can't have come, nor a call whose header it took; a header that was overtaken
+    comes too late for the frame or two before it, a frame too late for a call that has ended. No more
+    may be missing."""
+    wire = weather.settled()
+    voice = ("header", "voice", "end")
+    taken = {way: {kind: wire[way][kind]["lost"] + wire[way][kind]["cut"] for kind in voice} for way in ("up", "down")}
+    behind = sum(wire["up"][kind]["overtaken"] for kind in voice)
+    most = sum(taken["down"].values())
+    most += (FAR - 1) * (sum(taken["up"].values()) + taken["up"]["header"] * FRAMES + 2 * behind)
     wrong = {key: report[key] for key in ("echoes", "wrong_room") if report[key]}
     return wrong | ({"lost": report["lost"], "taken": most} if report["lost"] > most else {})
 
