@@ -51,10 +51,24 @@ def test_each_fault_has_its_four_parts():
 
 
 def test_quoted_messages_are_in_the_sources():
-    messages = Messages(ROOT / folder for folder in ("master", "shm", "workers"))
+    messages = Messages([ROOT / folder for folder in ("master", "shm", "workers")], (ROOT / "init").glob("shackd.*"))
     wrong = [f"{display}: {quote}" for display in DISPLAYS for quote in display.quotes
              if not messages.explains(LEVEL.sub("", quote))]
     expect_none(wrong, "nobody says that")
+
+
+def test_other_messages_are_told_apart():
+    """One word of a quoted line that nobody says makes it wrong."""
+    messages = Messages([ROOT / folder for folder in ("master", "shm", "workers")])
+    for said, unsaid in (
+            ("ysf.0 (pid 21) died: signal 9 (KILL), by our watchdog", "ysf.0 (pid 21) dies: signal 9 (KILL), by our watchdog"),
+            ("access.file: /x does not exist; the list read before stays in force", "access.file: /x does not exist; the list of before stays in force"),
+            ("ysf.0 (pid 21) is stopped: sending KILL", "ysf.0 (pid 21) is stopped: sends KILL"),
+            ("can't open the log target /x: No such file or directory (server.log); lines go to standard error until it is there",
+             "can't open the log target /x: No such file or folder (server.log); lines go to standard error until it is there"),
+            ("shackd is not running", "is running shackd not")):
+        expect(messages.explains(said), said)
+        expect(not messages.explains(unsaid), unsaid)
 
 
 def test_metrics_and_keys_exist():
@@ -102,12 +116,12 @@ def run_command(box, display, command, promised):
 
 def play(name, shown):
     """The displays of a scene, in it, in their order."""
-    with machine.Machine() as box:
+    with troubles.machine_for(name) as box:
         with troubles.SCENES[name](box):
             for display in shown:
                 for quote in [] if display.quoted_only else display.quotes:
                     try:
-                        eventually(lambda: says(quote, box.said()), 10, f"{display}: {quote!r}")
+                        eventually(lambda: says(quote, box.said()), 20, f"{display}: {quote!r}")
                     except AssertionError as error:
                         raise AssertionError(f"{error}; said was: {box.said()[-2000:]}") from None
                 for command, promised in display.commands:

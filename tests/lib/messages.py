@@ -2,14 +2,15 @@
 #
 # NAME      messages - could the program say this sentence?
 # PURPOSE   A manual that quotes a message is believed only when the sources have it: the quoted sentence is
-#           taken apart along the string literals of the C sources, down to single words.
+#           taken apart along the string literals of the C sources and of init scripts, down to single words.
 # OWNER     flow tests
 # CONTRACT  Messages(folders).explains(sentence): a literal matches when its fixed parts are there and each
 #           hole holds what its conversion prints: a number, a name, an error of the system, nothing, or
 #           again something that a literal explains. A name is no plain English word, unless the sources have
 #           it. Names may stand before a sentence, sentences be joined by "; " or ": ", and a hint follow in
 #           parentheses; but for that a literal counts when it has four letters, so that no sentence can be
-#           put together of "%s %s".
+#           put together of "%s %s". The pieces of one that is put together by its words must be literals of
+#           two words at least, or such as " at ".
 # LIMITS    literals are found as text: but for those of inttypes.h macros are not expanded
 
 import errno
@@ -24,8 +25,9 @@ NUMBER = {"d": r"-?\d+", "i": r"-?\d+", "o": r"[0-7]+", "u": r"\d+", "x": r"[0-9
           "f": r"-?\d+(?:\.\d+)?", "g": r"\S+", "c": r"."}
 SYSTEM = {os.strerror(number) for number in errno.errorcode}
 LMDB = re.compile(r"MDB_[A-Z_]+: [^:]+")
-NAME = re.compile(r"\S*[^a-z\s]\S*( \S*[^a-z\s]\S*)*")
-BEFORE = re.compile(r"(?:(?=\S*[^a-z:\s])\S+ )+")  # "/etc/shackd/shackd.ini:3: ysf.listen: "
+WORD = r"(?:\S*(?:[A-Z0-9/_=@#]|\w\.\w|::)\S*|\"\w+\")"  # a name, by more than what stands at the end of a word
+NAME = re.compile(rf"{WORD}(?: {WORD})*")
+BEFORE = re.compile(rf"(?:{WORD} )+")  # "/etc/shackd/shackd.ini:3: ysf.listen: "
 NESTED = 3  # a message in a message in a message
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "0": "\0"}
 
@@ -59,10 +61,18 @@ def parts_of(literal):
     return fixed, holes
 
 
+def shell_literals(text):
+    """What a script says, its variables as conversions."""
+    for found in re.finditer(r'"([^"\n]*)"', text.replace("\\\n", "")):
+        yield re.sub(r"\$(?:\w+|\{[^}]*\}|[*@?])", "%s", found[1])
+
+
 class Messages:
-    def __init__(self, folders):
+    def __init__(self, folders, scripts=()):
         found = {literal for folder in folders for path in Path(folder).rglob("*.*") if path.suffix in (".c", ".h", ".def")
                  for literal in literals(path.read_text())}
+        found |= {literal for path in scripts for literal in shell_literals(path.read_text())}
+        self.joints = {literal.strip() for literal in found if re.fullmatch(" .* ", literal)}
         self.plain = {literal for literal in found if "%" not in literal}
         self.formats = [(fixed, holes) for fixed, holes in map(parts_of, sorted(found - self.plain))
                         if sum(map(str.isalpha, "".join(fixed))) >= 4]
@@ -82,8 +92,22 @@ class Messages:
         if hint := re.fullmatch(r"(.*) \((.*)\)", text):  # what to do about it
             if self.explains(hint[1], depth - 1) and self.explains(hint[2], depth - 1):
                 return True
-        return any(self.explains(text[:found.start()], depth - 1) and self.explains(text[found.end():], depth - 1)
-                   for found in re.finditer("[;:] ", text))
+        if any(self.explains(text[:found.start()], depth - 1) and self.explains(text[found.end():], depth - 1)
+               for found in re.finditer("[;:] ", text)):
+            return True
+        return depth >= NESTED - 1 and self.pieced(text)
+
+    @functools.lru_cache(maxsize=None)
+    def pieced(self, text):
+        """Is it put together of pieces, word by word?"""
+        words = text.split(" ")
+        for count in range(len(words), 0, -1):
+            piece, rest = " ".join(words[:count]), " ".join(words[count:])
+            good = (NAME.fullmatch(piece) or piece in self.joints or count >= 2 and (
+                piece in self.plain or any(self.fits(piece, fixed, holes, 1) for fixed, holes in self.formats)))
+            if good and (not rest or self.pieced(rest)):
+                return True
+        return False
 
     def fits(self, text, fixed, holes, depth):
         if not text.startswith(fixed[0]) or not text.endswith(fixed[-1]):

@@ -10,6 +10,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,8 +20,9 @@ import threading
 import time
 from pathlib import Path
 
-from lib.machine import LOG, SBIN
-from lib.shackd import eventually
+from lib import private
+from lib.machine import CONFIG, LOG, SBIN, Machine, call, need_machine
+from lib.shackd import ROOT, eventually
 from ysf import Gateway, expect
 
 SCENES = {}
@@ -508,3 +510,209 @@ def control_refused(box):
     expect(status == 1, f"status {status}")
     yield
     serves(box)
+
+
+# ---- strays and boots ----
+
+@scene
+def stray(box):
+    """A worker without a master that a tracer holds after its death."""
+    box.start()
+    left = box.pid("ysf.0")
+    with tracer(left) as other:
+        os.kill(box.pid(), signal.SIGKILL)
+        status, _ = box.run("shackd")
+        expect(status == 2, f"status {status}")
+        box.words["815"], box.words["990"] = left, other.pid
+        after_each_command(box, other.poll)
+        yield
+    serves(box)
+
+
+@contextlib.contextmanager
+def tracer(pid):
+    """A debugger that does not let go."""
+    script = ("import ctypes, signal; libc = ctypes.CDLL(None)\n"
+              "libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]\n"
+              f"assert libc.ptrace(0x4206, {pid}, None, 0x40) == 0\n"  # SEIZE, TRACEEXIT
+              "print(flush=True); signal.pause()")
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
+        expect(other.stdout.readline() == b"\n", "ptrace")
+        try:
+            yield other
+        finally:
+            other.kill()
+
+
+@scene
+def booted(box):
+    box.start()
+    block_for_good(box)
+    gateway = Gateway(Port, "GATE").link()
+    os.kill(box.pid(), signal.SIGKILL)
+    eventually(lambda: not list(box.ours()), 10, "the workers to follow their master")
+    call("sh", "-c", "rm -rf /run/* /dev/shm/*")
+    box.start()
+    gateway.link()
+    yield
+    expect([block["call"] for block in box.ask("blocked")] == ["DL1ABC"], "the block")
+    gateway.close()
+    serves(box)
+
+
+# ---- the network ----
+
+FAR = "192.0.2.9/32"
+
+
+@contextlib.contextmanager
+def interface():
+    """A wire with 192.0.2.1 at the near end; the far end is on this machine too."""
+    call("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
+    call("ip", "address", "add", "192.0.2.1/24", "dev", "eth0")
+    call("ip", "link", "set", "eth0", "up")
+    call("ip", "address", "add", FAR, "dev", "lo")
+    try:
+        yield
+    finally:
+        call("ip", "address", "del", FAR, "dev", "lo")
+        call("ip", "link", "del", "eth0")
+
+
+@scene
+def no_route(box):
+    with interface():
+        box.start("[workers]\nysf = 1\n")
+        first = Gateway(Port, "GATE", "DL1ABC").link()
+        second = Gateway(Port, "SPOT", "DL2ABC", ip="192.0.2.9", to="192.0.2.1").link()
+        call("ip", "address", "del", FAR, "dev", "lo")
+        call("ip", "route", "add", "unreachable", FAR)
+        first.call()
+        box.wait_for("can't send to SPOT")
+        call("ip", "route", "del", "unreachable", FAR)
+        call("ip", "address", "add", FAR, "dev", "lo")
+        yield
+        first.call()
+        expect(second.receive()[:4] == b"YSFD", "no voice")
+        first.close()
+        second.close()
+    serves(box)
+
+
+# ---- service managers ----
+
+def install_sysv():
+    script = Path("/etc/init.d/shackd")
+    script.parent.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "init/shackd.sysv", script)
+    script.chmod(0o755)
+    Path("/etc/default").mkdir(exist_ok=True)
+    Path("/etc/default/shackd").write_text(f"SHACKCTL={SBIN}/shackctl\n")
+
+
+@scene
+def sysv(box):
+    install_sysv()
+    box.run("/etc/init.d/shackd start", check=True)
+    good = CONFIG.read_text()
+    CONFIG.write_text(good + "[ysf]\nid = many\n")
+    status, _ = box.run("/etc/init.d/shackd restart")
+    expect(status == 6, f"status {status}")
+    expect(box.run("/etc/init.d/shackd status")[0] == 0, "it was ended")
+    box.edit = writer(good)
+    yield
+    serves(box)
+
+
+@scene
+def sysv_dead(box):
+    install_sysv()
+    box.run("/etc/init.d/shackd start", check=True)
+    os.kill(box.pid(), signal.SIGKILL)
+    eventually(lambda: not list(box.ours()), 10, "the workers to follow their master")
+    yield
+    serves(box)
+
+
+class Serviced:
+    """A machine with an init system of its own, as scenes know machines."""
+
+    def __init__(self, machine):
+        self.machine, self.printed, self.words, self.edit = machine, "", {}, None
+
+    def run(self, command, check=False):
+        if self.edit is not None and (found := re.fullmatch(r"vi (\S+)", command)):
+            self.edit(found[1])
+            return 0, ""
+        result = self.machine.run("sh", "-c", command)
+        self.printed += result.text
+        expect(result.code == 0 or not check, f"{command}: {result}")
+        return result.code, result.text
+
+    def said(self):
+        return self.printed
+
+    def serves(self):
+        return self.machine.run("shackctl", "ready").code == 0
+
+
+def with_openrc():
+    machine = private.Machine("openrc", init="openrc", first=["/sbin/openrc-init"],
+                              files={"/etc/conf.d/shackd": 'supervisor="supervise-daemon"\nrespawn_max=1\n'})
+    eventually(lambda: machine.path("/run/openrc/softlevel").exists()
+               and machine.read("/run/openrc/softlevel").strip() == "default", 20, "the boot")
+    return machine
+
+
+def with_systemd():
+    machine = private.Machine("systemd", init="systemd", user=False, cgroups=True,
+                              first=["/lib/systemd/systemd", "--unit=basic.target"])
+    eventually(lambda: machine.run("systemctl", "is-system-running").text.split()[:1]
+               in (["running"], ["degraded"]), 30, "the boot")
+    machine.good("systemd-sysusers")
+    machine.good("systemd-tmpfiles", "--create", "shackd.conf")
+    return machine
+
+
+@contextlib.contextmanager
+def machine_for(name):
+    """What a scene is played on."""
+    if name not in HOUSES:
+        with Machine() as box:
+            yield box
+        return
+    need_machine()
+    with HOUSES[name]() as other:
+        yield Serviced(other)
+
+
+def outside(box):
+    """The master's process id as it is numbered here."""
+    return box.machine.outside(box.machine.ctl("status")["pid"])
+
+
+@scene
+def openrc_gave_up(box):
+    box.run("rc-service shackd start", check=True)
+    for _ in range(2):
+        eventually(box.serves, 20, "service")
+        pid = outside(box)
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not os.path.exists(f"/proc/{pid}"), 10, "its end")
+    eventually(lambda: box.run("rc-service shackd status")[0] != 0, 20, "the supervisor to give up")
+    yield
+    eventually(box.serves, 20, "service")
+
+
+@scene
+def systemd_failed(box):
+    good = box.machine.read("/etc/shackd/shackd.ini")
+    box.machine.write("/etc/shackd/shackd.ini", good + "[ysf]\nid = many\n")
+    status, _ = box.run("systemctl start shackd")
+    expect(status != 0, "it was started")
+    box.edit = lambda path: box.machine.write(path, good)
+    yield
+    expect(box.serves(), "it does not serve")
+
+
+HOUSES = {"openrc_gave_up": with_openrc, "systemd_failed": with_systemd}
