@@ -96,6 +96,20 @@ static const char *adopted_by(const struct slot *slot)
 	return slot->adoption.by != NULL ? slot->adoption.by->name : NULL;
 }
 
+/* What keeper says of the durable store. */
+static void add_state_trouble(json_t *array, const struct master *master)
+{
+	static const char *const sentences[] = {
+		[STATE_ASIDE] = "the durable store could not be used and was set aside; it began empty",
+		[STATE_STAND_IN] = "server.state_dir can't be used: nothing is durable",
+		[STATE_UNWRITTEN] = "the durable store can't be written: what is new is in memory only",
+	};
+	uint64_t trouble = atomic_load(&master->keeper->page->gauge[GAUGE_STATE_TROUBLE]);
+
+	if (trouble != STATE_GOOD && trouble < sizeof(sentences) / sizeof(sentences[0]))
+		json_array_append_new(array, json_string(sentences[trouble]));
+}
+
 /* A sentence for every slot that does not serve. */
 static json_t *reasons(const struct master *master)
 {
@@ -117,6 +131,7 @@ static json_t *reasons(const struct master *master)
 			 reader != NULL ? reader : "");
 		json_array_append_new(array, json_string(text));
 	}
+	add_state_trouble(array, master);
 	return array;
 }
 

@@ -16,9 +16,16 @@
 
 #define GATE_MAGIC 0x53484b47U
 
+/* What is known of the file behind the gate. */
+enum gate_trust {
+	GATE_UNKNOWN = 0, /* nobody has looked at it since this gate was made */
+	GATE_TRUSTED = 1, /* it was whole when keeper opened it */
+	GATE_DOUBTED = 2, /* a process met what can't be in a store */
+};
+
 struct gate {
 	uint32_t magic;
-	uint32_t reserved;
+	_Atomic uint32_t trust; /* enum gate_trust */
 	pthread_mutex_t mutex;
 	_Atomic int32_t holder;	    /* pid, 0: free; for people and the watchdog */
 	_Atomic uint64_t taken;	    /* clock_mono */

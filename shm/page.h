@@ -69,6 +69,8 @@ enum page_gauge {
 	GAUGE_USERS = 44,	  /* keeper: users in the durable store */
 	GAUGE_HUMAN = 45,	  /* keeper: human spots in the durable store */
 	GAUGE_YSF_TROUBLES = 33,  /* ysf: causes for which datagrams can't be sent at present */
+	GAUGE_STATE_BYTES = 46,	  /* keeper: size of the durable store's file */
+	GAUGE_STATE_TROUBLE = 47, /* keeper: enum page_state_trouble */
 	GAUGE_SPOT_WAITING = 36,  /* spot: spots in the rings of feeds */
 	GAUGE_SPOT_MARKS = 37,	  /* spot: spots of skimmers that later ones are compared with */
 	GAUGE_SPOT_TYPED = 38,	  /* spot: the same of people */
@@ -136,6 +138,14 @@ enum page_feed {
 	PAGE_FEED_STORE = 3,	/* identity of the store that the next number is of */
 	PAGE_FEED_FORWARD = 4,	/* number of the last spot that was looked at for feed.forward_dx */
 	PAGE_FEED_NAME = 8,	/* ... 10: name of its section, NUL-padded */
+};
+
+/* What is wrong with the durable store, in GAUGE_STATE_TROUBLE. */
+enum page_state_trouble {
+	STATE_GOOD = 0,
+	STATE_ASIDE = 1,    /* what was there could not be used; it was set aside, this one began empty */
+	STATE_STAND_IN = 2, /* server.state_dir can't be used: it is kept in server.shm_dir */
+	STATE_UNWRITTEN = 3, /* the disk does not take what should become durable */
 };
 
 /* What a feed is doing, in GAUGE_FEED_STATE. */

@@ -40,6 +40,7 @@ static struct {
 	uint32_t modules, build_length;
 	struct page_module module[PAGE_CRASH_MODULES];
 	uint8_t build[20];
+	void (*fault)(uintptr_t address); /* who else wants to know; NULL: nobody */
 } known;
 
 /* ---- the stack ---- */
@@ -176,6 +177,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
 {
 	struct page *page = known.page;
 
+	if (known.fault != NULL && (number == SIGSEGV || number == SIGBUS))
+		known.fault((uintptr_t)info->si_addr);
 	if (page != NULL)
 		fill(&page->crash, info, context);
 	/* SA_RESETHAND has put the default back, and the signal is blocked until we return: so it
@@ -296,6 +299,11 @@ bool crash_catch(struct page *page, uint64_t generation)
 		if (sigaction(signals[i], &action, NULL) != 0)
 			return false;
 	return true;
+}
+
+void crash_tell(void (*fault)(uintptr_t address))
+{
+	known.fault = fault;
 }
 
 void crash_forget(void)

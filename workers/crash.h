@@ -23,6 +23,9 @@
  * before the sandbox (it reads /proc). False with errno: the worker can go on without. */
 bool crash_catch(struct page *page, uint64_t generation);
 
+/* FAULT gets the address of each fault. */
+void crash_tell(void (*fault)(uintptr_t address));
+
 /* The page goes: no reports any more. */
 void crash_forget(void);
 

@@ -28,6 +28,7 @@
 #include "workers/rights.h"
 #include "workers/sandbox.h"
 #include "workers/stage.h"
+#include "workers/standin.h"
 #include "workers/take.h"
 
 /* Seconds between two turns when nothing happens: the watchdog counts turns. */
@@ -154,6 +155,15 @@ static void on_bell(struct ev_loop *loop, ev_io *watch, int events)
 		worker->kind->tick(worker);
 }
 
+/* Restored, compacted; or what stood in for it is gone. */
+static bool state_is_elsewhere(const struct worker *worker)
+{
+	char file[CONF_TEXT_MAX + 32];
+
+	snprintf(file, sizeof(file), "%s/data.mdb", store_config(worker->state)->path);
+	return store_replaced(worker->state) || access(file, F_OK) != 0;
+}
+
 /* Looks once a second whether ours still are the stores that all others use. The durable one may be
  * another one when it was restored or compacted: it is read again, nothing is lost with it. */
 static bool store_is_gone(struct worker *worker)
@@ -163,7 +173,7 @@ static bool store_is_gone(struct worker *worker)
 	if (worker->kind->creates_stores || clock_age(now, worker->looked) < NS_PER_SEC)
 		return false;
 	worker->looked = now;
-	if (worker->state != NULL && store_replaced(worker->state) && !worker_reopen_state(worker))
+	if (worker->state != NULL && state_is_elsewhere(worker) && !worker_reopen_state(worker))
 		return true;
 	return (worker->voice != NULL && store_replaced(worker->voice)) ||
 	       (worker->spots != NULL && store_replaced(worker->spots));
@@ -426,31 +436,65 @@ static struct store_config store_settings(const struct worker *worker, enum stor
 	return config;
 }
 
-static bool open_store(struct worker *worker, enum store_kind kind, struct store **store_r)
+/* DIR/NAME. WHY_R when that can't be. */
+static bool open_store_at(struct worker *worker, enum store_kind kind, const char *dir,
+			  struct store **store_r, char why_r[CONF_TEXT_MAX + 320])
 {
 	static const char *const names[] = {"voice", "state", "spots"};
-	const char *dir = conf_text(worker->conf, kind == STORE_STATE ? CONF_SERVER_STATE_DIR
-								      : CONF_SERVER_SHM_DIR);
 	struct store_config config = store_settings(worker, kind);
 	bool set_aside = false;
 	char path[CONF_TEXT_MAX + 16], error[256] = "";
 
 	snprintf(path, sizeof(path), "%s/%s", dir, names[kind]);
 	config.path = path;
-	if (config.create && mkdir(path, 0750) != 0 && errno != EEXIST)
-		return worker_failed(worker, "can't make %s: %s", path, strerror(errno));
-	if (store_open(store_r, &config, &set_aside, error) != STORE_OK)
-		return worker_failed(worker, "can't open the store %s: %s", path, error);
-	if (set_aside)
-		log_warning("the store %s was of another boot or version, moved to %s.old", path,
-			    path);
+	if (config.create && mkdir(path, 0750) != 0 && errno != EEXIST) {
+		snprintf(why_r, CONF_TEXT_MAX + 320, "can't make %s: %s", path, strerror(errno));
+		return false;
+	}
+	if (store_open(store_r, &config, &set_aside, error) != STORE_OK) {
+		snprintf(why_r, CONF_TEXT_MAX + 320, "can't open the store %s: %s", path, error);
+		return false;
+	}
+	if (set_aside && kind == STORE_STATE)
+		worker->state_trouble = STATE_ASIDE;
+	return true;
+}
+
+static bool open_store(struct worker *worker, enum store_kind kind, struct store **store_r)
+{
+	const char *dir = conf_text(worker->conf, kind == STORE_STATE ? CONF_SERVER_STATE_DIR
+								      : CONF_SERVER_SHM_DIR);
+	char why[CONF_TEXT_MAX + 320];
+
+	return open_store_at(worker, kind, dir, store_r, why) || worker_failed(worker, "%s", why);
+}
+
+/* A disk that can't be written must not keep anybody from serving: then what should be durable is kept
+ * in memory, as far as the disk could be read with what was on it. */
+static bool open_state(struct worker *worker)
+{
+	const char *dir = conf_text(worker->conf, CONF_SERVER_STATE_DIR);
+	const char *memory = conf_text(worker->conf, CONF_SERVER_SHM_DIR);
+	bool maker = worker->kind->creates_stores;
+	char why[CONF_TEXT_MAX + 320];
+
+	if (open_store_at(worker, STORE_STATE, dir, &worker->state, why)) {
+		if (maker)
+			standin_end(worker);
+		return true;
+	}
+	if (maker && !standin_begin(worker, why))
+		return worker_failed(worker, "%s", why);
+	if (!open_store_at(worker, STORE_STATE, memory, &worker->state, why))
+		return worker_failed(worker, "%s", why);
+	worker->state_trouble = STATE_STAND_IN;
 	return true;
 }
 
 bool worker_reopen_state(struct worker *worker)
 {
 	store_close(&worker->state);
-	return open_store(worker, STORE_STATE, &worker->state);
+	return open_state(worker);
 }
 
 static bool open_stores(struct worker *worker)
@@ -460,7 +504,7 @@ static bool open_stores(struct worker *worker)
 	bool spots = kind->creates_stores ? worker->gate_spots >= 0 : kind->wants_spots;
 
 	return (!kind->wants_voice || open_store(worker, STORE_VOICE, &worker->voice)) &&
-	       (!state || open_store(worker, STORE_STATE, &worker->state)) &&
+	       (!state || open_state(worker)) &&
 	       (!spots || open_store(worker, STORE_SPOTS, &worker->spots));
 }
 
@@ -484,9 +528,11 @@ static bool start(struct worker *worker)
 	show(worker, PAGE_STARTING);
 	if (!crash_catch(worker->page, worker->generation))
 		log_warning("no crash reports: %s", strerror(errno));
+	crash_tell(store_fault_at);
 	if (chdir("/") != 0)
 		return worker_failed(worker, "can't change to /: %s", strerror(errno));
-	if (!rights_limit(worker->table.entries, error) || !rights_drop(first.uid, first.gid, error))
+	if (!rights_limit(worker->table.entries, error) ||
+	    !rights_drop(first.uid, first.gid, error))
 		return worker_failed(worker, "%s", error);
 	if (!rights_tie(worker->master_pid)) {
 		worker->status = 0;

@@ -98,6 +98,7 @@ struct worker {
 	struct store *voice;	    /* opened by worker_main when the kind wants it */
 	struct store *state;
 	struct store *spots;	    /* the same; keeper makes it when the DX cluster runs */
+	unsigned state_trouble;	    /* enum page_state_trouble, as it was found at the start */
 	uint64_t looked;	    /* clock_mono: are they still those at their paths? */
 
 	ev_io control_watch, bell_watch;

@@ -80,6 +80,12 @@ static bool give_away(struct master *master, const struct wanted *wanted, int fd
 			  wanted->path, strerror(errno));
 }
 
+/* With errno. A disk that became read-only keeps nobody from serving: keeper tells of it. */
+static bool may_be_read_only(const struct wanted *wanted)
+{
+	return errno == EROFS && strcmp(wanted->key, "server.state_dir") == 0;
+}
+
 /* A directory that was there before us. */
 static bool check_old(struct master *master, const struct wanted *wanted, int fd)
 {
@@ -93,7 +99,7 @@ static bool check_old(struct master *master, const struct wanted *wanted, int fd
 		return master_why(master, EXIT_START,
 				  "%s: everybody may write to %s; make it safe with: chmod o-w %s",
 				  wanted->key, wanted->path, wanted->path);
-	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
+	if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0 && !may_be_read_only(wanted))
 		return master_why(master, EXIT_START, "%s: can't write to %s: %s", wanted->key,
 				  wanted->path, strerror(errno));
 	if (st.st_uid == owner || (owner == geteuid() && st.st_uid == 0))

@@ -54,6 +54,7 @@ static enum store_error classify(struct store *store, int mdb_error)
 	case MDB_PAGE_FULL:
 	case MDB_CURSOR_FULL:
 	case MDB_BAD_DBI:
+	case MDB_BAD_TXN: /* something in it went wrong before; a reader's slot is mended at its begin */
 	case MDB_INCOMPATIBLE:
 	case ENOTRECOVERABLE:
 		return STORE_LOST;
@@ -88,6 +89,7 @@ enum store_error store_translate(struct store *store, int mdb_error, const char 
 		break;
 	case STORE_LOST:
 		store_count(store, COUNT_STORE_FAILED);
+		doubt_raise(store, why);
 		log_limited(LOG_LEVEL_ERROR, "%s: %s: the store is lost (%s)", store->path, what,
 			    why);
 		break;

@@ -107,7 +107,7 @@ bool store_has(enum store_kind kind, enum store_db db)
 	return kind == STORE_STATE ? state_has(db) : !store_db_is_added(db);
 }
 
-void store_count(struct store *store, enum page_counter which)
+void store_count(const struct store *store, enum page_counter which)
 {
 	if (store->config.page)
 		page_count(store->config.page, which);
@@ -260,7 +260,9 @@ static int env_try_open(struct store *store)
 	rc = mdb_env_create(&store->env);
 	if (rc)
 		return rc;
-	rc = mdb_env_set_maxdbs(store->env, STORE_DBS);
+	rc = doubt_catch(store);
+	if (!rc)
+		rc = mdb_env_set_maxdbs(store->env, STORE_DBS);
 	if (!rc)
 		rc = mdb_env_set_maxreaders(store->env, STORE_READERS);
 	/* a bigger map than the file's own is adopted, a smaller one never cuts what is there */
@@ -269,29 +271,31 @@ static int env_try_open(struct store *store)
 	return rc ? rc : mdb_env_open(store->env, store->path, flags, 0600);
 }
 
-/* Errors that say: what lies there is nothing for us. A volatile store that we may not read was
- * left by another user; it too makes room. */
-static bool env_is_foreign(const struct store *store, int rc)
+/* Errors that say: what lies there is nothing for us. A store that we may not read is somebody
+ * else's; it too makes room. */
+static bool env_is_foreign(int rc)
 {
-	if (rc == EACCES || rc == EPERM)
-		return store_is_volatile(store->config.kind);
-	return identity_is_damage(rc) || rc == EISDIR || rc == ENOTDIR || rc == ELOOP ||
-	       rc == EINVAL;
+	return rc == EACCES || rc == EPERM || identity_is_damage(rc) || rc == EISDIR ||
+	       rc == ENOTDIR || rc == ELOOP || rc == EINVAL;
 }
 
 static enum store_verdict env_open_once(struct store *store, char error_r[256])
 {
+	enum store_verdict verdict;
 	int rc;
 
 	if (!store->config.create && !place_has_data(store->path)) {
 		store_say(error_r, "there is no store at %.160s", store->path);
 		return VERDICT_FAILED;
 	}
+	verdict = doubt_examine(store, error_r);
+	if (verdict != VERDICT_OURS)
+		return verdict;
 	rc = env_try_open(store);
 	if (rc) {
 		store_say(error_r, "can't open the store %.160s: %s", store->path,
 			  mdb_strerror(rc));
-		return env_is_foreign(store, rc) ? VERDICT_FOREIGN : VERDICT_FAILED;
+		return env_is_foreign(rc) ? VERDICT_FOREIGN : VERDICT_FAILED;
 	}
 	if (store->config.create && !env_fill_short_file(store, error_r))
 		return VERDICT_FAILED;
@@ -301,15 +305,22 @@ static enum store_verdict env_open_once(struct store *store, char error_r[256])
 static enum store_error env_open(struct store *store, bool *set_aside_r, char error_r[256])
 {
 	enum store_verdict verdict;
+	char old[STORE_PATH_MAX], why[256];
 	enum store_error error;
 
 	verdict = env_open_once(store, error_r);
 	if (verdict == VERDICT_FOREIGN && store->config.create) {
 		env_close(store);
-		log_warning("%s set aside: %s", store_kind_name(store->config.kind), error_r);
-		error = place_set_aside(store->path, error_r);
-		if (!error)
-			error = place_prepare(store->path, set_aside_r, error_r);
+		memcpy(why, error_r, sizeof(why));
+		error = place_set_aside(store, old, error_r);
+		if (error) {
+			log_error("%s must be set aside: %s", store_kind_name(store->config.kind),
+				  why);
+			return error;
+		}
+		log_warning("%s set aside as %s: %s", store_kind_name(store->config.kind), old,
+			    why);
+		error = place_prepare(store, set_aside_r, error_r);
 		if (error)
 			return error;
 		*set_aside_r = true;
@@ -354,7 +365,7 @@ static enum store_error store_open_steps(struct store *store, bool *set_aside_r,
 		return STORE_FAILED;
 	}
 	if (config->create) {
-		error = place_prepare(store->path, set_aside_r, error_r);
+		error = place_prepare(store, set_aside_r, error_r);
 		if (!error)
 			error = place_check_room(store, store_expected_use(config), error_r);
 		/* a store that is there serves as it is: its keeper must come back, full or not */
@@ -367,9 +378,11 @@ static enum store_error store_open_steps(struct store *store, bool *set_aside_r,
 		error = env_open(store, set_aside_r, error_r);
 	if (!error)
 		error = env_begin_reader(store, error_r);
-	if (!error)
-		room_find_map(store);
-	return error;
+	if (error)
+		return error;
+	room_find_map(store);
+	doubt_enter(store);
+	return STORE_OK;
 }
 
 /* With texts of its own, not open yet; NULL with a sentence. */
@@ -437,6 +450,7 @@ void store_close(struct store **store)
 {
 	if (!*store)
 		return;
+	doubt_leave(*store);
 	env_close(*store);
 	gate_unmap(&(*store)->gate);
 	free(*store);

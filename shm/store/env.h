@@ -190,6 +190,14 @@ enum store_error store_exchange(const char *path, const char *fresh, bool keep, 
  * end, its successor opens the new one. */
 bool store_replaced(struct store *store);
 
+/* Did a process meet what can't be in this store? Looks at the file then, behind the gate. False: it is
+ * damaged, WHY_R says how; the process must end, and keeper's successor sets the store aside. */
+bool store_sound(struct store *store, char why_r[256]);
+
+/* For a handler of faults: one at ADDRESS in the map of any open store makes that one doubted. Safe in
+ * a signal handler. */
+void store_fault_at(uintptr_t address);
+
 /* Gives the pages of the map that a whole scan touched back (our page table entries only). */
 void store_forget_pages(struct store *store);
 

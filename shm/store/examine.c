@@ -288,13 +288,42 @@ static bool find_node(struct examiner *x, const uint8_t *page, unsigned index, u
 	uint16_t offset;
 
 	memcpy(&offset, page + sizeof(*head) + index * sizeof(offset), sizeof(offset));
-	if (offset < head->upper || offset + sizeof(*node_r) > x->page_size)
+	if (offset < head->upper || (offset & 1) || offset + sizeof(*node_r) > x->page_size)
 		return wrong(x, "page %llu is damaged", (unsigned long long)number);
 	memcpy(node_r, page + offset, sizeof(*node_r));
 	*offset_r = offset + sizeof(*node_r);
 	if (*offset_r + node_r->key_size > x->page_size)
 		return wrong(x, "a key of page %llu is cut off", (unsigned long long)number);
 	return true;
+}
+
+/* What LMDB takes for it, which is always even. */
+static size_t node_size(const struct node_head *node, bool leaf)
+{
+	size_t size = sizeof(*node) + node->key_size;
+
+	if (leaf && (node->flags & NODE_BIG))
+		size += sizeof(uint64_t);
+	else if (leaf)
+		size += node->low | (size_t)node->high << 16;
+	return (size + 1) & ~(size_t)1;
+}
+
+/* All nodes together fill the page from `upper` to its end: otherwise some overlap. */
+static bool nodes_fit(struct examiner *x, const uint8_t *page, unsigned nodes, uint64_t number,
+		      bool leaf)
+{
+	const struct page_head *head = (const struct page_head *)page;
+	struct node_head node;
+	size_t at, sum = 0;
+
+	for (unsigned i = 0; i < nodes; i++) {
+		if (!find_node(x, page, i, number, &node, &at))
+			return false;
+		sum += node_size(&node, leaf);
+	}
+	return sum == x->page_size - head->upper ||
+	       wrong(x, "what page %llu holds does not fit it", (unsigned long long)number);
 }
 
 static bool walk_leaf(struct examiner *x, struct tree *tree, uint64_t number, unsigned level,
@@ -361,6 +390,8 @@ static bool walk_page(struct examiner *x, struct tree *tree, uint64_t number, un
 	    head->upper > x->page_size || (head->lower & 1))
 		return wrong(x, "the head of page %llu is damaged", (unsigned long long)number);
 	nodes = (head->lower - (unsigned)sizeof(*head)) / sizeof(uint16_t);
+	if (!nodes_fit(x, page, nodes, number, leaf))
+		return false;
 	if (leaf)
 		return walk_leaf(x, tree, number, level, nodes);
 	return walk_branch(x, tree, number, level, nodes, height);

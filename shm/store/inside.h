@@ -26,6 +26,8 @@ struct numlog_ends {
 	uint64_t oldest, newest;
 };
 
+#define STORE_PATH_MAX 4096
+
 struct store {
 	struct store_config config; /* path and slot point into this object */
 	char path[3072];
@@ -54,7 +56,7 @@ struct store {
 /* Writes the sentence for the operator. */
 void store_say(char error_r[256], const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-void store_count(struct store *store, enum page_counter which);
+void store_count(const struct store *store, enum page_counter which);
 
 bool store_has(enum store_kind kind, enum store_db db);
 
@@ -73,10 +75,12 @@ const char *store_kind_name(enum store_kind kind);
 /* ---- place.c: the directory ---- */
 
 /* Makes the directory when it is missing; sets aside what isn't one. */
-enum store_error place_prepare(const char *path, bool *set_aside_r, char error_r[256]);
+enum store_error place_prepare(const struct store *store, bool *set_aside_r, char error_r[256]);
 
-/* Renames PATH to PATH.old; an earlier one is removed. */
-enum store_error place_set_aside(const char *path, char error_r[256]);
+/* Renames the directory of STORE to PATH.old. What lies there goes if the store is volatile; of durable
+ * ones up to ten are kept (PATH.old, PATH.old1 ...), then the last name's goes. OLD_R gets the name. */
+enum store_error place_set_aside(const struct store *store, char old_r[STORE_PATH_MAX],
+				 char error_r[256]);
 
 /* Is there a data file? */
 bool place_has_data(const char *path);
@@ -112,6 +116,21 @@ enum store_error identity_make(struct store *store, char error_r[256]);
 
 /* Makes the databases that a store of an earlier build lacks. */
 enum store_error identity_extend(struct store *store, char error_r[256]);
+
+/* ---- doubt.c: files that can't be believed ---- */
+
+/* LMDB met what can't be: every process that opens the store hears of it. */
+void doubt_raise(struct store *store, const char *what);
+
+/* Has LMDB tell us instead of aborting. */
+int doubt_catch(struct store *store);
+
+/* The store is open, and no more: faults in its map are its own. */
+void doubt_enter(struct store *store);
+void doubt_leave(const struct store *store);
+
+/* Looks at the file before LMDB does, where there is reason to. VERDICT_OURS: it may be opened. */
+enum store_verdict doubt_examine(struct store *store, char error_r[256]);
 
 /* ---- room.c ---- */
 

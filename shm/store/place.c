@@ -17,7 +17,8 @@
 #include "shm/log.h"
 #include "shm/store/inside.h"
 
-#define PLACE_PATH_MAX 4096
+#define PLACE_PATH_MAX STORE_PATH_MAX
+#define OLD_MOST       9 /* .old9 */
 #define MIB	       (1024 * 1024)
 
 static bool place_join(char out[PLACE_PATH_MAX], const char *path, const char *tail)
@@ -41,39 +42,58 @@ static bool place_remove(const char *path)
 	return rmdir(path) == 0;
 }
 
-enum store_error place_set_aside(const char *path, char error_r[256])
+/* The name for what is set aside; it is free, or becomes so. */
+static bool place_old_name(const struct store *store, char old_r[STORE_PATH_MAX])
 {
-	char old[PLACE_PATH_MAX];
+	unsigned most = store_is_volatile(store->config.kind) ? 0 : OLD_MOST;
+	char tail[16] = ".old";
+	struct stat st;
 
-	if (!place_join(old, path, ".old")) {
-		store_say(error_r, "the path of the store is too long: %.100s...", path);
+	for (unsigned i = 0; i <= most; i++) {
+		if (i > 0)
+			snprintf(tail, sizeof(tail), ".old%u", i);
+		if (!place_join(old_r, store->path, tail)) {
+			errno = ENAMETOOLONG;
+			return false;
+		}
+		if (most > 0 && lstat(old_r, &st) != 0 && errno == ENOENT)
+			return true;
+	}
+	return place_remove(old_r);
+}
+
+enum store_error place_set_aside(const struct store *store, char old_r[STORE_PATH_MAX],
+				 char error_r[256])
+{
+	if (!place_old_name(store, old_r)) {
+		store_say(error_r, "can't remove %.160s: %s", old_r, strerror(errno));
 		return STORE_FAILED;
 	}
-	if (!place_remove(old)) {
-		store_say(error_r, "can't remove %.160s: %s", old, strerror(errno));
+	if (rename(store->path, old_r) < 0) {
+		store_say(error_r, "can't rename %.120s to .old: %s", store->path, strerror(errno));
 		return STORE_FAILED;
 	}
-	if (rename(path, old) < 0) {
-		store_say(error_r, "can't rename %.120s to .old: %s", path, strerror(errno));
-		return STORE_FAILED;
-	}
+	store_count(store, COUNT_STORE_SET_ASIDE);
 	return STORE_OK;
 }
 
-enum store_error place_prepare(const char *path, bool *set_aside_r, char error_r[256])
+enum store_error place_prepare(const struct store *store, bool *set_aside_r, char error_r[256])
 {
+	char old[STORE_PATH_MAX];
 	enum store_error error;
 	struct stat st;
 
-	if (lstat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
-		error = place_set_aside(path, error_r);
+	if (lstat(store->path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+		error = place_set_aside(store, old, error_r);
 		if (error)
 			return error;
 		*set_aside_r = true;
+		log_warning("%s set aside as %s: it was no directory",
+			    store_kind_name(store->config.kind), old);
 	}
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+	if (mkdir(store->path, 0700) == 0 || errno == EEXIST)
 		return STORE_OK;
-	store_say(error_r, "can't make the directory %.160s: %s", path, strerror(errno));
+	store_say(error_r, "can't make the directory %.160s: %s", store->path, strerror(errno));
 	return STORE_FAILED;
 }
 
@@ -126,7 +146,8 @@ enum store_error store_exchange(const char *path, const char *fresh, bool keep, 
 	if (error)
 		return error;
 	if (!place_sync_parent(path))
-		log_warning("%s: the exchange may not be on the disk yet: %s", path, strerror(errno));
+		log_warning("%s: the exchange may not be on the disk yet: %s", path,
+			    strerror(errno));
 	if (!keep && !place_remove(fresh))
 		log_warning("can't remove %s: %s", fresh, strerror(errno));
 	return STORE_OK;

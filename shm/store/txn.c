@@ -142,6 +142,7 @@ static void generations_load(struct store_txn *txn)
 		return;
 	if (store_get(txn, DB_META, generations_key, sizeof(generations_key) - 1, &value) ||
 	    value.mv_size != sizeof(store->generations)) {
+		doubt_raise(store, "the generations are damaged");
 		log_limited(LOG_LEVEL_ERROR, "%s: the generations are damaged", store->path);
 		store_fail(txn, STORE_LOST);
 		return;

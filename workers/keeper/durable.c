@@ -82,6 +82,7 @@ static enum store_error save(struct keeper *keeper, const struct batch *batch, u
 		apply(&txn, &batch->event[i]);
 	durable_note(keeper, &txn, number);
 	error = store_end(&txn);
+	keeper_saved(keeper, error);
 	fault_point(FAULT_KEEPER_APPLIED);
 	if (error == STORE_OK) {
 		keeper->saved = number;
@@ -334,6 +335,9 @@ enum store_error durable_start(struct keeper *keeper)
 		error = fill_voice(keeper);
 		if (error == STORE_OK)
 			error = saved_copy(keeper->worker->state, keeper->worker->voice, true);
+		/* one that was just made, beside a voice store that has lived: it learns all of that */
+		if (error == STORE_OK && voice == 0)
+			error = take_over(keeper);
 	}
 	while (error == STORE_OK && more)
 		error = follow_slice(keeper, &more);

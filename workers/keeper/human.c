@@ -102,6 +102,7 @@ static enum store_error save_batch(struct keeper *keeper, const struct human_bat
 	origin.number = batch->upto;
 	human_note(&txn, &origin);
 	error = store_end(&txn);
+	keeper_saved(keeper, error);
 	if (error == STORE_OK) {
 		keeper->cluster->human_noted = batch->upto;
 		page_count_by(keeper->worker->page, COUNT_KEEPER_HUMAN, batch->count);

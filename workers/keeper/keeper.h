@@ -86,6 +86,9 @@ struct keeper {
 /* Tells of ERROR at WHAT once a second; leaves when the store is lost. What a job goes on with. */
 enum step keeper_step(struct keeper *keeper, enum store_error error, const char *what);
 
+/* The durable store took a transaction, or ERROR: `status` tells of a disk that takes nothing. */
+void keeper_saved(struct keeper *keeper, enum store_error error);
+
 /* ---- start.c: before READY ---- */
 bool start_all(struct keeper *keeper);
 

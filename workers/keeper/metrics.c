@@ -77,6 +77,10 @@ static const struct gauge gauges[] = {
 	{"keeper", "spots_store_bytes", "size of the spots store's file", GAUGE_SPOTS_BYTES},
 	{"keeper", "spots", "spots in the log", GAUGE_SPOTS},
 	{"keeper", "logins", "users logged in to the DX cluster", GAUGE_LOGINS},
+	{"keeper", "state_bytes", "size of the durable store's file", GAUGE_STATE_BYTES},
+	{"keeper", "state_trouble",
+	 "the durable store: 0 good, 1 set aside and begun anew, 2 not on disk, 3 not written",
+	 GAUGE_STATE_TROUBLE},
 	{"keeper", "users", "users whose settings are kept", GAUGE_USERS},
 	{"keeper", "human_spots", "spots in the durable log", GAUGE_HUMAN},
 };

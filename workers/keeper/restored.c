@@ -292,6 +292,8 @@ static enum store_error note(struct keeper *keeper)
 	if (error != STORE_OK)
 		return error;
 	keeper->applied = keeper->saved = keeper->restored_from;
+	if (keeper->worker->state_trouble != STATE_STAND_IN)
+		page_gauge(keeper->worker->page, GAUGE_STATE_TROUBLE, STATE_GOOD);
 	if (keeper->cluster != NULL)
 		keeper->cluster->human = keeper->cluster->human_noted = origin.number;
 	tell(keeper, &counts);

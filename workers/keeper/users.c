@@ -136,6 +136,7 @@ static enum store_error save_slice(struct keeper *keeper, const struct moving *m
 		return STORE_NO_SPACE;
 	}
 	error = store_end(&txn);
+	keeper_saved(keeper, error);
 	fault_point(FAULT_USER_SAVED);
 	if (error == STORE_OK)
 		page_count_by(keeper->worker->page,

@@ -9,6 +9,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,6 +48,32 @@ enum step keeper_step(struct keeper *keeper, enum store_error error, const char 
 	}
 }
 
+static uint64_t trouble(const struct keeper *keeper)
+{
+	return atomic_load(&keeper->worker->page->gauge[GAUGE_STATE_TROUBLE]);
+}
+
+void keeper_saved(struct keeper *keeper, enum store_error error)
+{
+	struct page *page = keeper->worker->page;
+
+	if (error == STORE_OK && trouble(keeper) == STATE_UNWRITTEN) {
+		log_info("the durable store can be written again");
+		page_gauge(page, GAUGE_STATE_TROUBLE, STATE_GOOD);
+	} else if (error != STORE_OK && error != STORE_BUSY && trouble(keeper) == STATE_GOOD) {
+		page_gauge(page, GAUGE_STATE_TROUBLE, STATE_UNWRITTEN);
+	}
+}
+
+/* A store that was set aside is told of until it is restored, or the daemon starts anew. */
+static void show_trouble(struct keeper *keeper)
+{
+	unsigned found = keeper->worker->state_trouble;
+
+	if (found != STATE_GOOD || trouble(keeper) != STATE_ASIDE)
+		page_gauge(keeper->worker->page, GAUGE_STATE_TROUBLE, found);
+}
+
 /* ---- events of the master's ---- */
 
 static struct event_record *queue_event(struct keeper *keeper)
@@ -82,6 +109,21 @@ static void queue_slot_event(struct keeper *keeper, const struct msg_slot *slot)
 
 static_assert((int)EVENT_CONFIG_RELOAD == (int)MSG_NOTE_RELOAD, "the master's own number");
 static_assert((int)EVENT_UPGRADE == (int)MSG_NOTE_UPGRADE, "the master's own number");
+
+/* The durable store began empty, or is none. */
+static void queue_trouble(struct keeper *keeper)
+{
+	struct event_record *event;
+
+	if (keeper->worker->state_trouble == STATE_GOOD)
+		return;
+	event = queue_event(keeper);
+	event->type = EVENT_LIST_LOADED;
+	event->reason = REASON_FAILED;
+	snprintf(event->note, sizeof(event->note), "state: %s",
+		 keeper->worker->state_trouble == STATE_ASIDE ? "set aside, begun anew"
+							      : "server.state_dir can't be used");
+}
 
 static void queue_note(struct keeper *keeper, const struct msg_note *note)
 {
@@ -161,6 +203,23 @@ static enum step keep_room(struct keeper *keeper, uint64_t now)
 	return keeper_step(keeper, error, "bounding the event log");
 }
 
+/* A store that somebody doubts is looked at as a whole. */
+static enum step check_doubts(struct keeper *keeper, uint64_t now)
+{
+	struct worker *worker = keeper->worker;
+	struct store *const stores[] = {worker->voice, worker->state, worker->spots};
+	char why[256];
+
+	(void)now;
+	for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
+		if (stores[i] == NULL || store_sound(stores[i], why))
+			continue;
+		worker_store_lost(worker, why);
+		return STEP_LOST;
+	}
+	return STEP_DONE;
+}
+
 static enum step measure(struct keeper *keeper, uint64_t now)
 {
 	struct page *page = keeper->worker->page;
@@ -172,6 +231,8 @@ static enum step measure(struct keeper *keeper, uint64_t now)
 	store_size(voice, &pages, &bytes);
 	page_gauge(page, GAUGE_STORE_PAGES, pages);
 	page_gauge(page, GAUGE_STORE_BYTES, bytes);
+	store_size(keeper->worker->state, &pages, &bytes);
+	page_gauge(page, GAUGE_STATE_BYTES, bytes);
 	if (store_read(voice, &txn) == STORE_OK) {
 		page_gauge(page, GAUGE_EVENTS, store_entries(&txn, DB_EVENTS));
 		page_gauge(page, GAUGE_BLOCKS, blocks_count(&txn));
@@ -193,7 +254,7 @@ static enum step tidy_control(struct keeper *keeper, uint64_t now)
 typedef enum step job(struct keeper *keeper, uint64_t now);
 
 static job *const jobs[] = {
-	check_readers,	    expire_streams, expire_clients, expire_blocks, durable_follow,
+	check_doubts,	    check_readers,	    expire_streams, expire_clients, expire_blocks, durable_follow,
 	durable_expire,	    expire_events,  keep_room,	    measure,	   tidy_control,
 	quarantine_collect, home_round,	    home_expire,   cluster_round,
 };
@@ -341,6 +402,8 @@ static bool keeper_open(struct worker *worker)
 	keeper->control = control_create(keeper);
 	if (keeper->control == NULL)
 		return worker_failed(worker, "out of memory");
+	show_trouble(keeper);
+	queue_trouble(keeper);
 	return start_all(keeper) && cluster_open(keeper);
 }
 
