@@ -6,7 +6,6 @@
 # CONTRACT  no fixed sleeps
 # LIMITS    IPv4 loopback
 
-import json
 import re
 import subprocess
 import sys
@@ -66,10 +65,10 @@ class Durable(Daemon):
     # ---- what it remembers ----
 
     def blocked(self):
-        return {row["call"] for row in json.loads(self.ask("blocked")[1])}
+        return {row["call"] for row in self.ctl("blocked")}
 
     def saved(self):
-        return {row["gateway"]: row["dgid"] for row in json.loads(self.ask("lists", "saved")[1])
+        return {row["gateway"]: row["dgid"] for row in self.ctl("lists", "saved")
                 if row["address"] is None}
 
     def about(self, call):
@@ -80,7 +79,7 @@ class Durable(Daemon):
         return found[1] if found else greeting
 
     def keeper(self, name):
-        return json.loads(self.ask("metrics", "--json")[1])["keeper"].get(name, 0)
+        return self.ctl("metrics")["keeper"].get(name, 0)
 
     def is_durable(self, name, least):
         """Waits until keeper's gauge NAME (users, human_spots) shows it on the disk."""
