@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -27,7 +28,7 @@ static bool is_ipv4(const uint8_t ip[16])
 
 static const char *of_ipv4(int fd, const uint8_t ip[4], char buf[NIC_TEXT])
 {
-	struct ifreq one[NIC_MOST];
+	struct ifreq one[NIC_MOST] = {0};
 	struct ifconf all = {.ifc_len = sizeof(one), .ifc_req = one};
 
 	if (ioctl(fd, SIOCGIFCONF, &all) != 0)
@@ -44,22 +45,36 @@ static const char *of_ipv4(int fd, const uint8_t ip[4], char buf[NIC_TEXT])
 	return "no interface";
 }
 
+/* A line is: address, index, length of the prefix, scope, flags (all hexadecimal), name. */
+static bool is_about(char *line, const uint8_t ip[16], unsigned long *flags_r, char **name_r)
+{
+	enum { ADDRESS, FLAGS = 4, NAME, FIELDS };
+	char wanted[33], *field[FIELDS], *rest = line;
+
+	for (unsigned i = 0; i < FIELDS; i++)
+		if ((field[i] = strtok_r(rest, " \n", &rest)) == NULL)
+			return false;
+	for (unsigned i = 0; i < 16; i++)
+		snprintf(wanted + 2 * i, 3, "%02x", ip[i]);
+	*flags_r = strtoul(field[FLAGS], NULL, 16);
+	*name_r = field[NAME];
+	return strcmp(field[ADDRESS], wanted) == 0;
+}
+
 static const char *of_ipv6(const uint8_t ip[16], char buf[NIC_TEXT])
 {
 	FILE *file = fopen("/proc/net/if_inet6", "re");
 	const char *found = "no interface";
-	char line[128], wanted[33], name[IFNAMSIZ];
-	unsigned flags;
+	char line[128], *name;
+	unsigned long flags;
 
 	if (file == NULL)
 		return "?";
-	for (unsigned i = 0; i < 16; i++)
-		snprintf(wanted + 2 * i, 3, "%02x", ip[i]);
 	while (fgets(line, sizeof(line), file) != NULL) {
-		if (strncmp(line, wanted, 32) != 0 ||
-		    sscanf(line + 32, "%*x %*x %*x %x %15s", &flags, name) != 2)
+		if (!is_about(line, ip, &flags, &name))
 			continue;
-		snprintf(buf, NIC_TEXT, "%s%s", name, flags & UNUSABLE ? ", tentative" : "");
+		snprintf(buf, NIC_TEXT, "%.*s%s", IFNAMSIZ, name,
+			 flags & UNUSABLE ? ", tentative" : "");
 		found = buf;
 		break;
 	}

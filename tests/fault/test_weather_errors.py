@@ -214,7 +214,7 @@ def test_address_gone_and_back():
                 eventually(lambda: counters(scene.daemon)["troubles"] == 0, 20, "it is over")
 
 
-def test_ipv6():
+def test_errors_over_ipv6():
     """The same over IPv6, the daemon at all its addresses."""
     with Scene(address="fd77::1") as scene:
         bad = [scene.there(name) for name in ("NOROUTE6", "DEAD6")]
