@@ -20,14 +20,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from lib.builds import NEXT  # noqa: E402
 from lib.cluster import Cluster  # noqa: E402
 from lib.death import again, await_ends, die, free_port, watch  # noqa: E402
 from lib.figures import figures, of_report  # noqa: E402
-from lib.holder import stop_inside_a_transaction  # noqa: E402
-from lib.shackd import Daemon, SLOW, alive, eventually, main  # noqa: E402
+from lib.holder import slots_of, stop_inside_a_transaction  # noqa: E402
+from lib.shackd import SHACKD, SLOW, Daemon, alive, eventually, main  # noqa: E402
 from lib.sim import Simulator  # noqa: E402
-from lib.ysf import DEFAULT, Lab, blocked, events, expect, streams  # noqa: E402
+from lib.ysf import Lab, blocked, events, expect, streams  # noqa: E402
+from test_upgrade import Home  # noqa: E402
 
 DEATHS = int(os.environ.get("DEATHS", "5"))
 GATEWAYS = 500 if SLOW == 1 else 100
@@ -203,6 +206,47 @@ def test_a_death_while_starting_leaves_nobody():
             daemon.process.stdout.close()
         daemon.start()
         expect(daemon.status()["state"] == "ready", "does not serve")
+
+
+def test_a_death_during_an_upgrade_or_a_reload():
+    """At each stage of it; what lies at the place of the executable then serves, with all gateways."""
+    def line(daemon):
+        return Path(f"/proc/{daemon.pid}/cmdline").read_bytes().split(b"\0")
+
+    stages = {"the request": lambda daemon: "got SIGUSR2" in daemon.log(),
+              "the rehearsal": lambda daemon: any(
+                  b"--rehearse" in words for words in children(daemon)),
+              "the exec": lambda daemon: b"--adopt" in line(daemon),
+              "new workers": lambda daemon: b"--adopt" in line(daemon) and slots_of(daemon),
+              "a reload": lambda daemon: "got SIGHUP" in daemon.log()}
+    with Home(VOICE, listen=f"127.0.0.1:{free_port()}") as home, Lab(home.daemon) as lab:
+        daemon = home.daemon
+        talker, listener = lab.pair(HERE)
+        before = ids(daemon)
+        for number, (stage, reached) in enumerate(stages.items()):
+            home.put((NEXT, SHACKD)[number % 2])
+            daemon.config.write_text(f"[ysf]\nname = N{number}\n")
+            daemon.stderr_path.write_text("")
+            begun = watch(daemon.worker_pids().values())
+            os.kill(daemon.pid, signal.SIGHUP if stage == "a reload" else signal.SIGUSR2)
+            # a stage may be over before it is seen: the next moment is as good
+            eventually(lambda: reached(daemon) or daemon.log().count("upgraded from"), 10, stage)
+            daemon.process.kill()
+            left = await_ends(begun)
+            daemon.process.wait()
+            again(daemon)
+            expect(not left, f"{stage}: {left} live on")
+            expect(ids(daemon) == before, f"{stage}: registrations lost or made anew")
+            lab.relays(talker, listener)
+
+
+def children(daemon):
+    """The words that each child of the master was started with."""
+    for pid in Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split():
+        try:
+            yield Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            pass
 
 
 # ---- the cluster ----
