@@ -66,7 +66,7 @@ PERSPOT  := $(B)/tests/load/perspot
 PERFILTER := $(B)/tests/load/perfilter
 PERCALL  := $(B)/tests/load/percall
 PERFAN   := $(B)/tests/load/perfan
-FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill spotfill weather failing.so clockstep.so)
+FAULT    := $(patsubst %,$(B)/tests/fault/%,writer_kill power_cut spotfill weather failing.so clockstep.so)
 # One whose every allocation and system call can be made to fail.
 SITES    := $(B)/sites/shackd $(B)/sites/shackd-net
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -157,6 +157,8 @@ $(PERSPOT) $(PERCALL): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(PARTS
 $(LOAD): $(B)/tests/load/%: $(B)/tests/load/%.o $(call obj,$(LOADLIB))
 	$(LINK) -lm
 $(B)/tests/fault/writer_kill: $(call obj,$(addprefix tests/fault/,writer_kill.c lib_model.c lib_steps.c) $(PARTS)) $(B)/stamp.o
+	$(LINK) $(LIBS)
+$(B)/tests/fault/power_cut: $(call obj,tests/fault/power_cut.c $(PARTS)) $(B)/stamp.o
 	$(LINK) $(LIBS)
 $(B)/tests/fault/spotfill: $(call obj,tests/fault/spotfill.c $(SHM)) $(B)/stamp.o
 	$(LINK) -llmdb -lsodium -lm
