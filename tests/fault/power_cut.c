@@ -204,7 +204,7 @@ static void lay(int fd, const struct op *one, unsigned odds)
 static void lay_down(const char *file, size_t cut)
 {
 	int fd = open(file, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	unsigned odds = (unsigned)throw(9);
+	unsigned odds = (unsigned) throw(9);
 	size_t synced = 0;
 
 	for (size_t i = 0; i < cut; i++)
@@ -297,7 +297,7 @@ int main(int argc, char **argv)
 		look(cut_path, own, known, cut);
 		close(own);
 	}
-	printf("ok: %u commits, %zu writes and syncs, %u cuts, all clean, none lost\n", commits, ops,
-	       cuts);
+	printf("ok: %u commits, %zu writes and syncs, %u cuts, all clean, none lost\n", commits,
+	       ops, cuts);
 	return 0;
 }
