@@ -189,6 +189,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *watch, int events)
 		return;
 	if (store_is_gone(worker))
 		worker_store_lost(worker, "a store that others use was set aside and made anew");
+	else if (store_is_lost(worker->voice) || store_is_lost(worker->spots))
+		worker_store_lost(worker, "a store failed for good");
 	else if (worker->kind->tick != NULL)
 		worker->kind->tick(worker);
 }

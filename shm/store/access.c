@@ -88,6 +88,7 @@ enum store_error store_translate(struct store *store, int mdb_error, const char 
 		log_limited(LOG_LEVEL_ERROR, "%s: %s: %s", store->path, what, why);
 		break;
 	case STORE_LOST:
+		store->lost = true;
 		store_count(store, COUNT_STORE_FAILED);
 		doubt_raise(store, why);
 		log_limited(LOG_LEVEL_ERROR, "%s: %s: the store is lost (%s)", store->path, what,
@@ -111,6 +112,8 @@ enum store_error store_fail(struct store_txn *txn, enum store_error error)
 	case STORE_BAD_RECORD:
 		return error;
 	default:
+		if (error == STORE_LOST)
+			txn->store->lost = true;
 		if (!txn->error)
 			txn->error = error;
 		return error;

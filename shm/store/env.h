@@ -198,6 +198,10 @@ bool store_sound(struct store *store, char why_r[256]);
  * a signal handler. */
 void store_fault_at(uintptr_t address);
 
+/* Has anything failed with STORE_LOST since the store was opened? Nothing works in it any more, whoever
+ * asked. NULL: no. */
+bool store_is_lost(const struct store *store);
+
 /* Gives the pages of the map that a whole scan touched back (our page table entries only). */
 void store_forget_pages(struct store *store);
 

@@ -37,6 +37,7 @@ struct store {
 	struct gate *gate;
 	uint64_t id;
 
+	bool lost;	 /* STORE_LOST was the answer at least once: see store_is_lost */
 	MDB_txn *reader; /* the one read transaction, reset between uses */
 	bool reading;
 

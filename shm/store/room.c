@@ -72,6 +72,11 @@ bool store_replaced(struct store *store)
 	return ours.st_ino != theirs.st_ino || ours.st_dev != theirs.st_dev;
 }
 
+bool store_is_lost(const struct store *store)
+{
+	return store != NULL && store->lost;
+}
+
 int store_check_readers(struct store *store)
 {
 	int dead = 0, rc;

@@ -87,6 +87,7 @@ static bool gate_enter(struct store *store, struct store_txn *txn_r)
 		return false;
 	default:
 		log_limited(LOG_LEVEL_ERROR, "%s: the gate can't be taken any more", store->path);
+		store->lost = true;
 		txn_r->error = STORE_LOST;
 		return false;
 	}

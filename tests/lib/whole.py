@@ -30,6 +30,7 @@ from lib.ysf import Lab, pad
 
 CALLS = [f"{prefix}{digit}{letter}XY" for prefix in ("K", "W", "N") for digit in range(10)
          for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+AGAIN = 2.0  # seconds until one is asked again whether he heard it
 SINGLE = ("log", "keeper", "data", "link", "spot")
 VERBS = (("status",), ("workers",), ("clients",), ("streams",), ("blocked",), ("sessions",),
          ("feeds",), ("spots", "20"), ("lists",), ("lists", "access"), ("lists", "homes"),
@@ -156,6 +157,7 @@ class Whole:
         self.talker = self.lab.gateway("TALKER", "IU5JAE")
         self.listener = self.lab.gateway("LISTENER", "DL9LSN")
         self.reader = self.user("DL1RDR")
+        self.reader.sock.settimeout(AGAIN)
         self.board, self.pinged = Dashboard(self.daemon), time.monotonic()
         self.board.subscribe()
         self.feeds_are_up()
@@ -220,7 +222,7 @@ class Whole:
             while gateway.receive(0.001) is not None:
                 pass
         sent = self.talker.call(frames=1)
-        return all(self.listener.receive(self.patience) == data for data in sent)
+        return all(self.listener.receive(AGAIN) == data for data in sent)
 
     def spot_comes(self):
         call, at = CALLS[next(self.numbers) % len(CALLS)], f"{14000 + next(self.numbers) % 9000 / 10:.1f}"
