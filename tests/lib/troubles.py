@@ -318,6 +318,29 @@ def shm_full(box):
 
 
 @scene
+def disk_full(box):
+    STATE.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(STATE)], check=True)
+    shutil.chown(STATE, "shackd", "shackd")
+    box.start()
+    with open(STATE / "filler", "wb", buffering=0) as filler:
+        for size in (65536, 512):
+            with contextlib.suppress(OSError):
+                while True:
+                    filler.write(b"x" * size)
+
+    def block():
+        for number in range(40):
+            box.run(f"shackctl block DL{number % 10}{chr(65 + number // 10)}AA", check=True)
+        return "writing to the durable store: no space left" in box.said()
+    eventually(block, 20, "a full store")
+    yield
+    wanted = len(box.ask("blocked"))
+    eventually(lambda: box.ask("metrics")["keeper"]["keeper_applied_total"] >= wanted, 20, "the blocks on disk")
+    serves(box)
+
+
+@scene
 def log_gone(box):
     shutil.chown(LOG.parent, "root", "root")
     box.start()
