@@ -13,6 +13,7 @@ import re
 import shutil
 import struct
 import tempfile
+import time
 from pathlib import Path
 
 from shackd import Daemon, eventually
@@ -24,18 +25,31 @@ TABLE = struct.Struct("=IIQQ")
 NET = struct.Struct("=16sB3x")
 HOME = struct.Struct("=12sIBB2x")
 HOST = struct.Struct("=256sII128s")
+LOOKS = 20  # before there is said to be none
 
 
-def image(pid, kind, size=-1):
-    """Bytes of the list that the master holds (the first SIZE), None: none."""
+def held(pid, kind, size):
+    """Bytes of the list that the master holds now; None: none, or it is just being exchanged."""
     folder = Path(f"/proc/{pid}/fd")
     for entry in folder.iterdir():
         try:
             if f"shackd-list-{kind}" in os.readlink(entry):
                 with open(entry, "rb") as file:
-                    return file.read(size)
+                    data = file.read(size)
+                if len(data) > HEAD.size + (0 if kind == "hosts" else SOURCE.size):
+                    return data
         except OSError:
             continue  # closed meanwhile
+    return None
+
+
+def image(pid, kind, size=-1):
+    """The same, but for the moment in which one is exchanged for another."""
+    for _ in range(LOOKS):
+        data = held(pid, kind, size)
+        if data is not None:
+            return data
+        time.sleep(0.005)
     return None
 
 
