@@ -31,13 +31,14 @@ static bool is_none(enum store_error error)
 	return error == STORE_NOT_FOUND || error == STORE_BAD_RECORD;
 }
 
-static enum store_error look_up(struct store_txn *spots, struct store_txn *state, const char *call,
-				struct account *account_r)
+enum store_error account_get(struct store_txn *spots, struct store_txn *state, const char *call,
+			     struct account *account_r)
 {
 	char found[CALL_TEXT_SIZE] = "", base[CALL_TEXT_SIZE];
 	struct user_record *record = &account_r->record, of_base;
 	enum store_error error = users_lookup(spots, state, call, record, found);
 
+	memset(account_r->hash, 0, sizeof(account_r->hash));
 	if (error == STORE_BAD_RECORD)
 		log_warning("what was kept of user %s is damaged: begins anew", call);
 	if (error) {
@@ -76,15 +77,15 @@ static void end_state(struct store_txn *state)
 		store_end(state);
 }
 
-enum store_error account_get(struct dxc *dxc, struct store_txn *spots, const char *call,
-			     struct account *account_r)
+enum store_error account_within(struct dxc *dxc, struct store_txn *spots, const char *call,
+				struct account *account_r)
 {
 	struct store_txn state;
 	enum store_error error = begin_state(dxc, &state);
 
 	memset(account_r, 0, sizeof(*account_r));
 	if (error == STORE_OK)
-		error = look_up(spots, or_none(&state), call, account_r);
+		error = account_get(spots, or_none(&state), call, account_r);
 	end_state(&state);
 	return error;
 }
@@ -96,7 +97,7 @@ enum store_error account_read(struct dxc *dxc, const char *call, struct account 
 
 	memset(account_r, 0, sizeof(*account_r));
 	if (error == STORE_OK)
-		error = account_get(dxc, &spots, call, account_r);
+		error = account_within(dxc, &spots, call, account_r);
 	store_end(&spots);
 	return error;
 }
@@ -233,7 +234,7 @@ bool account_change(struct client *client, account_edit *edit, const void *arg)
 	enum store_error error = begin_effect(client, &spots);
 
 	if (error == STORE_OK) {
-		error = account_get(client->dxc, &spots, call, &account);
+		error = account_within(client->dxc, &spots, call, &account);
 		if (error == STORE_OK) {
 			edit(&account.record, arg);
 			error = users_put(&spots, call, &account.record);

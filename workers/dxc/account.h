@@ -20,13 +20,16 @@ struct account {
 	char hash[USER_HASH_SIZE]; /* of the password that counts; empty: none */
 };
 
-/* Inside a transaction of the spots store, with one of its own of the durable store. A record that is
- * damaged is as if it were not there; STORE_OK then too. Anything else: nobody knows what there is, least
- * of all that there is no password. */
-enum store_error account_get(struct dxc *dxc, struct store_txn *spots, const char *call,
+/* Inside transactions; STATE may be NULL. A record that is damaged is as if it were not there; STORE_OK
+ * then too. Anything else: nobody knows what there is, least of all that there is no password. */
+enum store_error account_get(struct store_txn *spots, struct store_txn *state, const char *call,
 			     struct account *account_r);
 
-/* The same in a transaction of its own. */
+/* The same with a transaction of its own of the durable store. */
+enum store_error account_within(struct dxc *dxc, struct store_txn *spots, const char *call,
+				struct account *account_r);
+
+/* The same with both of its own. */
 enum store_error account_read(struct dxc *dxc, const char *call, struct account *account_r);
 
 /* Sets what the session has of its user: format, switches, prompt, width. */

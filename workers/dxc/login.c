@@ -128,7 +128,7 @@ static enum store_error enter_store(struct client *client, const char *call, str
 		return error;
 	error = put_session(client, &spots, call, &again);
 	if (error == STORE_OK)
-		error = account_get(client->dxc, &spots, call, &entry->account);
+		error = account_within(client->dxc, &spots, call, &entry->account);
 	if (error) {
 		store_abort(&spots);
 		return error;
