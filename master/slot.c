@@ -477,6 +477,17 @@ static void on_message(struct slot *slot, struct msg *msg)
 	}
 }
 
+/* We had no room for it. Who passes what it will not pass again is replaced by one that does. */
+static void descriptor_lost(struct slot *slot)
+{
+	bool once = slot->kind == SLOT_DATA || kind_table[slot->kind].service == KIND_DIALS;
+
+	log_limited(LOG_LEVEL_ERROR, "no descriptor left for what %s passes%s", slot->name,
+		    once ? ": sending KILL, a successor passes it again" : "");
+	if (once)
+		slot_signal(slot, SIGKILL);
+}
+
 void slot_read(struct slot *slot)
 {
 	struct msg msg;
@@ -486,6 +497,8 @@ void slot_read(struct slot *slot)
 
 		if (got > 0) {
 			on_message(slot, &msg);
+		} else if (got < 0 && errno == EMFILE) {
+			descriptor_lost(slot);
 		} else if (got < 0 && errno == EBADMSG) {
 			slot->master->messages_bad++;
 			log_limited(LOG_LEVEL_WARNING, "%s sent a broken message", slot->name);

@@ -227,7 +227,8 @@ int msg_recv(int sock, struct msg *msg_r)
 	for (int i = 0; i < count; i++)
 		close(fds[i]);
 	msg_r->fd = -1;
-	errno = EBADMSG;
+	/* what had no room here is closed, and nobody can be asked for it again */
+	errno = (packet.msg_flags & MSG_CTRUNC) != 0 ? EMFILE : EBADMSG;
 	return -1;
 }
 

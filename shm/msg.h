@@ -215,7 +215,8 @@ int msg_send(int sock, enum msg_type type, uint64_t generation, const void *body
 	     int fd);
 
 /* Receives one message without waiting. Returns 1, 0 at end of file, or -1 with errno (EAGAIN,
- * EBADMSG after which the socket may be read on). MSG_R->fd is -1 unless 1 is returned. */
+ * EBADMSG, or EMFILE when there was no descriptor left for what came with it, after which the socket
+ * may be read on). MSG_R->fd is -1 unless 1 is returned. */
 int msg_recv(int sock, struct msg *msg_r);
 
 /* A peer may have set a descriptor that it passes so that closing it takes as long as it likes. Those

@@ -342,7 +342,11 @@ static void on_control(struct ev_loop *loop, ev_io *watch, int events)
 		} else if (errno == EAGAIN || errno == EINTR) {
 			return;
 		} else {
-			log_error("control socket: %s", strerror(errno));
+			if (errno == EMFILE)
+				log_error("no descriptor left for what the master passes: "
+					  "a successor gets all of it");
+			else
+				log_error("control socket: %s", strerror(errno));
 			worker_finish(worker, 1);
 			return;
 		}

@@ -28,7 +28,7 @@ from lib.figures import figures  # noqa: E402
 from lib.house import House  # noqa: E402
 from lib.points import Orders, points  # noqa: E402
 from lib.scenes import SCENES  # noqa: E402
-from lib.shackd import ROOT, SLOW, eventually, main  # noqa: E402
+from lib.shackd import ROOT, SLOW, alive, eventually, main  # noqa: E402
 
 ACTS = os.environ.get("ACTS", "").split()
 WORDS = os.environ.get("WORDS", "").split()
@@ -163,6 +163,8 @@ class Loop:
             scene.mend()
             took = house.reborn()
         else:
+            if case.point.who not in MASTERS:
+                eventually(lambda: not alive(self.orders.pid), PATIENCE, "the end of who hangs")
             house.settle()
             took = time.monotonic() - began
         scene.judge(alone)

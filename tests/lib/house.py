@@ -40,7 +40,7 @@ def free_port(kind):
 
 
 class House:
-    def __init__(self, *options, environment=None, program=TESTING):
+    def __init__(self, *options, environment=None, program=TESTING, prepare=None):
         self.folder = tempfile.TemporaryDirectory(prefix="shackd-house-")
         self.home = Path(self.folder.name)
         os.chmod(self.home, 0o777)
@@ -48,6 +48,8 @@ class House:
         os.chmod(self.home, 0o755)
         (self.home / "log").mkdir()
         os.chmod(self.home / "log", 0o777)
+        if prepare:
+            prepare()
         self.deny = self.home / "deny.db"
         self.deny.write_text("CS:N0CALL\n")
         self.up = Upstream()
@@ -107,7 +109,7 @@ class House:
         user.login(call)
         return user
 
-    def reborn(self):
+    def reborn(self, registered=True):
         """After the death of the master: everybody has left, and a new one takes it all up."""
         began = time.monotonic()
         eventually(lambda: not self.left_over(), 5, "the end of the workers")
@@ -119,6 +121,10 @@ class House:
             self.log_in()
         if self.users:
             self.size = self.measure()
+        if not registered:  # as after a boot of the machine: gateways ask again by themselves
+            for gateway in (self.talker, self.listener, self.other):
+                gateway.link()
+            self.registered = self.ids()
         return took
 
     def kill(self):

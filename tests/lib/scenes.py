@@ -162,7 +162,7 @@ class Dx(Scene):
     def play(self):
         Dx.count += 1
         self.call = f"OH{Dx.count % 10}{chr(65 + Dx.count // 260 % 26)}{chr(65 + Dx.count // 10 % 26)}"
-        self.house.users[1].type(f"DX {14000 + Dx.count}.5 {self.call} number {Dx.count}")
+        self.house.users[Dx.count % 2].type(f"DX {14000 + Dx.count}.5 {self.call} number {Dx.count}")
 
     def judge(self, alone):
         if not alone:
