@@ -212,6 +212,14 @@ void tcp_over(struct tcp_conn *conn)
 	tell_over(conn);
 }
 
+/* Nobody serves it here, a successor does: it stays in the vault. */
+static void forsake(struct tcp_conn *conn)
+{
+	let_go(conn);
+	conn->tcp->conn[conn->index] = NULL;
+	free(conn);
+}
+
 /* ---- taken up ---- */
 
 static void on_event(struct ev_loop *loop, ev_io *io, int events)
@@ -293,11 +301,20 @@ static void take_up(struct tcp_conn *conn)
 		greet(conn);
 		tcp_pump(conn);
 	} else if (kind->resume != NULL && !kind->resume(conn)) {
-		tcp_over(conn);
+		if (conn->tcp->worker->stopping)
+			forsake(conn);
+		else
+			tcp_over(conn);
 	} else {
 		page_count(conn->tcp->worker->page, COUNT_TCP_RESUMED);
 		tcp_pump(conn);
 	}
+}
+
+void tcp_no_memory(struct worker *worker)
+{
+	log_error("no memory for a connection, leaving all of them to a successor");
+	worker_finish(worker, 1);
 }
 
 bool tcp_take(struct tcp *tcp, struct msg *msg)
@@ -319,8 +336,12 @@ bool tcp_take(struct tcp *tcp, struct msg *msg)
 	}
 	conn = calloc(1, sizeof(*conn));
 	tcp->conn[what.index] = conn;
-	if (conn == NULL)
-		return false;
+	if (conn == NULL) {
+		tcp_no_memory(tcp->worker);
+		close(msg->fd);
+		msg->fd = -1;
+		return true;
+	}
 	conn->tcp = tcp;
 	conn->index = what.index;
 	conn->fd = msg->fd;

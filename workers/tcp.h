@@ -37,7 +37,8 @@ struct tcp_line {
 struct tcp_kind {
 	/* Step: a connection that nobody has seen yet. */
 	void (*open)(struct tcp_conn *conn);
-	/* A predecessor's connection: is its tcp_own() sound? May be NULL. False closes it. */
+	/* A predecessor's connection: is its tcp_own() sound? May be NULL. False closes it; after
+	 * tcp_no_memory it goes on at a successor. */
 	bool (*resume)(struct tcp_conn *conn);
 	/* Step: a line. At least TCP_STEP bytes may be put out. */
 	void (*line)(struct tcp_conn *conn, const struct tcp_line *line);
@@ -67,6 +68,10 @@ struct tcp *tcp_new(struct worker *worker, const struct tcp_kind *kind);
 
 /* A message of the master's: takes MSG_FD of FD_TCP, with its descriptor. False: not for us. */
 bool tcp_take(struct tcp *tcp, struct msg *msg);
+
+/* There is none for what a connection needs: says so, and ends WORKER with status 1, for a
+ * successor that takes up all connections. */
+void tcp_no_memory(struct worker *worker);
 
 /* GO: takes up where the predecessor died. */
 void tcp_go(struct tcp *tcp);

@@ -30,6 +30,10 @@ SITES = {
     # a session that was taken over got no spots any more
     "no_room_for_a_filter": ("dxc", "calloc", "group_new .*login_resume", "respawn_dxc0"),
     "no_room_for_a_member": ("dxc", "calloc", "join .*login_resume", "respawn_dxc0"),
+    # a session that was taken over was ended, one that came got no answer and was kept for ever
+    "no_room_for_a_session": ("dxc", "calloc", "add_client .*take_up", "respawn_dxc0"),
+    "no_room_for_a_connection": ("dxc", "calloc", "^tcp_take ", "respawn_dxc0"),
+    "no_room_for_who_comes": ("dxc", "calloc", "^tcp_take ", "dx"),
     # a worker was not told what it needs, or not to go: it waited until the watchdog, or for ever
     "no_room_for_a_descriptor": ("master", "sendmsg", r"msg_send.*slot_send_start slot.c:3", "respawn_ysf0"),
     "no_room_for_go": ("master", "sendmsg", "msg_send.*flush_flag.*slot_go", "respawn_ysf0"),

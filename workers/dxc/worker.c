@@ -63,6 +63,8 @@ static bool on_resume(struct tcp_conn *conn)
 {
 	struct client *client = add_client(conn);
 
+	if (client == NULL)
+		tcp_no_memory(the_dxc->worker);
 	return client != NULL && login_resume(client);
 }
 
