@@ -55,6 +55,17 @@ def test_install_keeps_what_is_an_operators():
             assert path.with_name(path.name + ".new").exists(), f"nothing beside {path}"
 
 
+def test_devices_of_a_machine_are_its_own():
+    """Whoever sets owner and mode of a terminal there, as a getty does, sets not those of /dev/null here."""
+    with Machine("openrc", init="openrc", first=["/bin/sleep", "infinity"]) as machine:
+        for name in ("null", "zero", "full", "random", "urandom", "tty", "console"):
+            own = machine.path(f"/dev/{name}").stat()
+            for ours in ("null", name):
+                found = os.stat(f"/dev/{ours}") if os.path.exists(f"/dev/{ours}") else None
+                assert found is None or not os.path.samestat(own, found), f"its {name} is our {ours}"
+        assert machine.good("sh", "-c", "head -c 3 /dev/zero >/dev/null && echo >/dev/console").code == 0
+
+
 def test_logrotate_loses_no_line():
     """Rotated three times while it writes; the daemon goes on in the new file each time."""
     log = "/var/log/shackd/shackd.log"
