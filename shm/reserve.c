@@ -20,6 +20,8 @@
 #include "shm/clock.h"
 
 #define PAUSE_US 5000
+/* What comes back later than this after a pause has gone well in between. */
+#define IN_A_ROW (100 * NS_PER_MS)
 
 /* In front of each block of the reserve. */
 struct block {
@@ -87,14 +89,19 @@ void *reserve_realloc(void *old, long size)
 	return new;
 }
 
+void reserve_pause(void)
+{
+	usleep(PAUSE_US);
+}
+
 bool reserve_wait(void)
 {
 	static uint64_t first, last;
 	uint64_t now = clock_mono();
 
-	if (clock_age(now, last) > NS_PER_SEC)
+	if (clock_age(now, last) > IN_A_ROW)
 		first = now;
-	last = now;
-	usleep(PAUSE_US);
-	return clock_age(now, first) < NS_PER_SEC;
+	reserve_pause();
+	last = clock_mono();
+	return clock_age(last, first) < NS_PER_SEC;
 }

@@ -20,7 +20,11 @@
 void *reserve_realloc(void *old, long size);
 
 /* What to do when that library can't go on for another reason, such as no descriptor for a new epoll
- * set: it asks again when its callback returns. Waits a moment; false: it has been so for a second. */
+ * set: it asks again when its callback returns. Waits a moment; false: it has been so for a second,
+ * without a success in between. */
 bool reserve_wait(void);
+
+/* Such a moment alone: until the kernel is asked again for what a process can do without. */
+void reserve_pause(void);
 
 #endif

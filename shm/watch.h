@@ -26,7 +26,7 @@ static inline bool watch_lost(struct ev_loop *loop, ev_io *io, int events)
 		return false;
 	log_limited(LOG_LEVEL_ERROR, "descriptor %d can't be watched, later again: %s", io->fd,
 		    strerror(errno));
-	reserve_wait();
+	reserve_pause();
 	/* set anew: else the library believes that the kernel knows it already */
 	ev_io_set(io, io->fd, io->events & (EV_READ | EV_WRITE));
 	ev_io_start(loop, io);

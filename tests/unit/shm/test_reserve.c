@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -98,11 +99,33 @@ static void without_memory(void **state)
 	reserve_realloc(text, 0);
 }
 
+/* Each of them was overcome before the next one came. */
+static void now_and_then(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		assert_true(reserve_wait());
+		usleep(250 * 1000); /* what goes well meanwhile */
+	}
+}
+
+static void for_a_second(void **state)
+{
+	unsigned pauses = 0;
+
+	(void)state;
+	while (pauses < 100000 && reserve_wait())
+		pauses++;
+	assert_in_range(pauses, 1, 99999);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_realloc),
 		cmocka_unit_test(without_memory),
+		cmocka_unit_test(now_and_then),
+		cmocka_unit_test(for_a_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
