@@ -136,35 +136,51 @@ bool place_pidfile(struct master *master, const char *path)
 	return true;
 }
 
-/* Who listens there; 0: nobody. */
-static pid_t listener(const char *path)
+/* Does anybody listen there? PID_R: who began to; 0: that can't be known. */
+static bool has_listener(const char *path, pid_t *pid_r)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct ucred peer = {0};
 	socklen_t size = sizeof(peer);
+	bool listens;
 
 	text_copy(name.sun_path, sizeof(name.sun_path), path);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0 &&
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+	listens = fd >= 0 && connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
+	if (listens && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
 		peer.pid = 0;
+	listens = listens || (fd >= 0 && errno == EAGAIN); /* more are waiting than it takes */
 	if (fd >= 0)
 		close(fd);
-	return peer.pid;
+	*pid_r = peer.pid;
+	return listens;
 }
 
+/* A daemon that was killed a moment ago lets go of its socket only after its pid file. */
 bool place_alone(struct master *master)
 {
 	const char *run_dir = config_text(master->config, CONF_SERVER_RUN_DIR);
+	uint64_t end = clock_mono() + PATIENCE;
 	char path[CONF_TEXT_MAX + 16];
 	pid_t pid;
 
 	snprintf(path, sizeof(path), "%s/control.sock", run_dir);
-	pid = listener(path);
-	return pid == 0 || master_why(master, EXIT_START,
-				      "server.run_dir: another daemon (pid %d) answers at %s; two of "
-				      "them need two directories",
-				      (int)pid, path);
+	while (has_listener(path, &pid)) {
+		if (pid > 0 && place_lives(pid))
+			return master_why(
+				master, EXIT_START,
+				"server.run_dir: another daemon (pid %d) answers at %s; two of "
+				"them need two directories",
+				(int)pid, path);
+		if (clock_mono() > end)
+			return master_why(
+				master, EXIT_START,
+				"server.run_dir: somebody else listens at %s; see who with: "
+				"ss -xlp src %s",
+				path, path);
+		poll(NULL, 0, 5);
+	}
+	return true;
 }
 
 void place_leave(struct master *master)

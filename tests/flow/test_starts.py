@@ -13,7 +13,9 @@
 import os
 import random
 import re
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -156,6 +158,58 @@ def test_another_pid_file_is_no_second_daemon():
         entrant.close()
         expect(first.status()["pid"] == first.pid, "the first one is not heard any more")
         expect(not (second.base / "my.pid").exists(), "a pid file was left")
+
+
+def test_a_daemon_that_hears_nobody_keeps_its_socket():
+    """It is stopped, and so many wait for it that nobody can join them."""
+    with Daemon() as first, Daemon(f"server.run_dir={first.run_dir}", start=False) as second:
+        second.flags = ("-p", str(second.base / "my.pid"))
+        os.kill(first.pid, signal.SIGSTOP)
+        waiting = []
+        try:
+            while len(waiting) < 5000:
+                waiting.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK))
+                waiting[-1].connect(str(first.run_dir / "control.sock"))
+        except BlockingIOError:
+            pass
+        entrant = Entrant(second, True)
+        try:
+            entrant.go()
+            eventually(lambda: entrant.outcome() is not None, 20, "an outcome")
+        finally:
+            os.kill(first.pid, signal.SIGCONT)
+            for sock in waiting:
+                sock.close()
+        won, said = entrant.outcome(), entrant.said
+        entrant.close()
+        expect(not won, f"{len(waiting)} waited, and it took the socket: {said}")
+        expect(f"server.run_dir: somebody else listens at {first.run_dir}/control.sock" in said, said)
+        eventually(lambda: answers_as(first) == first.pid, 10, "an answer of the first one")
+
+
+def answers_as(daemon):
+    """Whose pid the answer tells; None while too many wait for one."""
+    try:
+        return daemon.status()["pid"]
+    except (OSError, ValueError):  # or it is turned away
+        return None
+
+
+def test_the_socket_of_a_dead_daemon_is_waited_for():
+    """Who began to listen is gone; who still holds the socket is about to go."""
+    with Daemon(start=False) as daemon:
+        daemon.run_dir.mkdir(mode=0o750)
+        child = os.fork()
+        if child == 0:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            sock.bind(str(daemon.run_dir / "control.sock"))
+            sock.listen(5)
+            if os.fork() == 0:
+                select.select([sock], [], [], 60)  # until somebody asks
+            os._exit(0)
+        os.waitpid(child, 0)
+        daemon.start()
+        expect(daemon.status()["state"] == "ready", "does not serve")
 
 
 def challenge(daemon, report):

@@ -8,6 +8,7 @@
 #           line. A daemon that is to be started again needs fixed ports: free_port() finds some.
 # LIMITS    a free port may be taken by another test meanwhile; such a start fails and says so
 
+import contextlib
 import os
 import select
 import signal
@@ -32,8 +33,12 @@ def free_port(kind=socket.SOCK_DGRAM):
 
 
 def watch(pids):
-    """{pidfd: pid}; each becomes readable when its process has ended."""
-    return {os.pidfd_open(pid): pid for pid in pids}
+    """{pidfd: pid}; each becomes readable when its process has ended. Who has ended before is left out."""
+    watched = {}
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            watched[os.pidfd_open(pid)] = pid
+    return watched
 
 
 def await_ends(watched, deadline=10.0):
