@@ -13,7 +13,7 @@ import re
 import socket
 import struct
 
-from lib.shackd import SLOW, Daemon
+from lib.shackd import PATIENCE, Daemon
 
 NODE = "N0NODE-2"
 OPTIONS = (f"dxc.node_call={NODE}", "dxc.listen=127.0.0.1:0", "dxc.enabled=yes", "ysf.enabled=no",
@@ -66,7 +66,7 @@ class Telnet:
 
     def __init__(self, cluster, source=None, buffer=None):
         self.sock = socket.socket()
-        self.sock.settimeout(10 * SLOW)
+        self.sock.settimeout(10 * PATIENCE)
         if buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.source = source or somewhere()
@@ -112,7 +112,7 @@ class Telnet:
         except (TimeoutError, socket.timeout):
             return True
         finally:
-            self.sock.settimeout(10 * SLOW)
+            self.sock.settimeout(10 * PATIENCE)
 
     def send(self, data):
         self.sock.sendall(data if isinstance(data, bytes) else data.encode())

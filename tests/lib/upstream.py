@@ -20,9 +20,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from lib.shackd import SLOW, Skip, die_with_parent, eventually
+from lib.shackd import PATIENCE, Skip, die_with_parent, eventually
 
-DEADLINE = 15 * SLOW
+DEADLINE = 15 * PATIENCE
 
 
 def feed(name, port, **keys):
