@@ -190,7 +190,7 @@ run: deps
 
 PACKAGES_BUILD := gcc libc6-dev liblmdb-dev libsodium-dev libinih-dev libev-dev libseccomp-dev \
                   libjansson-dev libc-ares-dev libmosquitto-dev libjsmn-dev hamradio-files
-PACKAGES_TEST  := libcmocka-dev python3-minimal python3 iproute2 nftables util-linux procps direwolf mosquitto telnet tlf
+PACKAGES_TEST  := libcmocka-dev python3-minimal python3 iproute2 nftables util-linux procps direwolf mosquitto telnet tlf strace
 PACKAGES_DEV   := clang clang-tidy clang-format libclang-rt-14-dev cppcheck shellcheck mandoc patch
 # to run it takes little, to test it more, to keep it clean all of them
 PACKAGES       := $(PACKAGES_BUILD) $(PACKAGES_TEST) $(PACKAGES_DEV)

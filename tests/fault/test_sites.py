@@ -7,7 +7,7 @@
 #           leaks, voice crosses and a session gets its spots, and what failed works the next time.
 # OWNER     tests
 # CONTRACT  SITES=n in the environment: so many, evenly chosen (default 24; 0: all); STEPS="voice reload":
-#           those steps only; KINDS="master ysf": those processes; CALLERS=regex: those
+#           those that are tried in these steps; KINDS="master ysf": those processes; CALLERS=regex: those
 #           whose call and callers match; SEED=n: which. Of all the outcome is
 #           appended to build/faults.jsonl, of which tests/fault/table.py makes build/faults.md
 # RUNS      beside others
@@ -95,12 +95,12 @@ def chosen(listed):
     process and every function as evenly as can be; by steps, for the sake of time."""
     first, rng = {}, random.Random(SEED)
     for site, step in sorted(listed, key=lambda one: STEPS.index(one[1])):
-        if (not ONLY or step in ONLY) and (not KINDS or site.kind in KINDS) and \
-                (not CALLERS or re.search(CALLERS, str(site))):
-            first.setdefault(site.key, (site, step))
+        first.setdefault(site.key, (site, step))
     groups = collections.defaultdict(list)
     for site, step in sorted(first.values(), key=lambda one: one[0].key):
-        groups[site.kind, site.function, site.is_ours].append((site, step))
+        if (not ONLY or step in ONLY) and (not KINDS or site.kind in KINDS) and \
+                (not CALLERS or re.search(CALLERS, str(site))):
+            groups[site.kind, site.function, site.is_ours].append((site, step))
     for group in groups.values():
         rng.shuffle(group)
     keys, picked = sorted(groups), []
