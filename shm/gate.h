@@ -28,6 +28,8 @@ struct gate {
 	_Atomic uint32_t trust; /* enum gate_trust */
 	pthread_mutex_t mutex;
 	_Atomic int32_t holder;	    /* pid, 0: free; for people and the watchdog */
+	_Atomic uint16_t pardons;   /* times in a row that it was doubted, and was whole */
+	_Atomic uint16_t pardoned;  /* when that was last, in minutes of clock_mono */
 	_Atomic uint64_t taken;	    /* clock_mono */
 	_Atomic uint64_t recovered; /* times a holder died with it */
 };

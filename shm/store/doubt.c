@@ -8,7 +8,8 @@
  * CONTRACT  A durable store is examined once after each start of the daemon, before LMDB opens it: the
  *           disk kept it while nobody looked. A volatile one only when it is doubted.
  * LIMITS    LOOKS looks at a file that seems damaged: a process of a master that was just killed may be
- *           writing it, and it does not know our gate
+ *           writing it, and it does not know our gate. What is found whole PARDONS times and doubted
+ *           again within PARDON_MINUTES each time is set aside all the same: nobody can use it
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shm/clock.h"
 #include "shm/log.h"
 #include "shm/store/examine.h"
 #include "shm/store/inside.h"
@@ -26,6 +28,8 @@
 #define GATE_MS	  1
 #define GATE_MOST 500 /* turns of GATE_MS */
 #define OPEN_MOST 4
+#define PARDONS	  3
+#define PARDON_MINUTES 1
 
 /* Those that are open in this process, for the handler of faults. */
 static struct store *opened[OPEN_MOST];
@@ -127,6 +131,23 @@ static bool look(struct store *store, int fd, char why_r[256])
 	return sound;
 }
 
+/* It was doubted, and is whole. False: that was so too often. */
+static bool pardon(struct store *store, char why_r[256])
+{
+	struct gate *gate = store->gate;
+	uint16_t minute = (uint16_t)(clock_mono() / (60 * NS_PER_SEC));
+
+	if ((uint16_t)(minute - atomic_exchange(&gate->pardoned, minute)) > PARDON_MINUTES)
+		atomic_store(&gate->pardons, 0);
+	if (atomic_load(&gate->pardons) >= PARDONS) {
+		store_say(why_r, "%.160s seems whole, but is doubted again and again", store->path);
+		return false;
+	}
+	atomic_fetch_add(&gate->pardons, 1);
+	log_warning("%s: was doubted, and is whole", store->path);
+	return true;
+}
+
 enum store_verdict doubt_examine(struct store *store, char error_r[256])
 {
 	char file[STORE_PATH_MAX];
@@ -141,10 +162,16 @@ enum store_verdict doubt_examine(struct store *store, char error_r[256])
 		return VERDICT_OURS; /* LMDB says why not */
 	fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd >= 0) {
-		verdict = look(store, fd, error_r) ? VERDICT_OURS : VERDICT_FOREIGN;
+		bool sound = look(store, fd, error_r);
+
+		if (sound && trust == GATE_DOUBTED)
+			sound = pardon(store, error_r);
+		verdict = sound ? VERDICT_OURS : VERDICT_FOREIGN;
 		close(fd);
 	}
 	/* what takes its place is made by us */
+	if (verdict != VERDICT_OURS)
+		atomic_store(&store->gate->pardons, 0);
 	atomic_store(&store->gate->trust, GATE_TRUSTED);
 	return verdict;
 }
@@ -160,9 +187,9 @@ bool store_sound(struct store *store, char why_r[256])
 		store_say(why_r, "%.200s has no file", store->path);
 		return false;
 	}
-	if (!look(store, fd, why_r))
+	/* a successor sets it aside */
+	if (!look(store, fd, why_r) || !pardon(store, why_r))
 		return false;
 	atomic_store(&store->gate->trust, GATE_TRUSTED);
-	log_warning("%s: was doubted, and is whole", store->path);
 	return true;
 }

@@ -26,9 +26,11 @@
 #define PAGE_MOST   65536
 /* Pages at the end that were taken and given back within one commit are never written. */
 #define UNWRITTEN_MOST (64 << 20)
+#define TXNID_MOST     (UINT64_MAX / 2) /* a number that wraps makes the next commit an old one */
 
 enum page_flag { PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_META = 8 };
 enum node_flag { NODE_BIG = 1, NODE_TABLE = 2 };
+enum table_flag { TABLE_NUMBERS = 8 }; /* the keys are numbers of this machine */
 
 struct page_head {
 	uint64_t number;
@@ -154,6 +156,14 @@ static int compare_keys(const struct tree *tree, const uint8_t *key, size_t size
 	return size < tree->key_size ? -1 : size > tree->key_size;
 }
 
+static bool commit_ok(const struct examiner *x, const uint8_t *key)
+{
+	uint64_t number;
+
+	memcpy(&number, key, sizeof(number));
+	return number >= 1 && number <= x->report->txnid;
+}
+
 static bool next_key(struct examiner *x, struct tree *tree, const uint8_t *key, size_t size,
 		     bool of_branch, uint64_t page)
 {
@@ -161,6 +171,9 @@ static bool next_key(struct examiner *x, struct tree *tree, const uint8_t *key, 
 
 	if (size == 0 || size > KEY_MOST || (tree->kind == TREE_FREE && size != sizeof(uint64_t)))
 		return wrong(x, "a key of page %llu has %zu bytes", (unsigned long long)page, size);
+	if (tree->kind == TREE_FREE && !commit_ok(x, key))
+		return wrong(x, "page %llu has free pages of a commit that was none",
+			     (unsigned long long)page);
 	order = tree->any ? compare_keys(tree, key, size) : 1;
 	if (order < 0 || (order == 0 && !tree->same_is_good))
 		return wrong(x, "the keys of page %llu are not in order", (unsigned long long)page);
@@ -193,10 +206,10 @@ static bool take_overflow(struct examiner *x, struct tree *tree, uint64_t number
 	return true;
 }
 
-/* Numbers of free pages, their count first. */
+/* Numbers of free pages, their count first, then falling: LMDB looks for neighbours in them. */
 static bool take_free_pages(struct examiner *x, const uint8_t *list, uint64_t size)
 {
-	uint64_t count, number;
+	uint64_t count, number, former = UINT64_MAX;
 
 	if (size < sizeof(count))
 		return wrong(x, "a list of free pages is cut off");
@@ -205,8 +218,11 @@ static bool take_free_pages(struct examiner *x, const uint8_t *list, uint64_t si
 		return wrong(x, "a list of free pages is cut off");
 	for (uint64_t i = 1; i <= count; i++) {
 		memcpy(&number, list + i * sizeof(number), sizeof(number));
+		if (number >= former)
+			return wrong(x, "a list of free pages is not in order");
 		if (!claim(x, number, 1))
 			return false;
+		former = number;
 	}
 	x->report->free += count;
 	return true;
@@ -477,8 +493,10 @@ static bool examine_trees(struct examiner *x, const struct meta *meta)
 		return wrong(x, "no memory");
 	x->report->pages = 2;
 	x->report->txnid = meta->txnid;
-	if (meta->main.flags != 0)
+	if (meta->main.flags != 0 || meta->free.flags != TABLE_NUMBERS)
 		return wrong(x, "it is of a kind that no store of ours is");
+	if (meta->txnid > TXNID_MOST)
+		return wrong(x, "the number of its last commit is damaged");
 	return walk_tree(x, &meta->main, TREE_MAIN, "", 0) &&
 	       walk_tree(x, &meta->free, TREE_FREE, "", 0);
 }
