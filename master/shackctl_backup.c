@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +36,22 @@ static int fail(const char *what, const char *name)
 {
 	fprintf(stderr, "shackctl: %s %s: %s\n", what, name, strerror(errno));
 	return EXIT_REFUSED;
+}
+
+/* Two that write to one folder would spoil each other's backup, and a reader sees none half done. The
+ * folder is unlocked when the descriptor is closed; -1: said why not. */
+static int lock_dir(const char *dir, int how)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0) {
+		fail("can't open", dir);
+	} else if (flock(fd, how | LOCK_NB) != 0) {
+		fprintf(stderr, "shackctl: another backup or restore uses %s; try again\n", dir);
+		close(fd);
+		fd = -1;
+	}
+	return fd;
 }
 
 /* ---- asking ---- */
@@ -190,19 +207,13 @@ static int finish_backup(const struct backup_request *request, json_t *answer)
 	return code;
 }
 
-int backup_run(const struct backup_request *request)
+static int write_backup(const struct backup_request *request, const char *name)
 {
-	char name[COPY_PATH];
 	json_t *answer = NULL;
-	int fd, code;
+	int fd = copy_open(name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW), code;
 
-	if (!copy_join(name, request->dir, "state.mdb.new"))
-		return EXIT_USAGE;
-	if (mkdir(request->dir, 0700) != 0 && errno != EEXIST)
-		return fail("can't make", request->dir);
-	fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return fail("can't make", name);
+		return EXIT_REFUSED;
 	code = ask(request, "backup", &fd, true, &answer);
 	if (code == EXIT_DONE && (!same_file(fd, name, answer) || fsync(fd) != 0))
 		code = EXIT_REFUSED;
@@ -212,6 +223,23 @@ int backup_run(const struct backup_request *request)
 	if (code != EXIT_DONE)
 		unlink(name);
 	json_decref(answer);
+	return code;
+}
+
+int backup_run(const struct backup_request *request)
+{
+	char name[COPY_PATH];
+	int lock, code = EXIT_REFUSED;
+
+	if (!copy_join(name, request->dir, "state.mdb.new"))
+		return EXIT_USAGE;
+	if (mkdir(request->dir, 0700) != 0 && errno != EEXIST)
+		return fail("can't make", request->dir);
+	lock = lock_dir(request->dir, LOCK_EX);
+	if (lock >= 0) {
+		code = write_backup(request, name);
+		close(lock);
+	}
 	return code;
 }
 
@@ -226,9 +254,14 @@ static json_t *manifest_for(const char *dir, const char *hash)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		json_t *manifest = NULL;
 		const char *told;
+		int fd = -1;
 
-		if (copy_join(name, dir, names[i]))
-			manifest = json_load_file(name, 0, NULL);
+		if (copy_join(name, dir, names[i]) && access(name, F_OK) == 0)
+			fd = copy_open(name, O_RDONLY);
+		if (fd >= 0) {
+			manifest = json_loadfd(fd, 0, NULL);
+			close(fd);
+		}
 		told = json_string_value(
 			json_object_get(json_object_get(manifest, "state"), "blake2b"));
 		if (told != NULL && strcmp(told, hash) == 0)
@@ -253,17 +286,13 @@ static json_t *check_backup(const char *dir, const char *name, int fd)
 	return manifest;
 }
 
-int restore_run(const struct backup_request *request)
+static int read_backup(const struct backup_request *request, const char *name)
 {
-	char name[COPY_PATH];
 	json_t *manifest, *answer = NULL;
-	int fd, code = EXIT_REFUSED;
+	int fd = copy_open(name, O_RDONLY), code = EXIT_REFUSED;
 
-	if (!copy_join(name, request->dir, "state.mdb"))
-		return EXIT_USAGE;
-	fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return fail("can't open", name);
+		return EXIT_REFUSED;
 	manifest = check_backup(request->dir, name, fd);
 	if (manifest != NULL)
 		code = ask(request, "restore", &fd, false, &answer);
@@ -279,6 +308,21 @@ int restore_run(const struct backup_request *request)
 	}
 	json_decref(manifest);
 	json_decref(answer);
+	return code;
+}
+
+int restore_run(const struct backup_request *request)
+{
+	char name[COPY_PATH];
+	int lock, code = EXIT_REFUSED;
+
+	if (!copy_join(name, request->dir, "state.mdb"))
+		return EXIT_USAGE;
+	lock = lock_dir(request->dir, LOCK_SH);
+	if (lock >= 0) {
+		code = read_backup(request, name);
+		close(lock);
+	}
 	return code;
 }
 

@@ -34,6 +34,23 @@ bool copy_join(char path_r[COPY_PATH], const char *dir, const char *name)
 	return false;
 }
 
+int copy_open(const char *path, int flags)
+{
+	int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		fprintf(stderr, "shackctl: can't open %s: %s\n", path, strerror(errno));
+	} else if (!S_ISREG(st.st_mode)) {
+		fprintf(stderr, "shackctl: can't open %s: it is no regular file\n", path);
+	} else {
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 static bool write_all(int fd, const void *bytes, size_t length)
 {
 	const char *at = bytes;
@@ -88,7 +105,7 @@ bool copy_text(const char *dir, const char *name, const char *text)
 
 	if (!copy_join(path, dir, name))
 		return false;
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = copy_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
 	if (fd < 0)
 		return false;
 	good = write_all(fd, text, strlen(text)) && write_all(fd, "\n", 1) && fsync(fd) == 0;
@@ -106,7 +123,7 @@ static json_t *copy_one(const char *path, const char *dir, const char *name)
 
 	if (!copy_join(to, dir, name))
 		return NULL;
-	from = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	from = copy_open(path, O_RDONLY);
 	if (from >= 0 && (unlink(to) == 0 || errno == ENOENT))
 		fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
 	if (fd >= 0)

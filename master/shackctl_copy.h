@@ -18,6 +18,10 @@
 /* "DIR/NAME"; false, told, when that is too long. */
 bool copy_join(char path_r[COPY_PATH], const char *dir, const char *name);
 
+/* Opens PATH with FLAGS, never waiting for another side: a FIFO, a folder or a device is refused with a
+ * sentence. -1 then; the caller says nothing more. */
+int copy_open(const char *path, int flags);
+
 /* Of the whole file. False with errno. */
 bool copy_hash(int fd, char hash_r[COPY_HASH]);
 

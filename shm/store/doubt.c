@@ -23,12 +23,12 @@
 #include "shm/store/examine.h"
 #include "shm/store/inside.h"
 
-#define LOOKS	  5
-#define PAUSE_MS  20
-#define GATE_MS	  1
-#define GATE_MOST 500 /* turns of GATE_MS */
-#define OPEN_MOST 4
-#define PARDONS	  3
+#define LOOKS	       5
+#define PAUSE_MS       20
+#define GATE_MS	       1
+#define GATE_MOST      500 /* turns of GATE_MS */
+#define OPEN_MOST      4
+#define PARDONS	       3
 #define PARDON_MINUTES 1
 
 /* Those that are open in this process, for the handler of faults. */

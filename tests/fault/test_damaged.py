@@ -56,6 +56,14 @@ def foreign():
         return (Path(folder) / "data.mdb").read_bytes()
 
 
+def with_flags(good, flags):
+    """Both heads say that the table of free pages is of another kind: LMDB asserts at the first commit."""
+    changed = bytearray(good)
+    for head in (16, PAGE + 16):
+        changed[head + 28] = flags
+    return bytes(changed)
+
+
 def test_whatever_lies_there_is_set_aside_and_said():
     with Durable() as daemon:
         state, data = daemon.state_dir / "state", daemon.state_dir / "state/data.mdb"
@@ -76,6 +84,7 @@ def test_whatever_lies_there_is_set_aside_and_said():
             "it is no store, or its head is damaged": b"?" * len(good),
             "is not what it should be": damage(good.rindex(b"identity") // PAGE * PAGE + 10, 0x40),
             "a record is of a kind that no store of ours has": foreign(),
+            "it is of a kind that no store of ours is": with_flags(good, 0x0c),
             "has schema 99, this build serves 1 to 3": good[:at] + b"\x63" + good[at + 1:],
         }
         for number, (why, bytes_) in enumerate(cases.items()):

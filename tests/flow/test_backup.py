@@ -9,8 +9,10 @@
 # RUNS      beside others
 # LIMITS    full disks: SKIP without root
 
+import fcntl
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -131,6 +133,9 @@ def test_what_is_not_whole_changes_nothing():
         flipped = bytearray(good)
         flipped[3 * 4096 + 10] ^= 0x40  # the flags of a page
         refused(bytes(flipped), "is not what it should be")
+        head = 4096 + 16  # of the second of the two heads: the newest commit
+        refused(good[:head + 28] + b"\x0c" + good[head + 29:], "it is of a kind that no store of ours is")
+        refused(good[:head + 128] + b"\xff" * 8 + good[head + 136:], "the number of its last commit")
         at = good.index(b"identity") + 8
         refused(good[:at] + b"\x63" + good[at + 1:], "it is of edition 99")
         expect_changed(daemon)
@@ -140,6 +145,31 @@ def test_what_is_not_whole_changes_nothing():
         sign(copy)
         daemon.shackctl("restore", copy)
         expect_filled(daemon)
+
+
+def test_what_is_no_file_keeps_nobody_waiting():
+    with Durable() as daemon:
+        fill(daemon)
+        copy, other = daemon.base / "copy", daemon.base / "other"
+        daemon.shackctl("backup", copy)
+        other.mkdir()
+        for make in (os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)):
+            make(other / "state.mdb")
+            expect("it is no regular file" in daemon.shackctl("restore", other, code=1), "what is it?")
+            (other / "state.mdb").rmdir() if make is os.mkdir else (other / "state.mdb").unlink()
+        shutil.copy(copy / "state.mdb", other)
+        os.mkfifo(other / "manifest")
+        expect("this is no whole backup" in daemon.shackctl("restore", other, code=1), "no manifest")
+        for name in ("state.mdb.new", "manifest.new"):
+            os.mkfifo(other / name)
+            daemon.shackctl("backup", other, code=1)
+            (other / name).unlink(missing_ok=True)
+        held = os.open(copy, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)  # as one that writes there just now
+        for verb in ("backup", "restore"):
+            expect("another backup or restore uses" in daemon.shackctl(verb, copy, code=1), verb)
+        os.close(held)
+        daemon.shackctl("restore", copy)
 
 
 def test_a_backup_that_breaks_off_leaves_the_former_one():
