@@ -8,6 +8,8 @@
 # LIMITS    logrotate: root; a package that `make deps` unpacks
 
 import os
+import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -64,6 +66,27 @@ def test_devices_of_a_machine_are_its_own():
                 found = os.stat(f"/dev/{ours}") if os.path.exists(f"/dev/{ours}") else None
                 assert found is None or not os.path.samestat(own, found), f"its {name} is our {ours}"
         assert machine.good("sh", "-c", "head -c 3 /dev/zero >/dev/null && echo >/dev/console").code == 0
+
+
+def test_machine_goes_with_a_test_that_was_killed():
+    with Machine("openrc", init="openrc", first=["/bin/sleep", "infinity"]):
+        pass  # or a skip
+    here, go_on = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        with Machine("openrc", init="openrc", first=["/bin/sleep", "infinity"]) as machine:
+            os.write(here[1], f"{machine.first_pid} {machine.base}\n".encode())
+            os.read(go_on[0], 1)
+        os._exit(0)
+    first, base = os.read(here[0], 1000).decode().split()
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    try:
+        eventually(lambda: not os.path.exists(f"/proc/{first}"), 10, "the end of its process 1")
+    finally:
+        if os.path.exists(f"/proc/{first}"):
+            os.kill(int(first), signal.SIGKILL)
+        shutil.rmtree(base, ignore_errors=True)
 
 
 def test_logrotate_loses_no_line():

@@ -11,13 +11,14 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from lib.shackd import IS_ROOT, LIBC, ROOT, SLOW, Skip, die_with_parent, eventually
+from lib.shackd import IS_ROOT, LIBC, ROOT, SLOW, Skip, eventually
 
 # the simulator's calls are odd, and quicker than people
 CONFIG = """[server]
@@ -158,7 +159,7 @@ class Machine:
         eventually(self.booted, 20, "the root of the machine")
 
     def before_exec(self):
-        die_with_parent()
+        LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG; unshare does not hear of TERM
         if self.groups:
             self.groups.enter()
 

@@ -251,7 +251,8 @@ class Broker:
         self.folder = tempfile.TemporaryDirectory(prefix="shackd-broker-")
         conf = Path(self.folder.name) / "conf"
         conf.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
-                        "log_dest stderr\nlog_type subscribe\nmax_queued_messages 0\n")
+                        "log_dest stderr\nlog_type subscribe\nmax_queued_messages 0\n"
+                        "user root\n")  # who changes its user does not die with its parent
         conf.chmod(0o644)
         Path(self.folder.name).chmod(0o755)
         self.log = open(Path(self.folder.name) / "log", "wb+")
