@@ -13,7 +13,6 @@
 #           master too meets the failure, at its own nth call
 
 import collections
-import contextlib
 import os
 import random
 import re
@@ -51,6 +50,7 @@ FAILURES = {
     "connect": "error=EACCES", "futex": "error=EINTR", "clone": "error=EAGAIN",
 }
 FIRST = {"brk": 2}  # the first only asks
+MOST = 10  # deaths in one slot until there is another daemon
 
 
 class Strace:
@@ -83,12 +83,13 @@ class Strace:
         self.process.terminate()
         self.process.wait(20 * SLOW)
         self.process.stderr.close()
+        self.traces = list(self.files().values())
         self.folder.cleanup()
 
 
 def words(out, call, nth):
     """For strace, to let the NTH of CALL fail; without CALL to list all."""
-    words_ = ["-o", str(out), "-e", "signal=none"]
+    words_ = ["-o", str(out)]
     return words_ + (["-e", f"inject={call}:{FAILURES[call]}:when={nth}"] if call else [])
 
 
@@ -139,10 +140,28 @@ def calls_of_a_start(whole, slot):
     return counted(max((text for pid, text in files.items() if pid != whole.daemon.pid), key=len))
 
 
+def held_by(whole):
+    """Descriptors of the master, without those of feeds that are up: one may have waited for its next try."""
+    return descriptors(whole.daemon.pid) - sum(one["state"] == "up" for one in whole.feeds())
+
+
+def loader_crashed(text):
+    """Without memory it dies before the program begins: it has not let go of its list of libraries yet."""
+    return "(INJECTED)" in text and "SIGSEGV" in text and "munmap(" not in text
+
+
+def crashes(before, now, traces):
+    """Who crashed, but for the loader."""
+    for name, worker in now.items():
+        how = worker["last_death"]
+        if worker["deaths"] != before[name]["deaths"] and CRASH.search(how) and "signal 9" not in how and \
+                not any(map(loader_crashed, traces)):
+            yield f"{name}: {how}"
+
+
 def fail_in_a_worker(whole, slot, call, nth):
     """Who was hit, by name. Raises when the daemon is not as it was afterwards."""
-    master, held = whole.daemon.pid, descriptors(whole.daemon.pid)
-    deaths = {name: worker["deaths"] for name, worker in whole.daemon.workers().items()}
+    master, held, before = whole.daemon.pid, held_by(whole), whole.daemon.workers()
     with Strace(master, call, nth) as strace:
         former = whole.daemon.kill_worker(slot)
         # each that is born meets it, so that it must not go on until one is well
@@ -150,28 +169,48 @@ def fail_in_a_worker(whole, slot, call, nth):
                    f"a successor in {slot}")
         hit = ["the master" if pid == master else slot for pid in strace.hit()]
     whole.serves()
-    crashed = [f"{name}: {worker['last_death']}" for name, worker in whole.daemon.workers().items()
-               if worker["deaths"] != deaths.get(name) and CRASH.search(worker["last_death"])
-               and "signal 9" not in worker["last_death"]]
+    crashed = list(crashes(before, whole.daemon.workers(), strace.traces))
     assert not crashed, "; ".join(crashed)
-    eventually(lambda: descriptors(master) <= held, 5, f"no more than {held} descriptors of the master")
+    eventually(lambda: held_by(whole) <= held, 5, f"no more than {held} descriptors of the master")
     return hit
+
+
+class Wholes:
+    """Daemons one after another: a slot whose starts have failed again and again waits for long."""
+
+    def __init__(self):
+        self.whole = None
+
+    def one(self):
+        if self.whole is not None and max(worker["deaths"] for worker in self.whole.daemon.workers().values()) > MOST:
+            self.__exit__()
+        if self.whole is None:
+            self.whole = Whole(program=SHACKD)
+            self.whole.start()
+        return self.whole
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.whole is not None:
+            self.whole.close()
+        self.whole = None
 
 
 def test_calls_inside_libraries_of_a_worker():
     needs_strace()
     began, hits, wrong = time.monotonic(), collections.Counter(), []
-    with contextlib.ExitStack() as stack:
-        whole = stack.enter_context(Whole(program=SHACKD))
-        whole.start()
+    with Wholes() as wholes:
         slots = SLOTS if COUNT == 0 else random.Random(SEED).sample(SLOTS, 2)
-        todo = chosen({slot: calls_of_a_start(whole, slot) for slot in slots}, COUNT)
+        todo = chosen({slot: calls_of_a_start(wholes.one(), slot) for slot in slots}, COUNT)
         for slot, call, nth in todo:
             try:
-                hits.update(fail_in_a_worker(whole, slot, call, nth) or ["nobody"])
+                hits.update(fail_in_a_worker(wholes.one(), slot, call, nth) or ["nobody"])
             except (OSError, AssertionError) as error:
                 wrong.append(f"{call} {nth} of {slot}: {error}")
                 print(f"# {wrong[-1]}", flush=True)
+                wholes.__exit__()  # who was harmed is of no use to the next
     figures("injected", tried=len(todo), wrong=len(wrong), seconds=round(time.monotonic() - began, 1),
             **{f"failed_in_{name.replace(' ', '_')}": count for name, count in hits.items()})
     assert not wrong, f"{len(wrong)} of {len(todo)}: " + "; ".join(wrong[:5])
@@ -189,9 +228,11 @@ def start_of(daemon, out, call=None, nth=0):
     return start, status
 
 
-def judge(start, status):
+def judge(start, status, trace):
     """What is wrong with such an end, or None."""
     text = start.text().strip()
+    if loader_crashed(trace):
+        return None
     if status < 0:
         return f"died of {signal.Signals(-status).name}: {text[-300:]}"
     if start.served:
@@ -215,9 +256,9 @@ def test_calls_inside_libraries_of_a_start():
             todo = chosen({"master": calls}, (COUNT + 1) // 2)
             for _, call, nth in todo:
                 start, status = start_of(daemon, out, call, nth)
-                ends["not_reached" if "(INJECTED)" not in out.read_text(errors="replace") else
-                     "served" if start.served else "refused"] += 1
-                why = judge(start, status)
+                trace = out.read_text(errors="replace")
+                ends["not_reached" if "(INJECTED)" not in trace else "served" if start.served else "refused"] += 1
+                why = judge(start, status, trace)
                 if why:
                     wrong.append(f"{call} {nth}: {why}")
                     print(f"# {wrong[-1]}", flush=True)
