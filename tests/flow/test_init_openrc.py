@@ -14,7 +14,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 
-from lib.private import Machine
+from lib.private import CONFIG, Machine
 from lib.figures import figures
 from lib.respawn import measure, summary
 from lib.shackd import SLOW, eventually, main
@@ -25,10 +25,10 @@ KILLS = int(os.environ.get("KILLS", 3))
 SUPERVISED = f'supervisor="supervise-daemon"\nrespawn_max={KILLS + 10}\n'
 
 
-def openrc(conf=""):
+def openrc(conf="", **files):
     """A machine that has booted."""
     machine = Machine("openrc", init="openrc", first=["/sbin/openrc-init"],
-                      files={"/etc/conf.d/shackd": conf})
+                      files={"/etc/conf.d/shackd": conf, **files})
     eventually(lambda: machine.path("/run/openrc/softlevel").exists()
                and machine.read("/run/openrc/softlevel").strip() == "default", 20, "the boot")
     return machine
@@ -41,6 +41,14 @@ def service_of(machine):
 def test_life():
     with openrc() as machine:
         check_life(service_of(machine))
+
+
+def test_names_with_spaces():
+    """The script tests the file that the daemon will read."""
+    name = "/etc/shackd/our club.ini"
+    with openrc(f'shackd_config="{name}"\n', **{name: CONFIG}) as machine:
+        assert service_of(machine).do("start").code == 0
+        assert machine.run("rc-service", "shackd", "status").code == 0
 
 
 def test_reload_and_upgrade():

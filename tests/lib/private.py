@@ -59,9 +59,13 @@ class Groups:
 
     def __init__(self, name):
         self.paths = []
-        for top in [Path("/sys/fs/cgroup"), *sorted(Path("/sys/fs/cgroup").glob("*/"))]:
-            if (top / "cgroup.procs").exists():
-                self.paths.append(self.make(top, name))
+        try:
+            for top in [Path("/sys/fs/cgroup"), *sorted(Path("/sys/fs/cgroup").glob("*/"))]:
+                if (top / "cgroup.procs").exists():
+                    self.paths.append(self.make(top, name))
+        except BaseException:
+            self.close()
+            raise
         if not self.paths:
             raise Skip("no cgroups here")
 
