@@ -56,7 +56,7 @@ class Reloads:
     def state(self):
         status = self.daemon.status()
         return {"generation": status["config_generation"],
-                "descriptors": len(os.listdir(f"/proc/{self.daemon.pid}/fd")),
+                "descriptors": len(os.listdir(f"/proc/{self.daemon.idle().pid}/fd")),
                 "pids": self.daemon.worker_pids()}
 
     def settled(self):

@@ -60,7 +60,7 @@ class Start:
         raise AssertionError(f"neither served nor ended within {PATIENCE} s: {self.text()[-300:]}")
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.daemon.pid}/fd"))
+        return len(os.listdir(f"/proc/{self.daemon.idle().pid}/fd"))
 
     def end(self):
         process = self.daemon.process

@@ -29,18 +29,6 @@ def expect(condition, why):
         raise AssertionError(why)
 
 
-def aides(cluster):
-    """Their pids."""
-    found = []
-    for pid in Path(f"/proc/{cluster.pid}/task/{cluster.pid}/children").read_text().split():
-        try:
-            if Path(f"/proc/{pid}/comm").read_text().strip() == "shackd-aide":
-                found.append(int(pid))
-        except OSError:
-            pass  # it is gone
-    return found
-
-
 class Watcher(threading.Thread):
     """Counts aides; kills the first KILLS of them."""
 
@@ -95,7 +83,7 @@ def test_two_at_a_time_and_those_that_are_killed_are_replaced():
         counters = cluster.status()["counters"]
         expect(1 <= counters["aides_failed"] <= 4 and counters["aides_refused"] == 0, f"{counters}")
         expect(waited < 1 * SLOW, f"{waited:.1f} s for a command beside them")
-        eventually(lambda: not aides(cluster), 5, "the end of the last one")
+        eventually(lambda: not cluster.aides(), 5, "the end of the last one")
 
 
 def test_one_that_hangs_is_ended():
@@ -108,7 +96,7 @@ def test_one_that_hangs_is_ended():
             client.sock.settimeout(30 * SLOW)
             client.until(b" dxspider >")
         expect(10 <= time.monotonic() - began < 15 * SLOW, "10 s are what it has")
-        eventually(lambda: not aides(cluster), 5, "its end")
+        eventually(lambda: not cluster.aides(), 5, "its end")
 
 
 def test_they_end_with_the_daemon():
@@ -119,7 +107,7 @@ def test_they_end_with_the_daemon():
             eventually(lambda: watcher.killed, 5, "an aide")
         code, _, why = cluster.ask("upgrade")  # it does not go with us into the next image
         expect(code == 0, why)
-        expect(not watcher.killed & set(aides(cluster)), "the next image has it")
+        expect(not watcher.killed & set(cluster.aides()), "the next image has it")
     expect(not any(Path(f"/proc/{pid}").exists() for pid in watcher.killed), "it lives on")
 
 

@@ -472,7 +472,7 @@ def test_killed_workers_are_replaced():
 def test_many_kills_leave_no_trace():
     with Daemon("workers.ysf=2") as daemon:
         def descriptors():
-            return len(os.listdir(f"/proc/{daemon.pid}/fd"))
+            return len(os.listdir(f"/proc/{daemon.idle().pid}/fd"))
 
         eventually(lambda: all_ready(daemon), 5, "ready")
         before = descriptors()

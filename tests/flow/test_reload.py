@@ -119,7 +119,7 @@ def descriptors(daemon):
     """{process: {descriptor: what it leads to}} of the master and every worker. Compiled lists are told
     by their names: a newer one has another number, whenever it comes."""
     found = {}
-    for name, pid in [("master", daemon.pid), *daemon.worker_pids().items()]:
+    for name, pid in [("master", daemon.idle().pid), *daemon.worker_pids().items()]:
         entries = {}
         for entry in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):

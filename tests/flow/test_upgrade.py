@@ -89,7 +89,7 @@ def all_ready(daemon):
 
 
 def descriptors(daemon):
-    return len(os.listdir(f"/proc/{daemon.pid}/fd"))
+    return len(os.listdir(f"/proc/{daemon.idle().pid}/fd"))
 
 
 def ids(daemon):

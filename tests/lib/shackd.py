@@ -9,6 +9,7 @@
 # LIMITS    as root the workers become nobody:nogroup unless a test says otherwise
 
 import array
+import contextlib
 import ctypes
 import json
 import os
@@ -244,6 +245,20 @@ class Daemon:
 
     def worker_pids(self):
         return {slot: worker["pid"] for slot, worker in self.workers().items()}
+
+    def aides(self):
+        """Processes for one task each, as the examination of the durable store after a start."""
+        found = []
+        for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
+            with contextlib.suppress(OSError):  # it is gone
+                if Path(f"/proc/{pid}/comm").read_text().strip() == "shackd-aide":
+                    found.append(int(pid))
+        return found
+
+    def idle(self):
+        """Waits until nothing is done beside serving: an aide takes descriptors of the master."""
+        eventually(lambda: not self.aides(), 10, "the end of all aides")
+        return self
 
     def passwd(self, call, password):
         """Gives a user of the DX cluster a password, as an operator does."""

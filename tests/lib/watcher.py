@@ -79,7 +79,7 @@ def footprint(daemon):
     size = {"store": (daemon.shm_dir / "voice/data.mdb").stat().st_size,
             "files of shm_dir": sum(len(files) for _, _, files in os.walk(daemon.shm_dir)),
             "files of run_dir": sum(len(files) for _, _, files in os.walk(daemon.run_dir))}
-    for name, pid in {"master": daemon.pid, **daemon.worker_pids()}.items():
+    for name, pid in {"master": daemon.idle().pid, **daemon.worker_pids()}.items():
         size[f"fds of {name}"] = len(os.listdir(f"/proc/{pid}/fd"))
         status = Path(f"/proc/{pid}/status").read_text()
         size[f"memory of {name}"] = int(status.split("VmRSS:")[1].split()[0])
