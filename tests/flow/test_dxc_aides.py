@@ -39,7 +39,7 @@ class Watcher(threading.Thread):
 
     def run(self):
         while not self.over:
-            there = aides(self.cluster)
+            there = self.cluster.aides()
             self.most = max(self.most, len(there))
             for pid in there:
                 if len(self.killed) < self.kills and pid not in self.killed:
