@@ -71,6 +71,7 @@ enum page_gauge {
 	GAUGE_YSF_TROUBLES = 33,  /* ysf: causes for which datagrams can't be sent at present */
 	GAUGE_STATE_BYTES = 46,	  /* keeper: size of the durable store's file */
 	GAUGE_STATE_TROUBLE = 47, /* keeper: enum page_state_trouble */
+	GAUGE_CLOCK_DOUBTED = 48, /* keeper: seconds until the real clock is believed again */
 	GAUGE_SPOT_WAITING = 36,  /* spot: spots in the rings of feeds */
 	GAUGE_SPOT_MARKS = 37,	  /* spot: spots of skimmers that later ones are compared with */
 	GAUGE_SPOT_TYPED = 38,	  /* spot: the same of people */

@@ -26,7 +26,7 @@ PARITY = ("dxc.login_prompt=Enter your callsign:\\n", "dxc.default_format=wide78
 
 IAC, DONT, DO, WONT, WILL, SB, SE = 255, 254, 253, 252, 251, 250, 240
 OPTION = re.compile(rb"\xff[\xfb-\xfe].", re.S)  # IAC WILL and so on
-PROMPT = re.compile(rb"^\(?[A-Z0-9/-]+\)? de \S+ [ 1-3][0-9]-[A-Z][a-z][a-z]-20[0-9][0-9] "
+PROMPT = re.compile(rb"^\(?[A-Z0-9/-]+\)? de \S+ [ 1-3][0-9]-[A-Z][a-z][a-z]-[0-9]{4} "
                     rb"[0-2][0-9][0-5][0-9]Z dxspider >$")
 
 

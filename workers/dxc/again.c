@@ -20,6 +20,12 @@
 #define BACK   (150 * NS_PER_SEC)
 #define LATELY (60 * NS_PER_SEC)
 
+/* A time that is still to come is of before the clock was set back. */
+static bool was_lately(uint64_t now, uint64_t then)
+{
+	return then < now + LATELY && clock_age(now, then) < LATELY;
+}
+
 static bool compare(struct again *again, const struct spot *spot)
 {
 	struct typed typed;
@@ -29,7 +35,7 @@ static bool compare(struct again *again, const struct spot *spot)
 	typed_of(spot, &typed);
 	/* whichever session he typed them in, and on whichever worker */
 	if (spot->source == SPOT_LOCAL && strcmp(typed.de, again->typed.de) == 0 &&
-	    clock_age(again->real, spot->arrived_real) < LATELY)
+	    was_lately(again->real, spot->arrived_real))
 		again->lately++;
 	again->found = memcmp(&typed, &again->typed, sizeof(typed)) == 0;
 	return again->found;

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "shm/clock.h"
 #include "workers/dxc/filter_inside.h"
 #include "workers/dxc/query_inside.h"
 
@@ -124,7 +125,8 @@ static uint32_t days_back(const struct spot *spot, uint32_t today)
 bool query_is_past(const struct query *query, const struct spot *spot, uint32_t today)
 {
 	/* they are in the order in which they came, not in that of their times */
-	return days_back(spot, today) > query->day_last + 1U;
+	/* older ones may come after those of an hour in which the clock was not set */
+	return spot->time >= CLOCK_UNSET && days_back(spot, today) > query->day_last + 1U;
 }
 
 bool query_match(const struct query *query, const struct spot *spot, uint32_t today)

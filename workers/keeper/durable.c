@@ -47,13 +47,14 @@ void durable_note(struct keeper *keeper, struct store_txn *txn, uint64_t number)
 	store_meta_put(txn, META_APPLIED, number);
 }
 
-static void apply(struct store_txn *txn, const struct event_record *event)
+static void apply(const struct keeper *keeper, struct store_txn *txn,
+		  const struct event_record *event)
 {
 	struct block_record record = {
 		.version = RECORD_VERSION,
 		.reason = event->block_reason,
 		.until = event->block_until,
-		.until_real = event->until,
+		.until_real = judge_end(keeper, event->block_until, event->until),
 	};
 
 	if (event->type == EVENT_CLIENT_DGID) {
@@ -79,7 +80,7 @@ static enum store_error save(struct keeper *keeper, const struct batch *batch, u
 	if (store_write(keeper->worker->state, &txn) == STORE_BUSY)
 		return STORE_BUSY;
 	for (unsigned i = 0; i < batch->count; i++)
-		apply(&txn, &batch->event[i]);
+		apply(keeper, &txn, &batch->event[i]);
 	durable_note(keeper, &txn, number);
 	error = store_end(&txn);
 	keeper_saved(keeper, error);
@@ -163,16 +164,35 @@ static enum store_error copy_listed(struct keeper *keeper, const struct list *li
 
 	if (store_write(keeper->worker->state, &txn) == STORE_BUSY)
 		return STORE_BUSY;
-	for (unsigned i = 0; i < list->count; i++)
-		blocks_add(&txn, list->block[i].call, &list->block[i].record);
+	for (unsigned i = 0; i < list->count; i++) {
+		struct block_record record = list->block[i].record;
+
+		record.until_real = judge_end(keeper, record.until, record.until_real);
+		blocks_add(&txn, list->block[i].call, &record);
+	}
 	return store_end(&txn);
+}
+
+static enum store_error copy_blocks(struct keeper *keeper)
+{
+	enum store_error error = STORE_OK;
+	char copied[CALL_MAX] = "";
+	struct list list;
+	bool last = false;
+
+	while (error == STORE_OK && !last) {
+		error = next_slice(keeper->worker->voice, copied, &list, &last);
+		if (error == STORE_OK && list.count > 0)
+			error = copy_listed(keeper, &list);
+	}
+	return error;
 }
 
 /* A crash on the way repeats it from the start: the number is written last. */
 static enum store_error take_over(struct keeper *keeper)
 {
 	static const struct batch none;
-	char purged[CALL_MAX] = "", copied[CALL_MAX] = "";
+	char purged[CALL_MAX] = "";
 	enum store_error error = STORE_OK;
 	struct store_txn txn;
 	struct list list;
@@ -189,12 +209,8 @@ static enum store_error take_over(struct keeper *keeper)
 		if (error == STORE_OK)
 			error = remove_listed(keeper, &list);
 	}
-	last = false;
-	while (error == STORE_OK && !last) {
-		error = next_slice(keeper->worker->voice, copied, &list, &last);
-		if (error == STORE_OK)
-			error = copy_listed(keeper, &list);
-	}
+	if (error == STORE_OK)
+		error = copy_blocks(keeper);
 	if (error == STORE_OK)
 		error = saved_copy(keeper->worker->voice, keeper->worker->state, false);
 	if (error == STORE_OK)
@@ -246,9 +262,25 @@ enum step durable_follow(struct keeper *keeper, uint64_t now)
 	return more ? STEP_AGAIN : STEP_DONE;
 }
 
+enum step durable_redate(struct keeper *keeper, uint64_t now)
+{
+	enum store_error error;
+
+	(void)now;
+	if (!keeper->redate || keeper->frozen != NULL || restored_pending(keeper))
+		return STEP_DONE;
+	error = copy_blocks(keeper);
+	keeper_saved(keeper, error);
+	if (error != STORE_OK)
+		return keeper_step(keeper, error, "dating the durable blocks");
+	keeper->redate = false;
+	return STEP_DONE;
+}
+
+/* Those in force end by the voice store's clock, and their events remove them here. */
 enum step durable_expire(struct keeper *keeper, uint64_t now)
 {
-	uint64_t now_real = clock_real();
+	uint64_t now_real = judge_now(keeper);
 	enum store_error error;
 	struct list list;
 	unsigned kept = 0;
@@ -262,6 +294,8 @@ enum step durable_expire(struct keeper *keeper, uint64_t now)
 		if (list.block[i].record.until_real <= now_real)
 			list.block[kept++] = list.block[i];
 	list.count = kept;
+	if (error == STORE_OK && kept > 0)
+		error = keep_vanished(keeper, &list);
 	if (error == STORE_OK)
 		error = remove_listed(keeper, &list);
 	if (error != STORE_OK)
@@ -277,7 +311,7 @@ enum step durable_expire(struct keeper *keeper, uint64_t now)
 /* Adds what is listed and not there, with its end on this boot's clock. */
 static enum store_error fill_listed(struct keeper *keeper, const struct list *list)
 {
-	uint64_t now = clock_mono(), now_real = clock_real();
+	uint64_t now = clock_mono(), now_real = judge_now(keeper);
 	enum store_error error;
 	struct store_txn txn;
 

@@ -208,11 +208,13 @@ static enum store_error oldest_time(struct store *store, uint64_t *time_r)
 enum step expire_events_of(struct keeper *keeper, struct store *store)
 {
 	const uint64_t age = EVENT_DAYS * 24 * 3600 * NS_PER_SEC;
-	uint64_t before = clock_real() - age, oldest;
+	uint64_t before = clock_age(judge_now(keeper), age), oldest;
 	struct store_txn txn;
 	enum store_error error;
 	unsigned gone;
 
+	if (judge_doubts(keeper))
+		return STEP_DONE;
 	error = oldest_time(store, &oldest);
 	if (error == STORE_OK && oldest >= before)
 		return STEP_DONE;

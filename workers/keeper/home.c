@@ -159,6 +159,7 @@ enum step home_expire(struct keeper *keeper, uint64_t now)
 	const struct conf *conf = keeper->worker->conf;
 	uint64_t window = (uint64_t)conf_number(conf, CONF_PROTECTION_WILD_PTT_TIME);
 	uint64_t interval = (uint64_t)conf_number(conf, CONF_APRS_INTERVAL);
+	uint64_t before = 0;
 	unsigned ptts, stations;
 	struct store_txn txn;
 	enum store_error error;
@@ -169,7 +170,10 @@ enum step home_expire(struct keeper *keeper, uint64_t now)
 	if (store_write(keeper->worker->voice, &txn) == STORE_BUSY)
 		return STEP_BUSY;
 	ptts = ptts_expire(&txn, now > window ? now - window : 0, SLICE);
-	stations = stations_expire(&txn, clock_real() - interval - STATION_AGE, SLICE);
+	/* BEFORE 0 expires none */
+	if (!judge_doubts(keeper))
+		before = clock_age(judge_now(keeper), interval + STATION_AGE);
+	stations = stations_expire(&txn, before, SLICE);
 	metas_tidy(&txn);
 	error = store_end(&txn);
 	if (error != STORE_OK)

@@ -15,6 +15,7 @@
 #include "shm/store/events.h"
 #include "shm/store/saved.h"
 #include "shm/store/streams.h"
+#include "workers/keeper/wall.h"
 #include "workers/run.h"
 
 #define SLICE 256
@@ -59,6 +60,9 @@ struct keeper {
 	uint64_t applied; /* number of the newest voice event that the durable store has seen */
 	uint64_t saved;	  /* the same as written down there */
 	char durable_block[CALL_MAX];
+	struct wall wall;    /* the machine's clock, see judge.c */
+	uint64_t next_note;  /* clock_mono: when that is written down again */
+	bool redate;	     /* the durable blocks are dated by a clock that is no longer believed */
 	uint64_t next_round; /* clock_mono */
 	unsigned job;	     /* running in this round */
 	struct event_record slot_event[SLOT_EVENTS];
@@ -95,6 +99,17 @@ bool start_all(struct keeper *keeper);
 /* Begins a write transaction, waiting for the gate; only while nothing is served yet. */
 enum store_error start_write(struct store *store, struct store_txn *txn_r);
 
+/* ---- judge.c: the time by which ages are judged ---- */
+/* Nanoseconds since the epoch: clock_real, or while that is doubted what it should be. */
+uint64_t judge_now(const struct keeper *keeper);
+/* Nothing expires by its date meanwhile. */
+bool judge_doubts(const struct keeper *keeper);
+/* The date on which a block of this boot ends (UNTIL: clock_mono). UNTIL_REAL when that is so. */
+uint64_t judge_end(const struct keeper *keeper, uint64_t until, uint64_t until_real);
+enum store_error judge_start(struct keeper *keeper);
+enum step judge_round(struct keeper *keeper, uint64_t now);
+enum step judge_save(struct keeper *keeper);
+
 /* ---- expire.c: the jobs of each second ---- */
 enum step expire_clients(struct keeper *keeper, uint64_t now);
 enum step expire_blocks(struct keeper *keeper, uint64_t now);
@@ -114,6 +129,8 @@ enum step settle_step(struct keeper *keeper, uint64_t now);
 enum store_error durable_start(struct keeper *keeper);
 enum step durable_follow(struct keeper *keeper, uint64_t now);
 enum step durable_expire(struct keeper *keeper, uint64_t now);
+/* The clock is believed again: blocks in the durable store get their dates by it. */
+enum step durable_redate(struct keeper *keeper, uint64_t now);
 /* Inside a transaction of the durable store: it knows what happened up to voice event NUMBER. */
 void durable_note(struct keeper *keeper, struct store_txn *txn, uint64_t number);
 /* The edition has changed: what both stores have from now on. */

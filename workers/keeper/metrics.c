@@ -19,7 +19,8 @@ static const struct {
 	unsigned first;
 	const char *kinds;
 } ranges[] = {
-	{250, ""},	 {246, "keeper"},
+	{253, "keeper"}, {250, ""},
+	{246, "keeper"},
 	{234, "feed"},	 {224, "line dxc feed"},
 	{217, "ysf"},	 {216, "link"},
 	{213, "ysf"},	 {209, "keeper"},
@@ -81,6 +82,9 @@ static const struct gauge gauges[] = {
 	{"keeper", "state_trouble",
 	 "the durable store: 0 good, 1 set aside and begun anew, 2 not on disk, 3 not written",
 	 GAUGE_STATE_TROUBLE},
+	{"keeper", "clock_doubted_seconds",
+	 "uptime for which the machine's clock is not believed yet after a jump; 0: it is",
+	 GAUGE_CLOCK_DOUBTED},
 	{"keeper", "users", "users whose settings are kept", GAUGE_USERS},
 	{"keeper", "human_spots", "spots in the durable log", GAUGE_HUMAN},
 };

@@ -131,9 +131,9 @@ static enum store_error differing_blocks(struct store *from, struct store *other
 }
 
 /* Its end on the clock of this boot; false: it is over. */
-static bool block_lasts(struct block_record *record)
+static bool block_lasts(const struct keeper *keeper, struct block_record *record)
 {
-	uint64_t now_real = clock_real();
+	uint64_t now_real = judge_now(keeper);
 
 	if (record->until_real <= now_real)
 		return false;
@@ -160,7 +160,7 @@ static enum store_error change_blocks(struct keeper *keeper, bool come, bool *la
 		for (unsigned i = 0; i < list.count; i++) {
 			if (!come)
 				blocks_remove(&txn, list.block[i].call);
-			else if (block_lasts(&list.block[i].record))
+			else if (block_lasts(keeper, &list.block[i].record))
 				blocks_add(&txn, list.block[i].call, &list.block[i].record);
 		}
 		error = store_end(&txn);

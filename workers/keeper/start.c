@@ -79,7 +79,9 @@ bool start_all(struct keeper *keeper)
 		return worker_failed(worker, "can't bring the gateways in line with the configuration");
 	if (!close_dead_calls(keeper))
 		return worker_failed(worker, "can't close dead calls");
-	error = durable_start(keeper);
+	error = judge_start(keeper);
+	if (error == STORE_OK)
+		error = durable_start(keeper);
 	if (error != STORE_OK)
 		return worker_failed(worker, "can't bring the blocks in line: %s",
 				     store_error_text(error));

@@ -94,11 +94,16 @@ static enum store_error read_slice(struct keeper *keeper, struct moving *moving)
 static bool save_user(struct keeper *keeper, struct store_txn *txn, const char *call,
 		      const struct user_record *record)
 {
+	struct user_record dated = *record;
+
+	/* a wrong date would make the user old, or young for years */
+	if (judge_doubts(keeper))
+		dated.changed = judge_now(keeper);
 	if (users_set_aside(txn, call)) {
 		page_count(keeper->worker->page, COUNT_KEEPER_USERS_ASIDE);
 		log_warning("the record of user %s was damaged: kept aside, begun anew", call);
 	}
-	return users_put(txn, call, record) != STORE_NOT_FOUND;
+	return users_put(txn, call, &dated) != STORE_NOT_FOUND;
 }
 
 /* Filters go with their user, so there must be one. */
@@ -237,12 +242,13 @@ enum step users_forget(struct keeper *keeper, uint64_t now)
 {
 	const uint64_t age = USER_DAYS * 24 * 3600 * NS_PER_SEC;
 	struct moving *moving = keeper->cluster->moving;
-	uint64_t now_real = clock_real();
+	uint64_t now_real = judge_now(keeper);
 	enum store_error error;
 	struct store_txn txn;
 	unsigned gone;
 
-	if (keeper->frozen != NULL || now < moving->next_forget || now_real < age)
+	if (keeper->frozen != NULL || now < moving->next_forget || now_real < age ||
+	    judge_doubts(keeper))
 		return STEP_DONE;
 	if (store_write(keeper->worker->state, &txn) == STORE_BUSY)
 		return STEP_BUSY;

@@ -254,8 +254,8 @@ static enum step tidy_control(struct keeper *keeper, uint64_t now)
 typedef enum step job(struct keeper *keeper, uint64_t now);
 
 static job *const jobs[] = {
-	check_doubts,	    check_readers,	    expire_streams, expire_clients, expire_blocks, durable_follow,
-	durable_expire,	    expire_events,  keep_room,	    measure,	   tidy_control,
+	check_doubts,	    judge_round,	    check_readers,	    expire_streams, expire_clients, expire_blocks, durable_follow,
+	durable_redate,	    durable_expire,	    expire_events,  keep_room,	    measure,	   tidy_control,
 	quarantine_collect, home_round,	    home_expire,   cluster_round,
 };
 
@@ -428,6 +428,7 @@ static void keeper_stop(struct worker *worker)
 	while (step == STEP_AGAIN)
 		step = durable_follow(keeper, 0);
 	cluster_flush(keeper);
+	judge_save(keeper);
 	fault_point(FAULT_STOP_SAVED);
 	worker_finish(worker, 0);
 }

@@ -19,7 +19,7 @@
 #include "shm/band.h"
 #include "workers/dxc/query.h"
 
-#define TODAY 20000 /* days */
+#define TODAY 20700 /* days */
 #define DAY   86400
 
 /* "14025.3 LZ5VV W3LPL-# CW days=2 zone=20 itu=28 adif=212 | comment" */
@@ -320,6 +320,10 @@ static void test_past(void **state)
 	/* a clock that was set back */
 	make(PLAIN " days=-3", &spot);
 	assert_false(query_is_past(&query, &spot, TODAY));
+	/* one that was not set yet: those that came before are not as old */
+	make(PLAIN " days=20699", &spot);
+	assert_false(query_is_past(&query, &spot, TODAY));
+	assert_false(query_match(&query, &spot, TODAY));
 }
 
 int main(void)
