@@ -12,6 +12,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -72,20 +73,23 @@ def test_whatever_lies_there_is_set_aside_and_said():
         expect(daemon.stop() == 0, "stops")
         good = data.read_bytes()
 
-        def damage(offset, byte):
+        # the table of all that is one, as it is and as it was before
+        found = [match.start() for match in re.finditer(b"identity", good)]
+
+        def damage(place, change):
             changed = bytearray(good)
-            changed[offset] ^= byte
+            for at in found:
+                changed[place(at)] = change(changed[place(at)])
             return bytes(changed)
 
-        at = good.rindex(b"identity") + 8
         cases = {
             "the file is empty": b"",
             "the file ends before page": good[:5000],
             "it is no store, or its head is damaged": b"?" * len(good),
-            "is not what it should be": damage(good.rindex(b"identity") // PAGE * PAGE + 10, 0x40),
+            "is not what it should be": damage(lambda at: at // PAGE * PAGE + 10, lambda byte: byte | 0x40),
             "a record is of a kind that no store of ours has": foreign(),
             "it is of a kind that no store of ours is": with_flags(good, 0x0c),
-            "has schema 99, this build serves 1 to 3": good[:at] + b"\x63" + good[at + 1:],
+            "has schema 99, this build serves 1 to 3": damage(lambda at: at + 8, lambda byte: 99),
         }
         for number, (why, bytes_) in enumerate(cases.items()):
             data.write_bytes(bytes_)
