@@ -9,7 +9,7 @@
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc) --no-print-directory
 endif
-VERSION  := 0.3.0
+VERSION  := 0.4.0
 DATE     := $(shell git log -1 --format=%cd --date=format:%Y%m%d 2>/dev/null || echo 20260101)
 
 ifeq ($(origin CC),default)

@@ -27,6 +27,8 @@ BOUNDS = {"memory": 1024, "fds": 1, "pages": 256, "tmpfs": 1024, "memfd": 1024, 
 # and in a run of less than SHORT seconds, however short: windows and caches are still being filled
 ONCE = {"memory": 4096, "fds": 1, "pages": 1024, "tmpfs": 4096, "memfd": 4096, "disk": 1024, "processes": 1}
 SHORT = 1200
+# What fills as it should, up to a bound: seconds of a life that it may take.
+FILLS = {"memory of spot": 300}  # its windows, laid out at the start, are touched as spots come
 GAUGES = {"pages of the voice store": "store_pages", "pages of the spots store": "spots_store_pages"}
 
 
@@ -172,7 +174,8 @@ class Sampler:
         level = share(FAMILY, tests)
         late = {name: [sample for sample in samples if sample[0] >= since] for name, samples in self.size.items()}
         slopes = [(name, "time", by_time(samples, level)) for name, samples in late.items()]
-        slopes += [(name, "age", by_age(self.grown_lives(name, since, settle), level)) for name in self.lives]
+        slopes += [(name, "age", by_age(self.grown_lives(name, since, max(settle, FILLS.get(name, 0))), level))
+                   for name in self.lives]
         rows = []
         for name, against, slope in slopes:
             what = name.split()[0]
