@@ -106,7 +106,7 @@ def test_call_in_its_columns():
 
 
 def test_ends_and_blocks():
-    with Logging("ysf.watchdog=300ms", "protection.tx_timeout=1s") as daemon, Lab(daemon) as box:
+    with Logging("ysf.watchdog=1500ms", "protection.tx_timeout=3s") as daemon, Lab(daemon) as box:
         talker = box.gateway("TALKER", "IU5JAE", dgid=9)
         talker.header()
         daemon.wait_for(r"<\d{7}> Network watchdog has expired coords: 999\.000000, 999\.000000 "
