@@ -14,15 +14,17 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
+from builds import BUILD
 from lib import private
 from lib.machine import CONFIG, LOG, SBIN, Machine, call, need_machine
-from lib.shackd import ROOT, eventually
+from lib.shackd import ROOT, SLOW, Skip, eventually
 from ysf import Gateway, expect
 
 SCENES = {}
@@ -353,6 +355,33 @@ def log_gone(box):
     said_while_gateways_link()
     box.said = said_while_gateways_link
     yield
+    serves(box)
+
+
+@scene
+def clock_jumped(box):
+    """For the daemon alone; its operator looks at a clock and it is right."""
+    if SLOW > 1:
+        raise Skip("sanitizers want to be loaded first")
+    offset = Path("/run/clockstep")
+    offset.write_bytes(struct.pack("q", 0))
+    library = shutil.copy2(BUILD / "tests/fault/clockstep.so", "/run/clockstep.so")
+    box.configure(CLUSTER)
+    box.run(f"LD_PRELOAD={library} CLOCKSTEP_FILE={offset} shackd", check=True)
+    serves(box)
+    with offset.open("r+b") as file:  # mapped by the daemon
+        file.write(struct.pack("q", 3652 * 86400))
+    run = box.run
+
+    def run_and_set(command, **more):
+        done = run(command, **more)
+        if command.startswith("date"):
+            with offset.open("r+b") as file:
+                file.write(struct.pack("q", 0))
+        return done
+    box.run = run_and_set
+    yield
+    expect(box.ask("metrics")["keeper"]["clock_doubted_seconds"] == 0, "it is not believed")
     serves(box)
 
 

@@ -68,18 +68,16 @@ static void say(struct keeper *keeper, enum wall_news news, uint64_t real, uint6
 	case WALL_JUMPED:
 		page_count(keeper->worker->page, COUNT_KEEPER_CLOCK_JUMPS);
 		log_warning("the machine's clock has jumped to %s, it should be %s: nothing "
-			    "expires by it "
-			    "until it is right, or has been so for 24 h",
+			    "expires by it until it is right, or has been so for 24 h",
 			    is, due);
 		break;
 	case WALL_BACK:
 		log_info("the machine's clock is right again: %s", is);
 		break;
 	case WALL_BELIEVED:
-		log_warning(
-			"the machine's clock has not been set right for 24 h, from now on it is "
-			"believed: %s",
-			is);
+		log_warning("the machine's clock has not been set right for 24 h, "
+			    "from now on it is believed: %s",
+			    is);
 		break;
 	default:
 		break;
