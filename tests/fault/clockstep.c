@@ -3,7 +3,7 @@
  * NAME      clockstep - the wall clock of one daemon, set by a test
  * PURPOSE   Preloaded into the daemon (LD_PRELOAD): CLOCK_REALTIME is off by so many seconds as stand
  *           in the file that CLOCKSTEP_FILE names; all other clocks go on.
- * OWNER     tests/flow/test_rules_bad_input.py
+ * OWNER     flow and fault tests of clocks, the manuals' test
  * CONTRACT  the file holds one int64_t in the machine's order and is mapped at the first call
  * LIMITS    a file that can't be mapped leaves the clock as it is; time() and gettimeofday() follow
  */

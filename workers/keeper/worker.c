@@ -254,9 +254,10 @@ static enum step tidy_control(struct keeper *keeper, uint64_t now)
 typedef enum step job(struct keeper *keeper, uint64_t now);
 
 static job *const jobs[] = {
-	check_doubts,	    judge_round,	    check_readers,	    expire_streams, expire_clients, expire_blocks, durable_follow,
-	durable_redate,	    durable_expire,	    expire_events,  keep_room,	    measure,	   tidy_control,
-	quarantine_collect, home_round,	    home_expire,   cluster_round,
+	check_doubts,  judge_round,    check_readers,  expire_streams,	   expire_clients,
+	expire_blocks, durable_follow, durable_redate, durable_expire,	   expire_events,
+	keep_room,     measure,	       tidy_control,   quarantine_collect, home_round,
+	home_expire,   cluster_round,
 };
 
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))
@@ -372,8 +373,8 @@ static void map_list(struct keeper *keeper, unsigned index)
 		homes_unmap(&keeper->homes);
 		keeper->homes = homes;
 	} else if (fd >= 0) {
-		log_error("the list \"%s\" can't be used: %s",
-			  list_name((enum list_kind)index), strerror(errno));
+		log_error("the list \"%s\" can't be used: %s", list_name((enum list_kind)index),
+			  strerror(errno));
 	}
 }
 
