@@ -464,7 +464,7 @@ static bool read_meta(struct examiner *x, uint64_t offset, struct meta *meta_r)
 /* The head of the newest commit. */
 static bool find_meta(struct examiner *x, struct meta *meta_r)
 {
-	struct meta other;
+	struct meta other = {0};
 	struct stat st;
 
 	if (fstat(x->fd, &st) != 0 || !S_ISREG(st.st_mode))
@@ -479,7 +479,8 @@ static bool find_meta(struct examiner *x, struct meta *meta_r)
 		*meta_r = other;
 	x->page_size = meta_r->free.pad;
 	x->last = meta_r->last;
-	if (x->last < 1 || x->last > ((uint64_t)st.st_size + UNWRITTEN_MOST) / x->page_size)
+	if (x->page_size == 0 || x->last < 1 ||
+	    x->last > ((uint64_t)st.st_size + UNWRITTEN_MOST) / x->page_size)
 		return wrong(x, "the file is too short: %llu bytes",
 			     (unsigned long long)st.st_size);
 	return true;
@@ -504,7 +505,7 @@ static bool examine_trees(struct examiner *x, const struct meta *meta)
 bool examine_file(int fd, examine_visitor *visit, void *arg, struct examine_report *report_r)
 {
 	struct examiner x = {.fd = fd, .visit = visit, .arg = arg, .report = report_r};
-	struct meta meta;
+	struct meta meta = {0};
 	bool good;
 
 	memset(report_r, 0, sizeof(*report_r));
